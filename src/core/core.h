@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The decisions: events in, actions out. No clock, no file descriptor, no global, no allocation after core_configure.
+ *
+ * All times are CLOCK_BOOTTIME nanoseconds. One struct core belongs to one thread. The core is level-triggered: events
+ * update a model of what is, policy computes what should be, and the plan emits should − (is + in flight). */
+#ifndef STANDBYD_CORE_CORE_H
+#define STANDBYD_CORE_CORE_H
+
+#include <stddef.h>
+
+#include "core/config.h"
+#include "core/types.h"
+
+struct core;
+
+/* ---- actions: what the shell must do ---------------------------------------------------------------------------- */
+
+enum action_type {
+	/* packets; the shell sends them at once and reports nothing */
+	ACT_ADVERT,         /* send one VRRP advert */
+	ACT_ANNOUNCE,       /* send GARP request + reply, or unsolicited NA, for one address */
+	/* changes; each is answered by exactly one EV_DONE or EV_FAILED that carries the action back */
+	ACT_ADDRESS_ADD,    /* RTM_NEWADDR, create, marked as ours; EEXIST is a failure */
+	ACT_ADDRESS_RENEW,  /* RTM_NEWADDR with REPLACE and without CREATE: prolong the lifetime */
+	ACT_ADDRESS_DEL,    /* RTM_DELADDR */
+	ACT_ROUTE_ADD,      /* RTM_NEWROUTE, marked; CREATE, and REPLACE if u.route.replace, else EXCL */
+	ACT_ROUTE_DEL,
+	ACT_LINK_UP,        /* set IFF_UP */
+	ACT_LINK_DOWN,
+	ACT_BOND_CREATE,    /* RTM_NEWLINK CREATE|EXCL kind bond: active-backup, miimon 100, no primary, fail_over_mac none */
+	ACT_BOND_SET,       /* change the attributes named in u.link.bond_set of an existing bond */
+	ACT_ENSLAVE,        /* IFLA_MASTER of u.link.ifindex = u.link.master */
+	ACT_SET_ACTIVE,     /* IFLA_BOND_ACTIVE_SLAVE of the bond u.link.ifindex = u.link.port */
+	ACT_SYSCTL,         /* write u.sysctl.value to net/ipv4/conf/IFNAME/KEY */
+	ACT_LISTEN,         /* open the VRRP socket on the interface and join the group */
+	ACT_UNLISTEN,       /* close it */
+	/* requests without an answer of their own */
+	ACT_SNAPSHOT,       /* dump links, addresses, routes; feed EV_SNAP_BEGIN, items with that epoch, EV_SNAP_END */
+	ACT_NOTE,           /* something a person wants to know: journal, `standbyctl events`, hooks */
+	ACT_STOPPED,        /* after EV_STOP: everything is let go, the daemon may exit. Repeated never. */
+	ACT_TYPES
+};
+
+/* Which attributes of a bond ACT_BOND_SET writes. The mode can only be written while the bond is down and empty. */
+enum bond_set { BOND_SET_MODE = 1, BOND_SET_MIIMON = 2, BOND_SET_NO_PRIMARY = 4, BOND_SET_RESELECT = 8 };
+
+enum { BOND_MODE_ACTIVEBACKUP = 1, BOND_MIIMON_MS = 100, BOND_RESELECT_FAILURE = 2 }; /* linux/if_bonding.h */
+
+enum sysctl_key { SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE };
+
+/* What a note says besides a change of state. */
+enum note_code {
+	NOTE_STATE,          /* object went from `previous` to `state`, why: reason */
+	NOTE_REPAIRED,       /* an address or route of ours was gone and is put back; arg0 the culprit's netlink port id */
+	NOTE_REPAIR_BACKOFF, /* somebody keeps undoing it: the next repair waits; arg0 the delay, arg1 the count */
+	NOTE_REFUSED,        /* the kernel refused a change; arg0 errno, arg1 enum action_type */
+	NOTE_CONFLICT,       /* another MAC claims our vip's address; mac, reason.ip */
+	NOTE_INTERVAL,       /* the active one announces another interval than ours; arg0 its, arg1 ours */
+	NOTE_ADDRESS_LIST,   /* its address list differs from ours (counted, never elected on); ip its source */
+	NOTE_OWNER_CLASH,    /* priority 255 and hears an advert of another */
+	NOTE_OVERRUN,        /* netlink events were lost; a snapshot repairs it */
+	NOTE_LATE,           /* woke up late; arg0 how late */
+	NOTE_ADOPTED,        /* a bond or address that is already right was adopted untouched */
+	NOTE_ACTIVE_PORT,    /* the bond's active port changed; arg0 old port index or -1, arg1 new or -1 */
+	NOTE_CODES
+};
+
+struct note {
+	enum note_code code;
+	uint8_t previous, state; /* of the object's own enum */
+	struct reason reason;
+	uint8_t mac[MAC_SIZE];
+};
+
+struct action_advert {
+	int ifindex;
+	uint8_t family, vrid, priority;
+	uint16_t interval_cs; /* 1…4095 */
+	struct ip source;
+	const struct config_address *addresses; /* the listed ones; valid until the next core_configure */
+	unsigned n_addresses;
+};
+
+struct action_announce {
+	int ifindex;
+	struct ip ip;
+	uint8_t mac[MAC_SIZE]; /* as the interface has it now */
+	bool router;           /* NA's Router flag is the shell's: the node's forwarding setting; unused here */
+};
+
+struct action_address {
+	int ifindex;
+	char ifname[IFNAME_SIZE];
+	struct ip ip;
+	uint8_t prefix;
+	bool nodad;           /* IFA_F_NODAD (IPv6) */
+	uint32_t lifetime_s;  /* valid and preferred; UINT32_MAX: for ever */
+};
+
+struct action_route {
+	int ifindex;
+	struct config_route route;
+	bool replace;
+};
+
+struct action_link {
+	int ifindex; /* ACT_BOND_CREATE: 0 */
+	char ifname[IFNAME_SIZE];
+	int master, port;
+	unsigned bond_set; /* enum bond_set */
+};
+
+struct action_sysctl {
+	int ifindex;
+	char ifname[IFNAME_SIZE];
+	enum sysctl_key key;
+	int value;
+};
+
+struct action_listen {
+	int ifindex;
+	char ifname[IFNAME_SIZE];
+	uint8_t family;
+};
+
+struct action {
+	uint32_t gen; /* of changes: tells a stale answer from the awaited one; unique in this core's life */
+	enum action_type type;
+	struct object object;
+	union {
+		struct action_advert advert;
+		struct action_announce announce;
+		struct action_address address;
+		struct action_route route;
+		struct action_link link;
+		struct action_sysctl sysctl;
+		struct action_listen listen;
+		struct { uint32_t epoch; } snapshot;
+		struct note note;
+	} u;
+};
+
+/* ---- events: what the shell saw --------------------------------------------------------------------------------- */
+
+enum event_type {
+	EV_CONTINUE,      /* call again: the last step had more to say than fitted */
+	EV_TIMER,         /* core_deadline has passed (an early one is harmless) */
+	EV_LINK,          /* RTM_NEWLINK */
+	EV_LINK_GONE,     /* RTM_DELLINK */
+	EV_ADDRESS,       /* RTM_NEWADDR */
+	EV_ADDRESS_GONE,  /* RTM_DELADDR */
+	EV_ROUTE,         /* RTM_NEWROUTE, main table, unicast */
+	EV_ROUTE_GONE,
+	EV_SNAP_BEGIN,    /* the items of ACT_SNAPSHOT follow; events from the live socket read before its items are older */
+	EV_SNAP_END,
+	EV_OVERRUN,       /* live netlink events were lost, or a dump was interrupted or failed */
+	EV_DONE,          /* a change was made; u.result.action is the action */
+	EV_FAILED,        /* it was refused; u.result.error is the errno */
+	EV_ADVERT,        /* a valid VRRP advert */
+	EV_DROPPED,       /* an invalid one, counted under its reason */
+	EV_CLAIM,         /* ARP or NA in which somebody claims an address */
+	EV_RESUME,        /* what the state file says of one vip; only before the first EV_SNAP_END */
+	EV_LEFTOVER,      /* an address that this instance's record says may be ours; only before the first EV_SNAP_END */
+	EV_STOP,          /* stop: goodbye, leave, then ACT_STOPPED */
+	EV_TYPES
+};
+
+enum link_kind { KIND_OTHER, KIND_BOND, KIND_TEAM, KIND_VLAN, KIND_MACVLAN, KIND_BRIDGE };
+
+struct event_link {
+	int ifindex;
+	char name[IFNAME_SIZE];
+	bool up;        /* IFF_UP */
+	bool carrier;   /* IFF_LOWER_UP */
+	int master;     /* ifindex, 0: none */
+	uint8_t mac[MAC_SIZE];
+	uint32_t mtu;
+	enum link_kind kind;
+	struct {        /* KIND_BOND only */
+		uint8_t mode, reselect;
+		uint32_t miimon;
+		int active, primary; /* ifindex, 0: none */
+	} bond;
+	uint32_t cause; /* nlmsg_pid: who caused it, 0: the kernel itself */
+};
+
+struct event_address {
+	int ifindex;
+	struct ip ip;
+	uint8_t prefix;
+	bool ours;           /* IFA_PROTO says so */
+	bool tentative, dadfailed, secondary, permanent;
+	uint32_t valid_s;    /* remaining, UINT32_MAX: for ever */
+	uint64_t renewed_ns; /* IFA_CACHEINFO.tstamp on CLOCK_BOOTTIME's scale; 0: unknown */
+	uint32_t cause;
+};
+
+struct event_route {
+	int ifindex;
+	struct config_route route;
+	bool ours;
+	uint32_t cause;
+};
+
+struct event_result {
+	struct action action;
+	int error;                /* EV_FAILED: errno, > 0 */
+};
+
+struct event_advert {
+	int ifindex;              /* the path it came by */
+	uint8_t family, version, vrid, priority;
+	uint64_t interval_ns;     /* > 0 */
+	struct ip source;
+	unsigned n_addresses;
+	uint64_t address_hash;    /* core_address_hash over its list, in any order */
+	uint8_t checksum;         /* enum vrrp_checksum: which form it had */
+};
+
+struct event_claim {
+	int ifindex;
+	struct ip ip;
+	uint8_t mac[MAC_SIZE];
+	bool announcement;        /* gratuitous ARP or unsolicited NA, as a new holder sends */
+};
+
+struct event_resume {
+	char vip[NAME_SIZE];
+	bool active;              /* it was active, in this boot */
+	uint64_t last_sign_ns;    /* last advert sent */
+};
+
+struct event_leftover {
+	char ifname[IFNAME_SIZE];
+	struct ip ip;
+	uint8_t prefix;
+};
+
+struct event {
+	uint64_t now_ns;  /* when it is given to the core; never runs backwards */
+	uint64_t seen_ns; /* when it happened (a packet's receive timestamp), ≤ now_ns; 0: now */
+	enum event_type type;
+	uint32_t epoch;   /* EV_LINK…EV_ROUTE and EV_SNAP_*: the snapshot it belongs to; 0: live */
+	union {
+		struct event_link link;
+		struct event_address address;
+		struct event_route route;
+		struct event_result result;
+		struct event_advert advert;
+		struct { int ifindex; enum drop_reason reason; struct ip source; } dropped;
+		struct event_claim claim;
+		struct event_resume resume;
+		struct event_leftover leftover;
+	} u;
+};
+
+/* ---- the core --------------------------------------------------------------------------------------------------- */
+
+/* A core without configuration, its random generator seeded. NULL if memory is short. Free with core_free. */
+struct core *core_new(uint64_t seed);
+void core_free(struct core *);
+
+/* Takes over a configuration, all or nothing: 0, or -ENOMEM and the old one stays in force. The config is copied.
+ * Objects that both configurations have (by name and identity) keep their state; vips that are gone say goodbye and
+ * leave by the usual path and vanish at the following core_configure. Follow it with EV_CONTINUE. */
+int core_configure(struct core *, const struct config *, uint64_t now_ns);
+
+/* One event. Fills at most cap actions (cap ≥ 16), sends before changes, and returns how many. *more: there was no
+ * room for all; call again with EV_CONTINUE before any other event. */
+size_t core_step(struct core *, const struct event *, struct action *out, size_t cap, bool *more);
+
+/* When EV_TIMER is due next; NEVER: not at all. */
+uint64_t core_deadline(const struct core *);
+
+/* The sum over a list of addresses that makes two lists comparable in any order. */
+uint64_t core_address_hash(const struct ip *);
+
+/* Whether an address is one that the core wants claims for (EV_CLAIM): an address of a vip on that interface. Cheap. */
+bool core_wants_claim(const struct core *, const struct ip *);
+
+/* ---- views, for status; valid until the next step ----------------------------------------------------------------*/
+
+struct port_view {
+	const char *name;
+	enum port_state state;
+	struct reason reason;
+	uint64_t since_ns;
+};
+
+struct bond_view {
+	const char *name;
+	enum bond_driver driver;
+	enum bond_state state;
+	int active_port;       /* index, -1: none */
+	unsigned n_ports;
+	struct reason reason;
+	uint64_t since_ns;
+	uint64_t failovers;    /* changes of the active port since the start */
+};
+
+struct vip_counters {
+	uint64_t adverts_sent, adverts_received, priority_zero_sent, priority_zero_received;
+	uint64_t became_active, address_list_differs, interval_differs, conflicts, repairs;
+	uint64_t checksum_rfc9568, checksum_rfc5798;
+	uint64_t late_max_ns;  /* the latest own advert so far */
+};
+
+struct vip_view {
+	const char *name, *on;
+	uint8_t vrid, family;
+	enum vip_state state;
+	bool holding;             /* all its addresses are on the interface */
+	uint8_t priority, effective_priority;
+	const struct config_address *addresses;
+	unsigned n_addresses;
+	struct ip active_source;  /* who is active, as heard; family FAMILY_NONE: unknown; ours when active */
+	struct reason reason;
+	uint64_t since_ns;
+	uint64_t last_sign_ns;    /* last own advert; for the state file */
+	bool removed;             /* no longer configured, still leaving */
+	bool lease_none;          /* too many IPv6 addresses for a kernel lease */
+	const struct vip_counters *counters;
+};
+
+unsigned core_n_bonds(const struct core *);
+unsigned core_n_vips(const struct core *);
+void core_bond(const struct core *, unsigned i, struct bond_view *);
+void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);
+void core_vip(const struct core *, unsigned i, struct vip_view *);
+
+struct core_counters {
+	uint64_t dropped[DROP_REASONS];
+	uint64_t overruns, snapshots, repairs, refusals, notes_lost;
+};
+const struct core_counters *core_counters(const struct core *);
+
+/* The source of the name of an object in a note: "bond0", "web"; for a port "eno1". Never NULL. */
+const char *core_object_name(const struct core *, const struct object *);
+
+/* Names of the enums' values: "active", "link-down"; the reason codes of status JSON. Never NULL. */
+const char *vip_state_name(enum vip_state);
+const char *bond_state_name(enum bond_state);
+const char *port_state_name(enum port_state);
+const char *reason_code_name(enum reason_code);
+const char *drop_reason_name(enum drop_reason);
+const char *note_code_name(enum note_code);
+const char *action_type_name(enum action_type);
+const char *event_type_name(enum event_type);
+
+#endif

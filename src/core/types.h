@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The words that configuration, core and wire share: addresses, limits, states, reasons. Plain values, libc only. */
+#ifndef STANDBYD_CORE_TYPES_H
+#define STANDBYD_CORE_TYPES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Limits. Each is checked where configuration is loaded; the core's tables are allocated from what a configuration
+ * really uses, so a limit costs nothing until it is used. */
+enum {
+	MAX_BONDS         = 64,   /* more than any machine has pairs of NICs */
+	MAX_PORTS         = 16,   /* per bond; an active-backup bond wider than that is a mistake */
+	MAX_VIPS          = 4096, /* 255 vrids × interfaces × families, as far as one machine is sensible */
+	MAX_VIP_ADDRESSES = 255,  /* the count field of an advert is one byte (RFC 9568 §5.2.5) */
+	MAX_VIP_ADDRESSES_6 = 64, /* listed ones over IPv6: an advert is never fragmented */
+	MAX_BOND_ADDRESSES = 64,
+	MAX_BOND_ROUTES   = 64,
+	NAME_SIZE         = 32,   /* names of vips and bonds, with the NUL */
+	NODE_SIZE         = 64,   /* Linux host names are 64 bytes at most */
+	IFNAME_SIZE       = 16,   /* IFNAMSIZ */
+	MAC_SIZE          = 6,
+};
+
+#define NSEC_PER_MSEC 1000000ULL
+#define NSEC_PER_SEC  1000000000ULL
+#define NEVER         UINT64_MAX
+
+enum family { FAMILY_NONE = 0, FAMILY_4 = 4, FAMILY_6 = 6 };
+
+/* An IP address; IPv4 uses the first four bytes (network order), the rest is zero, so that memcmp compares. */
+struct ip {
+	uint8_t family; /* enum family */
+	uint8_t bytes[16];
+};
+
+static inline bool ip_equal(const struct ip *a, const struct ip *b)
+{
+	return memcmp(a, b, sizeof *a) == 0;
+}
+
+/* Order of two addresses of one family as unsigned numbers in network order (RFC 9568 §6.4.3): <0, 0, >0. */
+static inline int ip_compare(const struct ip *a, const struct ip *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof a->bytes);
+}
+
+static inline unsigned ip_size(uint8_t family)
+{
+	return family == FAMILY_6 ? 16 : 4;
+}
+
+/* What an object is and which one. Actions, notes and reasons name their object so; the index counts in the
+ * configuration that is in force. */
+enum object_type { OBJECT_NONE, OBJECT_NODE, OBJECT_BOND, OBJECT_PORT, OBJECT_VIP, OBJECT_ADDRESS, OBJECT_ROUTE };
+
+struct object {
+	enum object_type type;
+	uint16_t index; /* of the bond or vip */
+	uint16_t sub;   /* OBJECT_PORT: the port within its bond; OBJECT_ADDRESS, OBJECT_ROUTE: within its owner */
+};
+
+/* States as product.md names them. */
+enum vip_state { VIP_INIT, VIP_BACKUP, VIP_ACTIVE, VIP_LEAVING, VIP_FAULT };
+enum bond_state { BOND_DOWN, BOND_DEGRADED, BOND_UP };
+enum port_state { PORT_ABSENT, PORT_DOWN, PORT_HOLD, PORT_STANDBY, PORT_ACTIVE };
+
+/* Why an object is in its state. The sentence is made outside the core (common/sentence.h) from the code and the
+ * arguments; the comment says what the arguments are. Times are nanoseconds. */
+enum reason_code {
+	REASON_NONE,
+	/* init */
+	REASON_STARTING,          /* waiting for the first snapshot */
+	REASON_INTERFACE_ABSENT,  /* the interface does not exist (yet) */
+	REASON_NO_SOURCE,         /* the interface has no address of the vip's family to send from */
+	REASON_OWNER_ADDRESS,     /* priority 255, but the address is not on the interface */
+	/* backup */
+	REASON_LISTENING,         /* just started: listens one Down time; arg0 Down */
+	REASON_OTHER_ACTIVE,      /* hears another; arg0 its priority, ip its source */
+	REASON_LOST_ELECTION,     /* heard a better one while active; arg0 its priority, arg1 ours, ip its source */
+	REASON_TAKING,            /* decided to take over, addresses are being added; arg0 how many are missing */
+	REASON_LATE_BACKUP,       /* woke up late, listens again; arg0 how late */
+	REASON_LATE_LOST,         /* was active, woke up later than the lease or another took over; arg0 how late */
+	REASON_ADDRESS_REFUSED,   /* the kernel refused an address; arg0 errno, ip the address */
+	/* active */
+	REASON_SILENCE,           /* heard nobody for Down; arg0 how long since the last advert, arg1 Down */
+	REASON_PREDECESSOR_LEFT,  /* heard priority 0; ip who left */
+	REASON_RESUMED,           /* adopted what a predecessor of this process held; arg0 how old its last sign is */
+	REASON_OWNER,             /* priority 255 */
+	REASON_PREEMPTED,         /* took over from a lower one; arg0 its priority, arg1 ours, ip its source */
+	/* leaving */
+	REASON_STOPPING,          /* the daemon stops */
+	REASON_REMOVED,           /* removed from the configuration */
+	/* fault */
+	REASON_LINK_DOWN,         /* the interface has no carrier */
+	REASON_INTERFACE_DOWN,    /* the interface is administratively down */
+	REASON_INTERFACE_GONE,    /* the interface was deleted */
+	REASON_BOND_DOWN,         /* the bond below has no active port */
+	REASON_CANNOT_LISTEN,     /* the VRRP socket was refused; arg0 errno */
+	/* ports */
+	REASON_PORT_CHOSEN,       /* active: preferred, first, or only one */
+	REASON_PORT_ONLY,         /* active: no other port is healthy */
+	REASON_PORT_READY,        /* standby, healthy */
+	REASON_PORT_HOLD,         /* healthy, but not for long enough; arg0 the remaining time, arg1 hold */
+	REASON_PORT_FOREIGN,      /* belongs to another master; arg0 its ifindex */
+	REASON_PORT_REFUSED,      /* the kernel refused to take it; arg0 errno */
+	REASON_PORT_JOINING,      /* being enslaved */
+	/* bonds */
+	REASON_BOND_OK,           /* active port and a healthy standby */
+	REASON_BOND_NO_STANDBY,   /* active port, nothing behind it */
+	REASON_BOND_NO_PORT,      /* no port has link */
+	REASON_BOND_BUILDING,     /* being created or changed */
+	REASON_BOND_REFUSED,      /* the kernel refused to create or change it; arg0 errno */
+	REASON_BOND_KIND,         /* the name belongs to a device that is no bond */
+	REASON_BOND_MODE,         /* it exists in another mode and has ports; arg0 the mode's number */
+	REASON_COUNT
+};
+
+struct reason {
+	enum reason_code code;
+	int64_t arg[2];
+	struct ip ip;
+};
+
+/* Why a packet was dropped (RFC 9568 §7.1, and the checklist of design/vrrp.md); also the counters' names. */
+enum drop_reason {
+	DROP_NONE,
+	DROP_OWN_SOURCE,    /* our own advert came back */
+	DROP_TTL,           /* TTL or hop limit is not 255 */
+	DROP_VERSION,
+	DROP_TYPE,          /* not an advertisement */
+	DROP_TRUNCATED,     /* shorter than it says, or longer */
+	DROP_CHECKSUM,
+	DROP_VRID,          /* not ours on that interface */
+	DROP_COUNT,         /* no address in it */
+	DROP_INTERVAL,      /* advertisement interval 0 */
+	DROP_FIRST_ADDRESS, /* IPv6: the first address is not link-local */
+	DROP_DESTINATION,   /* neither the group nor an address of ours */
+	DROP_REASONS
+};
+
+#endif

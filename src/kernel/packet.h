@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Packets out and in: adverts, announcements, claims. Bytes are wire's; sockets live here. Nothing here waits. */
+#ifndef STANDBYD_KERNEL_PACKET_H
+#define STANDBYD_KERNEL_PACKET_H
+
+#include "core/core.h"
+
+struct packets;
+
+/* Opens what needs privileges: the sockets for sending and for hearing claims. NULL with errno. */
+struct packets *packets_open(void);
+void packets_close(struct packets *);
+
+/* Opens a VRRP socket on the interface: raw protocol 112, bound to the device, group joined by ifindex, own multicast not
+ * looped, receive timestamps, TTL and destination told, large buffer. Called on the applier thread (joining takes the
+ * RTNL lock). Returns the fd, non-blocking, or -errno. */
+int packets_listen(const struct action_listen *);
+
+/* Hands a listening socket over (owned from now on, non-blocking) and takes it away (closed). */
+int packets_add(struct packets *, const struct action_listen *, int fd); /* 0 or -ENOMEM */
+void packets_remove(struct packets *, int ifindex, uint8_t family);
+
+/* An epoll fd that is readable when any packet waits. */
+int packets_fd(const struct packets *);
+
+/* The next packet as EV_ADVERT, EV_DROPPED or EV_CLAIM; seen_ns is its receive timestamp on CLOCK_BOOTTIME's scale.
+ * Claims that the core does not want (core_wants_claim) are passed over. Own outgoing frames are too. False: nothing
+ * waits. Bounded: at most `budget` packets are read off the sockets in one call chain; the caller sets it anew. */
+bool packets_next(struct packets *, const struct core *, struct event *);
+
+/* Sends ACT_ADVERT and ACT_ANNOUNCE. Announcements are collected and leave with packets_flush, or when enough wait. A
+ * failure to send (ENETDOWN, ENOBUFS) is counted and otherwise ignored: the next advert is the retry. */
+void packets_send(struct packets *, const struct action *);
+void packets_flush(struct packets *);
+
+struct packets_counters {
+	uint64_t sent, send_errors, received;
+	int last_errno;
+};
+const struct packets_counters *packets_counters(const struct packets *);
+
+#endif

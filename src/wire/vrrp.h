@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* VRRP advertisements: bytes ↔ struct (RFC 9568 §5, RFC 3768 §5 for recognising version 2). No sockets. */
+#ifndef STANDBYD_WIRE_VRRP_H
+#define STANDBYD_WIRE_VRRP_H
+
+#include <stddef.h>
+
+#include "core/types.h"
+
+enum {
+	VRRP_PROTOCOL = 112,
+	VRRP_TTL = 255,
+	VRRP_HEADER = 8,
+	VRRP_MESSAGE_MAX = 8 + 255 * 16,
+};
+
+/* The two ways to sum an IPv4 v3 message: RFC 9568 §5.2.8 sums the message alone; RFC 5798 was read by keepalived and FRR
+ * as "with pseudo-header". Over IPv6 both mean the pseudo-header. */
+enum vrrp_checksum { VRRP_CHECKSUM_RFC9568, VRRP_CHECKSUM_RFC5798 };
+
+/* 224.0.0.18 and ff02::12. */
+extern const struct ip vrrp_group_4, vrrp_group_6;
+
+struct vrrp_message {
+	uint8_t version, vrid, priority;
+	uint16_t interval_cs;     /* 1…4095 */
+	uint8_t n_addresses;
+	const uint8_t *addresses; /* into the packet that was decoded: n × ip_size(family), network order */
+	uint8_t family;
+	enum vrrp_checksum checksum; /* the form that was found right (IPv6: rfc5798) */
+};
+
+/* Where a packet came from, as the socket tells it. */
+struct vrrp_meta {
+	struct ip source, destination;
+	int ttl; /* -1: unknown, which is refused */
+};
+
+/* Writes the VRRP message (no IP header) and returns its length, 0 if it does not fit or an argument is out of range
+ * (count 0 or > 255, interval 0 or > 4095, families mixed). */
+size_t vrrp_encode(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, uint16_t interval_cs,
+		   const struct ip *source, const struct ip *destination, const struct ip *addresses, unsigned n,
+		   enum vrrp_checksum);
+
+/* DROP_NONE and *message filled in, or why the message must be dropped. The order of tests is the RFC's (§7.1):
+ * TTL, version, length, type, checksum, count, interval, first IPv6 address. 'message' points into 'bytes'. */
+enum drop_reason vrrp_decode(const uint8_t *bytes, size_t length, const struct vrrp_meta *, struct vrrp_message *message);
+
+/* The n-th address of a decoded message, n < n_addresses. */
+struct ip vrrp_address(const struct vrrp_message *, unsigned n);
+
+#endif
