@@ -19,7 +19,8 @@ struct nd_claim {
 	bool announcement;     /* Solicited clear */
 };
 
-/* From an ICMPv6 message (no IPv6 header). False: not a neighbour advertisement, hop limit not 255, malformed. */
+/* From an ICMPv6 message (no IPv6 header). False: not a neighbour advertisement, hop limit not 255, malformed (RFC 4861
+ * §7.1.2). The checksum is not looked at: that needs the IPv6 header, and an ICMPv6 socket has it checked. */
 bool nd_decode(const uint8_t *bytes, size_t length, int hop_limit, struct nd_claim *);
 
 #endif

@@ -37,13 +37,15 @@ struct vrrp_meta {
 };
 
 /* Writes the VRRP message (no IP header) and returns its length, 0 if it does not fit or an argument is out of range
- * (count 0 or > 255, interval 0 or > 4095, families mixed). */
+ * (vrid 0, count 0 or > 255, interval 0 or > 4095, families mixed, IPv6 list that does not begin with a link-local
+ * address). */
 size_t vrrp_encode(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, uint16_t interval_cs,
 		   const struct ip *source, const struct ip *destination, const struct ip *addresses, unsigned n,
 		   enum vrrp_checksum);
 
 /* DROP_NONE and *message filled in, or why the message must be dropped. The order of tests is the RFC's (§7.1):
- * TTL, version, length, type, checksum, count, interval, first IPv6 address. 'message' points into 'bytes'. */
+ * TTL, version, length, type, checksum, count, interval, first IPv6 address. Version 2 is DROP_VERSION; source and
+ * destination of different families, DROP_DESTINATION. 'message' points into 'bytes' and is untouched on a drop. */
 enum drop_reason vrrp_decode(const uint8_t *bytes, size_t length, const struct vrrp_meta *, struct vrrp_message *message);
 
 /* The n-th address of a decoded message, n < n_addresses. */
