@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/load.h"
+
+static bool check_name(struct reader *reader, const struct schema_object *object, const struct node *name)
+{
+	bool bond = object == &schema_bond;
+	unsigned size = bond ? IFNAME_SIZE : NAME_SIZE;
+	if (name->refused)
+		return false;
+	if (read_is_name(name->text, size) && (!bond || read_is_interface_name(name->text)))
+		return true;
+	if (read_is_name(name->text, size)) {
+		diagnostics_error(reader->diagnostics, &name->place, "'%s' cannot be the name of an interface",
+				  name->text);
+		return false;
+	}
+	diagnostics_error(reader->diagnostics, &name->place,
+			  "'%.60s' cannot be the name of a %s: 1 to %u of the characters A-Z a-z 0-9 . _ -", name->text,
+			  object->kind, size - 1);
+	return false;
+}
+
+/* Reads all objects of a section; those that are no objects at all are told and left out. */
+static struct object_source *read_section(struct reader *reader, const struct section *section,
+					  const struct schema_object *schema, unsigned max, unsigned *n)
+{
+	struct object_source *objects = arena_alloc(reader->arena, section->n + 1, sizeof *objects);
+	*n = 0;
+	for (unsigned i = 0; objects && i < section->n; i++) {
+		const struct entry *entry = &section->entries[i];
+		if (*n == max) {
+			diagnostics_error(reader->diagnostics, &entry->name->place, "more than %u %ss", max,
+					  schema->kind);
+			break;
+		}
+		if (!check_name(reader, schema, entry->name))
+			continue;
+		struct object_source *object = &objects[*n];
+		object->name = entry->name;
+		object->title = arena_format(reader->arena, "%s '%s'", schema->kind, entry->name->text);
+		object->values = read_object(reader, schema, entry->value, &entry->name->place, object->title);
+		if (object->values)
+			++*n;
+	}
+	return objects;
+}
+
+/* Arrays of what the objects hold at most, so that nothing need grow while it is filled. */
+static bool allocate(struct build *build)
+{
+	struct config *config = build->config;
+	size_t addresses = 1, routes = 1;
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		addresses += build->bonds[i].values[BOND_ADDRESSES].n_items;
+		routes += build->bonds[i].values[BOND_ROUTES].n_items;
+	}
+	for (unsigned i = 0; i < config->n_vips; i++)
+		addresses += build->vips[i].values[VIP_ADDRESSES].n_items;
+	config->bonds = calloc(config->n_bonds + 1, sizeof *config->bonds);
+	config->vips = calloc(config->n_vips + 1, sizeof *config->vips);
+	config->addresses = calloc(addresses, sizeof *config->addresses);
+	config->routes = calloc(routes, sizeof *config->routes);
+	build->address_at = arena_alloc(build->reader->arena, addresses, sizeof *build->address_at);
+	build->address_of = arena_alloc(build->reader->arena, addresses, sizeof *build->address_of);
+	build->route_at = arena_alloc(build->reader->arena, routes, sizeof *build->route_at);
+	return config->bonds && config->vips && config->addresses && config->routes && build->address_at &&
+	       build->address_of && build->route_at;
+}
+
+void build_address(struct build *build, const struct value *value, const char *title)
+{
+	unsigned at = build->config->n_addresses++;
+	build->config->addresses[at] = value->address;
+	build->address_at[at] = &value->place;
+	build->address_of[at] = title;
+}
+
+static bool fill(struct build *build, const struct section *bonds, const struct section *vips)
+{
+	struct config *config = build->config;
+	build->bonds = read_section(build->reader, bonds, &schema_bond, MAX_BONDS, &config->n_bonds);
+	build->vips = read_section(build->reader, vips, &schema_vip, MAX_VIPS, &config->n_vips);
+	if (!build->bonds || !build->vips || !allocate(build))
+		return false;
+	strcpy(config->node, build->reader->node); /* its length was checked */
+	for (unsigned i = 0; i < config->n_bonds; i++)
+		build_bond(build, i);
+	for (unsigned i = 0; i < config->n_vips; i++)
+		build_vip(build, i);
+	build_check(build);
+	return !build->reader->arena->failed;
+}
+
+struct config *build_config(struct reader *reader, const struct section *bonds, const struct section *vips)
+{
+	struct build build = { .reader = reader, .config = calloc(1, sizeof *build.config) };
+	if (!build.config)
+		return NULL;
+	if (!fill(&build, bonds, vips)) {
+		config_free(build.config);
+		return NULL;
+	}
+	return build.config;
+}
+
+void config_free(struct config *config)
+{
+	if (!config)
+		return;
+	free(config->bonds);
+	free(config->vips);
+	free(config->addresses);
+	free(config->routes);
+	free(config);
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "common/text.h"
+#include "config/load.h"
+
+static bool is_plain(const char *text)
+{
+	const char *const letters = "0123456789._-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	return strspn(text, letters + strlen("0123456789._-")) > 0 && !text[strspn(text, letters)];
+}
+
+/* Names go plain where every YAML reader agrees that they are text, otherwise in quotes. */
+static void print_name(FILE *out, const char *text)
+{
+	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "y", "n", "null" };
+	bool plain = is_plain(text);
+	for (unsigned i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcasecmp(text, words[i]) == 0)
+			plain = false;
+	if (plain) {
+		fputs(text, out);
+		return;
+	}
+	fputc('"', out);
+	for (; *text; text++)
+		fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+	fputc('"', out);
+}
+
+/* prefix < 0: none. A colon makes some readers see a map: quotes. */
+static void print_ip(FILE *out, const struct ip *ip, int prefix)
+{
+	char text[TEXT_IP_SIZE];
+	const char *quote = ip->family == FAMILY_6 ? "\"" : "";
+	fprintf(out, "%s%s", quote, text_ip(ip, text));
+	if (prefix >= 0)
+		fprintf(out, "/%d", prefix);
+	fputs(quote, out);
+}
+
+static void print_addresses(FILE *out, const struct config *config, unsigned first, unsigned n)
+{
+	if (!n)
+		return;
+	fputs("    addresses: [", out);
+	for (unsigned i = 0; i < n; i++) {
+		const struct config_address *address = &config->addresses[first + i];
+		fputs(i ? ", " : "", out);
+		print_ip(out, &address->ip, address->prefix);
+	}
+	fputs("]\n", out);
+}
+
+static void print_duration(FILE *out, const char *key, uint64_t ns)
+{
+	char text[TEXT_DURATION_SIZE];
+	fprintf(out, "    %s: %s\n", key, text_duration_exact(ns, text));
+}
+
+static void print_route(FILE *out, const struct config_route *route)
+{
+	static const struct ip zero;
+	fputs("      - {to: ", out);
+	if (route->prefix == 0 && memcmp(route->to.bytes, zero.bytes, sizeof zero.bytes) == 0 &&
+	    route->via.family != FAMILY_NONE)
+		fputs("default", out);
+	else
+		print_ip(out, &route->to, route->prefix);
+	if (route->via.family != FAMILY_NONE) {
+		fputs(", via: ", out);
+		print_ip(out, &route->via, -1);
+	}
+	fprintf(out, ", metric: %" PRIu32 "}\n", route->metric);
+}
+
+static void print_bond(FILE *out, const struct config *config, const struct config_bond *bond)
+{
+	static const char *const drivers[] = { [DRIVER_KERNEL] = "kernel", [DRIVER_MOVE] = "move" };
+	static const char *const failbacks[] = {
+		[FAILBACK_NEVER] = "never", [FAILBACK_BETTER] = "better", [FAILBACK_ALWAYS] = "always"
+	};
+	fputs("  ", out);
+	print_name(out, bond->name);
+	fprintf(out, ":\n    driver: %s\n    ports: [", drivers[bond->driver]);
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		fputs(i ? ", " : "", out);
+		print_name(out, bond->ports[i]);
+	}
+	fputs("]\n", out);
+	if (bond->prefer >= 0) {
+		fputs("    prefer: ", out);
+		print_name(out, bond->ports[bond->prefer]);
+		fputc('\n', out);
+	}
+	fprintf(out, "    failback: %s\n", failbacks[bond->failback]);
+	print_duration(out, "hold", bond->hold_ns);
+	print_addresses(out, config, bond->first_address, bond->n_addresses);
+	if (bond->n_routes)
+		fputs("    routes:\n", out);
+	for (unsigned i = 0; i < bond->n_routes; i++)
+		print_route(out, &config->routes[bond->first_route + i]);
+}
+
+static void print_vip(FILE *out, const struct config *config, const struct config_vip *vip)
+{
+	fputs("  ", out);
+	print_name(out, vip->name);
+	fputs(":\n    on: ", out);
+	print_name(out, vip->on);
+	fprintf(out, "\n    protocol: vrrp\n    vrid: %d\n    priority: %d\n", vip->vrid, vip->priority);
+	print_addresses(out, config, vip->first_address, vip->n_addresses);
+	print_duration(out, "advert", vip->advert_ns);
+	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");
+	print_duration(out, "lease", vip->lease_ns);
+	print_duration(out, "leave-timeout", vip->leave_timeout_ns);
+}
+
+static void print_all(const struct config *config, const struct config_bond *const *bonds,
+		      const struct config_vip *const *vips, FILE *out)
+{
+	fputs(config->n_bonds ? "\nbonds:\n" : "", out);
+	for (unsigned i = 0; i < config->n_bonds; i++)
+		print_bond(out, config, bonds ? bonds[i] : &config->bonds[i]);
+	fputs(config->n_vips ? "\nvips:\n" : "", out);
+	for (unsigned i = 0; i < config->n_vips; i++)
+		print_vip(out, config, vips ? vips[i] : &config->vips[i]);
+}
+
+void config_print(const struct config *config, FILE *out)
+{
+	fputs("version: 1\nnode: ", out);
+	print_name(out, config->node);
+	fputc('\n', out);
+	print_all(config, NULL, NULL, out);
+}
+
+/* ---- digest ---- */
+
+uint64_t print_hash(uint64_t hash, const void *bytes, size_t size)
+{
+	const unsigned char *byte = bytes;
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+static int by_bond_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct config_bond *const *)a)->name, (*(const struct config_bond *const *)b)->name);
+}
+
+static int by_vip_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct config_vip *const *)a)->name, (*(const struct config_vip *const *)b)->name);
+}
+
+static bool hash_sorted(const struct config *config, const struct config_bond **bonds, const struct config_vip **vips,
+			uint64_t *hash)
+{
+	char *text = NULL;
+	size_t size = 0;
+	for (unsigned i = 0; i < config->n_bonds; i++)
+		bonds[i] = &config->bonds[i];
+	for (unsigned i = 0; i < config->n_vips; i++)
+		vips[i] = &config->vips[i];
+	qsort(bonds, config->n_bonds, sizeof *bonds, by_bond_name);
+	qsort(vips, config->n_vips, sizeof *vips, by_vip_name);
+	FILE *out = open_memstream(&text, &size);
+	if (!out)
+		return false;
+	print_all(config, bonds, vips, out);
+	bool whole = !ferror(out);
+	if (fclose(out) != 0 || !whole) {
+		free(text);
+		return false;
+	}
+	*hash = print_hash(PRINT_HASH_START, text, size);
+	free(text);
+	return true;
+}
+
+bool print_hash_config(const struct config *config, uint64_t *hash)
+{
+	const struct config_bond **bonds = calloc(config->n_bonds + 1, sizeof *bonds);
+	const struct config_vip **vips = calloc(config->n_vips + 1, sizeof *vips);
+	bool done = bonds && vips && hash_sorted(config, bonds, vips, hash);
+	free(bonds);
+	free(vips);
+	return done;
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "config/read.h"
+
+#include <string.h>
+
+#include "config/scalar.h"
+#include "config/suggest.h"
+
+/* ---- values by node name ---- */
+
+bool cluster_add(struct cluster *cluster, const char *name)
+{
+	for (unsigned i = 0; i < cluster->n; i++)
+		if (strcmp(cluster->names[i], name) == 0)
+			return true;
+	if (cluster->n == CLUSTER_NODES_MAX)
+		return false;
+	cluster->names[cluster->n++] = name;
+	return true;
+}
+
+static void refuse_missing_node(struct reader *reader, const struct field *field, const struct node *map)
+{
+	const char *names = "";
+	size_t shown = map->n < 8 ? map->n : 8;
+	for (size_t i = 0; i < shown; i++)
+		names = arena_format(reader->arena, "%s%s'%.20s'", names, i ? ", " : "", map->pairs[i].key->text);
+	diagnostics_error(reader->diagnostics, &map->place, "%s has no value for node '%s', only for %s%s",
+			  field_name(reader, field), reader->node, names, shown < map->n ? " …" : "");
+}
+
+static void add_nodes(struct reader *reader, const struct node *map)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		const struct node *name = map->pairs[i].key;
+		if (!read_is_name(name->text, NODE_SIZE))
+			diagnostics_error(reader->diagnostics, &name->place, "'%.60s' cannot be the name of a node",
+					  name->text);
+		else if (!cluster_add(reader->cluster, name->text))
+			diagnostics_error(reader->diagnostics, &name->place, "more than %d nodes", CLUSTER_NODES_MAX);
+	}
+}
+
+/* A map where a value is expected is a map by node name: the entry of the reader's node, or NULL and an error. Entries
+ * of other nodes are read in their own pass. */
+static const struct node *choose_by_node(struct reader *reader, const struct field *field, const struct node *map)
+{
+	if (field->key->same_on_all) {
+		diagnostics_error(reader->diagnostics, &map->place, "%s cannot differ by node",
+				  field_name(reader, field));
+		return NULL;
+	}
+	if (map->n == 0) {
+		diagnostics_error(reader->diagnostics, &map->place, "%s is an empty map", field_name(reader, field));
+		return NULL;
+	}
+	for (size_t i = 0; i < map->n; i++) {
+		if (strcmp(map->pairs[i].key->text, reader->node) == 0) {
+			add_nodes(reader, map);
+			return map->pairs[i].value;
+		}
+	}
+	refuse_missing_node(reader, field, map);
+	return NULL;
+}
+
+/* ---- values ---- */
+
+static void read_text(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
+{
+	if (node->kind != NODE_TEXT)
+		diagnostics_error(reader->diagnostics, &node->place, "%s must be a single value, not a %s",
+				  field_name(reader, field), node->kind == NODE_LIST ? "list" : "map in a map");
+	else if (node->absent)
+		diagnostics_error(reader->diagnostics, &node->place, "%s has no value", field_name(reader, field));
+	else
+		value->valid = scalar_parse(reader, field, node->text, value);
+}
+
+static void read_single(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
+{
+	const struct schema_object *object = field->key->object;
+	if (node->kind == NODE_MAP && !object) {
+		node = choose_by_node(reader, field, node);
+		if (!node)
+			return;
+	}
+	if (node->refused)
+		return;
+	value->place = node->place;
+	if (!object) {
+		read_text(reader, field, node, value);
+		return;
+	}
+	unsigned said = reader->diagnostics->said;
+	const char *title = arena_format(reader->arena, "a %s of %s", object->kind, field->title);
+	value->items = read_object(reader, object, node, &node->place, title);
+	value->n_items = value->items ? object->n_keys : 0;
+	value->valid = value->items && reader->diagnostics->said == said;
+}
+
+static bool check_list(struct reader *reader, const struct field *field, const struct node *node)
+{
+	unsigned max = field->key->max_items;
+	if (node->kind == NODE_TEXT && node->absent) {
+		diagnostics_error(reader->diagnostics, &node->place, "%s has no value", field_name(reader, field));
+	} else if (node->kind != NODE_LIST) {
+		const char *example = node->kind == NODE_TEXT && strlen(node->text) < 50 ? node->text : "…";
+		diagnostics_error(reader->diagnostics, &node->place, "%s must be a list: [%s]",
+				  field_name(reader, field), example);
+	} else if (node->n == 0) {
+		diagnostics_error(reader->diagnostics, &node->place, "%s is an empty list", field_name(reader, field));
+	} else if (node->n > max) {
+		diagnostics_error(reader->diagnostics, &node->items[max]->place,
+				  "%s has %zu entries; at most %u are possible", field_name(reader, field), node->n,
+				  max);
+	} else {
+		return true;
+	}
+	return false;
+}
+
+static void read_list(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
+{
+	value->place = node->place;
+	if (!check_list(reader, field, node))
+		return;
+	value->items = arena_alloc(reader->arena, node->n, sizeof *value->items);
+	for (size_t i = 0; value->items && i < node->n; i++) {
+		struct value *item = &value->items[value->n_items];
+		*item = (struct value){ .given = true, .place = node->items[i]->place };
+		read_single(reader, field, node->items[i], item);
+		if (item->valid)
+			value->n_items++;
+	}
+	value->valid = value->items && value->n_items == node->n;
+}
+
+void read_value(struct reader *reader, const struct schema_key *key, const struct place *place, const struct node *node,
+		const char *title, struct value *value)
+{
+	const struct field field = { key, title };
+	value->given = true;
+	value->place = node->place;
+	if (key->support == SCHEMA_LATER) {
+		diagnostics_error(reader->diagnostics, place, "%s is not supported yet", field_name(reader, &field));
+		return;
+	}
+	if (key->support == SCHEMA_REFUSED) {
+		diagnostics_error(reader->diagnostics, place, "%s", key->why);
+		return;
+	}
+	if (key->list && node->kind == NODE_MAP) {
+		node = choose_by_node(reader, &field, node);
+		if (!node)
+			return;
+	}
+	if (node->refused)
+		return;
+	if (key->list)
+		read_list(reader, &field, node, value);
+	else
+		read_single(reader, &field, node, value);
+}
+
+/* ---- objects ---- */
+
+static void refuse_key(struct reader *reader, const struct schema_object *object, const struct node *name,
+		       const char *title)
+{
+	struct suggestion near = { .typed = name->text };
+	const char *known = "", *later = "";
+	for (unsigned i = 0; i < object->n_keys; i++) {
+		const struct schema_key *key = &object->keys[i];
+		if (key->support == SCHEMA_REFUSED)
+			continue;
+		suggest_try(&near, key->name);
+		suggest_try_names(&near, key->name, key->also_known_as);
+		if (near.word == key->name)
+			later = key->support == SCHEMA_LATER ? " It is not supported yet" : "";
+		if (key->support == SCHEMA_SUPPORTED)
+			known = arena_format(reader->arena, "%s%s%s", known, *known ? ", " : "", key->name);
+	}
+	const char *in = *title ? " in " : "";
+	if (near.word)
+		diagnostics_error(reader->diagnostics, &name->place, "unknown key '%.60s'%s%s; did you mean '%s'?%s",
+				  name->text, in, title, near.word, later);
+	else
+		diagnostics_error(reader->diagnostics, &name->place, "unknown key '%.60s'%s%s; known are %s",
+				  name->text, in, title, known);
+}
+
+const struct schema_key *read_key_name(struct reader *reader, const struct schema_object *object,
+				       const struct node *name, const char *title)
+{
+	for (unsigned i = 0; i < object->n_keys; i++)
+		if (strcmp(object->keys[i].name, name->text) == 0)
+			return &object->keys[i];
+	refuse_key(reader, object, name, title);
+	return NULL;
+}
+
+static void take_defaults(struct reader *reader, const struct schema_object *object, const struct place *name,
+			  const char *title, struct value *values)
+{
+	for (unsigned i = 0; i < object->n_keys; i++) {
+		const struct schema_key *key = &object->keys[i];
+		if (values[i].given)
+			continue;
+		values[i].place = *name;
+		if (key->required)
+			diagnostics_error(reader->diagnostics, name, "%s has no '%s' (%s)", title, key->name,
+					  key->about);
+		if (key->fallback)
+			values[i].valid =
+				scalar_parse(reader, &(struct field){ key, title }, key->fallback, &values[i]);
+	}
+}
+
+struct value *read_object(struct reader *reader, const struct schema_object *object, const struct node *node,
+			  const struct place *name, const char *title)
+{
+	if (node->refused)
+		return NULL;
+	if (node->kind != NODE_MAP) {
+		diagnostics_error(reader->diagnostics, &node->place, "%s must be a map of keys and values", title);
+		return NULL;
+	}
+	struct value *values = arena_alloc(reader->arena, object->n_keys, sizeof *values);
+	if (!values)
+		return NULL;
+	for (size_t i = 0; i < node->n; i++) {
+		const struct node_pair *pair = &node->pairs[i];
+		if (pair->key->refused)
+			continue;
+		const struct schema_key *key = read_key_name(reader, object, pair->key, title);
+		if (key)
+			read_value(reader, key, &pair->key->place, pair->value, title, &values[key - object->keys]);
+	}
+	take_defaults(reader, object, name, title, values);
+	return values;
+}

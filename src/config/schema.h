@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The configuration language as tables. They drive the reader, its suggestions, and the tests that hold
+ * contrib/standbyd.schema.json and the manual against them. */
+#ifndef STANDBYD_CONFIG_SCHEMA_H
+#define STANDBYD_CONFIG_SCHEMA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum schema_type {
+	SCHEMA_UNREAD,	  /* the key is refused or not supported yet */
+	SCHEMA_NUMBER,	  /* value.number, min … max */
+	SCHEMA_BOOLEAN,	  /* value.number 0 or 1: true | false only */
+	SCHEMA_DURATION,  /* value.number in nanoseconds, min … max, a multiple of step */
+	SCHEMA_CHOICE,	  /* value.number is the choice's value */
+	SCHEMA_NODE,	  /* value.text: the name of a node */
+	SCHEMA_INTERFACE, /* value.text: a name that Linux takes for an interface */
+	SCHEMA_PORT,	  /* the same; globs and selectors are not supported yet */
+	SCHEMA_IP,	  /* value.address.ip: a unicast address */
+	SCHEMA_ADDRESS,	  /* value.address: a unicast address, /32 or /128 without a prefix */
+	SCHEMA_CIDR,	  /* value.address: a unicast address with its prefix */
+	SCHEMA_NETWORK,	  /* value.address: a network with its prefix, or 'default': FAMILY_NONE, prefix 0 */
+	SCHEMA_OBJECT,	  /* value.items: the values of `object`, by its keys' index */
+	SCHEMA_NAMED,	  /* a map of names to objects; read by its own code */
+};
+
+enum schema_support {
+	SCHEMA_SUPPORTED,
+	SCHEMA_LATER,	/* of the language, not built yet */
+	SCHEMA_REFUSED, /* `why` says why there is none */
+};
+
+struct schema_choice {
+	const char *word; /* NULL ends the list */
+	int value;
+	bool later; /* not built yet */
+};
+
+struct schema_object;
+
+struct schema_key {
+	const char *name;
+	enum schema_type type;
+	enum schema_support support;
+	bool list; /* of at least 1 and at most max_items values */
+	bool required;
+	bool same_on_all; /* may not be a map by node */
+	unsigned max_items;
+	uint64_t min, max, step; /* step 0: any */
+	const struct schema_choice *choices;
+	const struct schema_object *object;
+	const char *fallback;	   /* the default as it would be written; NULL: none, or computed */
+	const char *why;	   /* added to what is said about a wrong value */
+	const char *also_known_as; /* words people write for it elsewhere, separated by spaces */
+	const char *about;	   /* noun phrase */
+};
+
+struct schema_object {
+	const char *kind; /* "bond" */
+	const struct schema_key *keys;
+	unsigned n_keys;
+};
+
+/* Indexes of the tables' keys, as far as the code asks for them; not supported ones follow. */
+enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VIPS };
+enum bond_key { BOND_DRIVER, BOND_PORTS, BOND_PREFER, BOND_FAILBACK, BOND_HOLD, BOND_ADDRESSES, BOND_ROUTES };
+enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC };
+enum vip_key {
+	VIP_ON,
+	VIP_PROTOCOL,
+	VIP_VRID,
+	VIP_PRIORITY,
+	VIP_ADDRESSES,
+	VIP_ADVERT,
+	VIP_MAC,
+	VIP_CHECKSUM,
+	VIP_PREEMPT,
+	VIP_PREEMPT_DELAY,
+	VIP_LEASE,
+	VIP_LEAVE_TIMEOUT
+};
+
+extern const struct schema_object schema_top, schema_bond, schema_route, schema_vip;
+
+enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
+
+#endif

@@ -1,0 +1,777 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loader against tests/unit/config: NAME.yaml with exactly the diagnostics NAME.err (none: no such file) and the
+ * configuration NAME.out (none: it is refused); a folder NAME holds standbyd.yaml and conf.d. Then what cannot be a
+ * file: limits, damaged files, errno, memory that runs out. */
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "config/load.h"
+
+static char folder[PATH_MAX];	/* tests/unit/config of the source tree */
+static char examples[PATH_MAX]; /* contrib/examples */
+static char scratch[PATH_MAX];	/* ours, empty but for what a test puts there */
+
+/* ---- memory that runs out ---- */
+
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *, size_t size);
+
+static long allocations_left = -1; /* < 0: no limit */
+static bool memory_refused;
+
+static bool refuse_memory(void)
+{
+	if (allocations_left > 0)
+		allocations_left--;
+	else if (allocations_left == 0)
+		memory_refused = true;
+	return allocations_left == 0 && memory_refused;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return refuse_memory() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return refuse_memory() ? NULL : __real_realloc(old, size);
+}
+
+/* ---- helpers ---- */
+
+struct result {
+	struct config *config;
+	int error;
+	char *said;
+	char *printed; /* NULL: no configuration */
+};
+
+static char *print_config(const struct config *config)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(out);
+	config_print(config, out);
+	fclose(out);
+	return text;
+}
+
+static struct result load(const char *path, const char *node)
+{
+	struct result result = { 0 };
+	size_t size;
+	FILE *out = open_memstream(&result.said, &size);
+	assert_non_null(out);
+	errno = 0;
+	result.config = config_load_as(path, node, out);
+	result.error = errno;
+	fclose(out);
+	if (result.config)
+		result.printed = print_config(result.config);
+	return result;
+}
+
+static void drop(struct result *result)
+{
+	config_free(result->config);
+	free(result->said);
+	free(result->printed);
+}
+
+/* NULL: there is no such file. */
+static char *slurp(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	if (!in)
+		return NULL;
+	char *text = NULL;
+	size_t size = 0;
+	if (getdelim(&text, &size, EOF, in) < 0) {
+		free(text);
+		text = strdup("");
+	}
+	fclose(in);
+	return text;
+}
+
+static const char *write_bytes(const char *name, const void *bytes, size_t size)
+{
+	static char path[PATH_MAX + 64];
+	snprintf(path, sizeof path, "%s/%.60s", scratch, name);
+	FILE *out = fopen(path, "w");
+	assert_non_null(out);
+	assert_int_equal(fwrite(bytes, 1, size, out), size);
+	fclose(out);
+	return path;
+}
+
+static const char *write_text(const char *name, const char *text)
+{
+	return write_bytes(name, text, strlen(text));
+}
+
+static struct result load_text(const char *text, const char *node)
+{
+	return load(write_text("standbyd.yaml", text), node);
+}
+
+static void assert_said(const struct result *result, const char *text)
+{
+	if (!strstr(result->said, text))
+		fail_msg("'%s' is not in:\n%s", text, result->said);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), size = strlen(end);
+	return length > size && strcmp(text + length - size, end) == 0;
+}
+
+/* ---- the files ---- */
+
+struct fixture {
+	char name[128];
+	char path[160]; /* relative, as the diagnostics show it */
+};
+
+static struct fixture fixtures[512];
+static unsigned n_fixtures;
+
+static void find_fixtures(void)
+{
+	struct dirent **entries;
+	int n = scandir(".", &entries, NULL, alphasort);
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+		struct fixture *fixture = &fixtures[n_fixtures];
+		struct stat status;
+		assert_int_equal(stat(name, &status), 0);
+		assert_true(n_fixtures < sizeof fixtures / sizeof fixtures[0]);
+		if (S_ISDIR(status.st_mode) && name[0] != '.') {
+			snprintf(fixture->name, sizeof fixture->name, "%.100s", name);
+			snprintf(fixture->path, sizeof fixture->path, "%.100s/standbyd.yaml", name);
+			n_fixtures++;
+		} else if (ends_with(name, ".yaml")) {
+			snprintf(fixture->name, sizeof fixture->name, "%.*s", (int)(strlen(name) - 5), name);
+			snprintf(fixture->path, sizeof fixture->path, "%.100s", name);
+			n_fixtures++;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void compare(const struct fixture *fixture, const char *suffix, const char *got)
+{
+	char path[160];
+	snprintf(path, sizeof path, "%s.%s", fixture->name, suffix);
+	char *expected = slurp(path);
+	if (!expected && got)
+		fail_msg("%s gave what %s does not have:\n%s", fixture->path, path, got);
+	if (expected && !got)
+		fail_msg("%s gave nothing, but there is %s", fixture->path, path);
+	if (expected && strcmp(expected, got) != 0)
+		fail_msg("%s differs from %s:\n%s", fixture->path, path, got);
+	free(expected);
+}
+
+static void every_file_is_read_as_expected(void **state)
+{
+	unsigned refused = 0, accepted = 0;
+	(void)state;
+	for (unsigned i = 0; i < n_fixtures; i++) {
+		struct result result = load(fixtures[i].path, NULL);
+		compare(&fixtures[i], "err", result.said[0] ? result.said : NULL);
+		compare(&fixtures[i], "out", result.printed);
+		assert_int_equal(result.config == NULL, result.error != 0);
+		if (result.config)
+			accepted++;
+		else
+			refused++;
+		drop(&result);
+	}
+	assert_true(refused >= 60);
+	assert_true(accepted >= 10);
+}
+
+static void every_expectation_has_its_file(void **state)
+{
+	struct dirent **entries;
+	(void)state;
+	int n = scandir(".", &entries, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+		bool found = !ends_with(name, ".err") && !ends_with(name, ".out");
+		for (unsigned j = 0; !found && j < n_fixtures; j++)
+			found = strlen(fixtures[j].name) == strlen(name) - 4 &&
+				strncmp(fixtures[j].name, name, strlen(name) - 4) == 0;
+		if (!found)
+			fail_msg("%s belongs to no file", name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static void what_is_printed_reads_the_same(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < n_fixtures; i++) {
+		struct result first = load(fixtures[i].path, NULL);
+		if (first.config) {
+			struct result second = load_text(first.printed, NULL);
+			if (!second.config)
+				fail_msg("%s, printed, is refused:\n%s", fixtures[i].path, second.said);
+			assert_string_equal(first.printed, second.printed);
+			drop(&second);
+		}
+		drop(&first);
+	}
+}
+
+/* ---- what comes out ---- */
+
+static void fields_are_filled(void **state)
+{
+	(void)state;
+	struct result result = load_text("version: 1\n"
+					 "vips:\n"
+					 "  web: {on: lan, vrid: 7, priority: 200, addresses: ['2001:db8::1']}\n",
+					 "lb1");
+	assert_null(result.config); /* VRRP over IPv6 is not there yet */
+	drop(&result);
+	result = load_text("version: 1\n"
+			   "bonds:\n"
+			   "  lan: {driver: move, ports: [a, b], prefer: b, addresses: [10.0.0.1/8], routes: [{to: "
+			   "default, via: 10.0.0.2}]}\n"
+			   "vips:\n"
+			   "  plain: {on: eth0, vrid: 1, addresses: [10.1.0.1]}\n"
+			   "  web: {on: lan, vrid: 7, addresses: [10.0.0.3, '2001:db8::1', 10.0.0.4/8], advert: 20ms, "
+			   "lease: 60s}\n",
+			   "lb1");
+	const struct config *config = result.config;
+	assert_non_null(config);
+	assert_string_equal(config->node, "lb1");
+	assert_int_equal(config->n_bonds, 1);
+	assert_int_equal(config->n_vips, 2);
+	assert_int_equal(config->n_addresses, 5);
+	assert_int_equal(config->bonds[0].driver, DRIVER_MOVE);
+	assert_int_equal(config->bonds[0].prefer, 1);
+	assert_true(config->bonds[0].hold_ns == 2 * NSEC_PER_SEC);
+	assert_int_equal(config->routes[0].to.family, FAMILY_4);
+	assert_int_equal(config->routes[0].via.bytes[3], 2);
+	assert_int_equal(config->vips[0].bond, -1);
+	assert_int_equal(config->vips[0].priority, 100);
+	assert_true(config->vips[0].lease_ns == 4 * NSEC_PER_SEC);
+	const struct config_vip *vip = &config->vips[1];
+	assert_int_equal(vip->bond, 0);
+	assert_int_equal(vip->n_addresses, 3);
+	assert_int_equal(vip->n_listed, 2);
+	assert_true(vip->advert_ns == 20 * NSEC_PER_MSEC && vip->lease_ns == 60 * NSEC_PER_SEC && vip->preempt);
+	assert_int_equal(config->addresses[vip->first_address + 1].prefix, 8);
+	assert_int_equal(config->addresses[vip->first_address + 2].ip.family, FAMILY_6);
+	assert_int_equal(config->addresses[vip->first_address + 2].prefix, 128);
+	drop(&result);
+}
+
+static void ipv6_makes_the_default_lease_ten_seconds(void **state)
+{
+	(void)state;
+	struct result result =
+		load_text("version: 1\nvips:\n  web: {on: e, vrid: 7, addresses: [10.0.0.3, '2001:db8::1']}\n", "a");
+	assert_non_null(result.config);
+	assert_true(result.config->vips[0].lease_ns == 10 * NSEC_PER_SEC);
+	drop(&result);
+}
+
+static void node_is_the_host_name(void **state)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+	(void)state;
+	assert_int_equal(gethostname(host, sizeof host), 0);
+	struct result result = load_text("version: 1\n", NULL);
+	if (result.config) /* a host may have a name that is none here */
+		assert_string_equal(result.config->node, host);
+	else
+		assert_said(&result, "give one with 'node:'");
+	drop(&result);
+	result = load_text("version: 1\nnode: file\n", "argument");
+	assert_string_equal(result.config->node, "argument");
+	drop(&result);
+	result = load_text("version: 1\nnode: file\n", "no name");
+	assert_null(result.config);
+	assert_said(&result, "'no name' cannot be the name of a node");
+	drop(&result);
+}
+
+static void the_example_is_right_on_both_nodes(void **state)
+{
+	char path[PATH_MAX + 64];
+	(void)state;
+	snprintf(path, sizeof path, "%s/redundant-pair/standbyd.yaml", examples);
+	struct result one = load(path, "lb1"), other = load(path, "lb2");
+	assert_string_equal(one.said, "");
+	assert_non_null(one.config);
+	assert_non_null(other.config);
+	assert_string_equal(one.config->digest, other.config->digest);
+	assert_string_equal(one.config->bonds[0].name, "bond0");
+	assert_string_equal(one.config->bonds[0].ports[0], "eno1");
+	assert_string_equal(one.config->bonds[0].ports[1], "eno2");
+	assert_true(one.config->vips[0].priority > other.config->vips[0].priority);
+	assert_false(ip_equal(&one.config->addresses[0].ip, &other.config->addresses[0].ip));
+	drop(&one);
+	drop(&other);
+	one = load(path, "lb3");
+	assert_null(one.config);
+	assert_said(&one, "has no value for node 'lb3', only for 'lb1', 'lb2'");
+	drop(&one);
+}
+
+/* ---- digest ---- */
+
+static void assert_digests(const char *one, const char *other, bool equal)
+{
+	struct result first = load_text(one, "lb1"), second = load_text(other, "lb1");
+	assert_non_null(first.config);
+	assert_non_null(second.config);
+	assert_int_equal(strlen(first.config->digest), 16);
+	if (equal)
+		assert_string_equal(first.config->digest, second.config->digest);
+	else
+		assert_string_not_equal(first.config->digest, second.config->digest);
+	drop(&first);
+	drop(&second);
+}
+
+static void digest_is_of_the_meaning(void **state)
+{
+	const char *base = "version: 1\n"
+			   "bonds:\n"
+			   "  b: {driver: kernel, ports: [e1, e2]}\n"
+			   "  a: {driver: kernel, ports: [e3], addresses: [10.0.0.1/8]}\n"
+			   "vips:\n"
+			   "  w: {on: a, vrid: 1, addresses: [10.0.0.3]}\n";
+	(void)state;
+	assert_digests(base, base, true);
+	assert_digests(base,
+		       "# otherwise written\n"
+		       "vips:\n"
+		       "  w:\n"
+		       "    addresses: ['10.0.0.3/32']\n"
+		       "    advert: 1000ms\n"
+		       "    vrid: 1\n"
+		       "    on: \"a\"\n"
+		       "bonds:\n"
+		       "  a:\n"
+		       "    ports: [e3]\n"
+		       "    hold: 2s\n"
+		       "    driver: kernel\n"
+		       "    addresses:\n"
+		       "      - 10.0.0.1/8\n"
+		       "  b:\n"
+		       "    ports: {lb1: [e1, e2], lb2: [e1, e2]}\n"
+		       "    driver: kernel\n"
+		       "version: 1\n"
+		       "node: lb9\n",
+		       true);
+	assert_digests(base,
+		       "version: 1\n"
+		       "bonds:\n"
+		       "  b: {driver: kernel, ports: [e2, e1]}\n"
+		       "  a: {driver: kernel, ports: [e3], addresses: [10.0.0.1/8]}\n"
+		       "vips:\n"
+		       "  w: {on: a, vrid: 1, addresses: [10.0.0.3]}\n",
+		       false);
+	assert_digests(base,
+		       "version: 1\n"
+		       "bonds:\n"
+		       "  b: {driver: kernel, ports: [e1, e2]}\n"
+		       "  a: {driver: kernel, ports: [e3], addresses: [10.0.0.1/8]}\n"
+		       "vips:\n"
+		       "  w: {on: a, vrid: 1, addresses: [10.0.0.3], priority: {lb1: 100, lb2: 101}}\n",
+		       false);
+}
+
+static void digest_is_the_same_on_every_node(void **state)
+{
+	const char *text = "version: 1\nvips:\n  w: {on: {lb1: a, lb2: b}, vrid: 1, addresses: [10.0.0.3], priority: "
+			   "{lb2: 5, lb1: 6}}\n";
+	(void)state;
+	struct result one = load_text(text, "lb1"), other = load_text(text, "lb2");
+	assert_string_not_equal(one.printed, other.printed);
+	assert_string_equal(one.config->digest, other.config->digest);
+	drop(&one);
+	drop(&other);
+	assert_digests(text,
+		       "version: 1\nvips:\n  w: {on: {lb1: a, lb2: b}, vrid: 1, addresses: [10.0.0.3], priority: {lb2: "
+		       "4, lb1: 6}}\n",
+		       false);
+}
+
+/* ---- files that cannot be read ---- */
+
+static void assert_refused(const char *path, int error, const char *said)
+{
+	struct result result = load(path, "lb1");
+	assert_null(result.config);
+	assert_int_equal(result.error, error);
+	assert_said(&result, said);
+	drop(&result);
+}
+
+static void unreadable_files_give_their_errno(void **state)
+{
+	char path[PATH_MAX + 16];
+	(void)state;
+	assert_refused("there/is/none.yaml", ENOENT, "there/is/none.yaml: error: cannot read the file: ");
+	assert_refused(scratch, EISDIR, "this is a directory");
+	assert_refused("/dev/null", EINVAL, "the file is empty");
+	assert_refused("/dev/zero", EFBIG, "larger than 64 MiB");
+	snprintf(path, sizeof path, "%s/loop.yaml", scratch);
+	assert_int_equal(symlink("loop.yaml", path), 0);
+	assert_refused(path, ELOOP, "cannot read the file");
+	unlink(path);
+	write_text("secret.yaml", "version: 1\n");
+	snprintf(path, sizeof path, "%s/secret.yaml", scratch);
+	assert_int_equal(chmod(path, 0), 0);
+	if (geteuid() != 0)
+		assert_refused(path, EACCES, "cannot read the file");
+	unlink(path);
+}
+
+static void a_pipe_is_a_file_too(void **state)
+{
+	int ends[2];
+	char path[64];
+	const char text[] = "version: 1\nnode: lb1\nfoo: 1\n";
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], text, sizeof text - 1), sizeof text - 1);
+	close(ends[1]);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+	assert_refused(path, EINVAL, ":3:1: error: unknown key 'foo'");
+	close(ends[0]);
+}
+
+static void an_unreadable_part_refuses_the_whole(void **state)
+{
+	char path[PATH_MAX + 32];
+	(void)state;
+	snprintf(path, sizeof path, "%s/conf.d", scratch);
+	assert_int_equal(mkdir(path, 0777), 0);
+	snprintf(path, sizeof path, "%s/conf.d/gone.yaml", scratch);
+	assert_int_equal(symlink("nowhere", path), 0);
+	write_text("standbyd.yaml", "version: 1\n");
+	char main_path[PATH_MAX + 32];
+	snprintf(main_path, sizeof main_path, "%s/standbyd.yaml", scratch);
+	assert_refused(main_path, ENOENT, "/conf.d/gone.yaml: error: cannot read the file");
+	unlink(path);
+	snprintf(path, sizeof path, "%s/conf.d", scratch);
+	rmdir(path);
+}
+
+/* ---- limits ---- */
+
+static struct result load_generated(unsigned bonds, unsigned vips)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	fputs("version: 1\nbonds:\n  b: {driver: move, ports: [p]}\n", out);
+	for (unsigned i = 1; i < bonds; i++)
+		fprintf(out, "  b%u: {driver: kernel, ports: [p%u, q%u]}\n", i, i, i);
+	fputs("vips:\n  v: {on: b, vrid: 255, addresses: [10.255.0.1]}\n", out);
+	for (unsigned i = 1; i < vips; i++)
+		fprintf(out, "  v%u: {on: e%u, vrid: %u, addresses: [10.1.%u.%u], priority: {lb1: 2, lb2: 1}}\n", i,
+			i / 255, i % 255 + 1, i / 256, i % 256);
+	fclose(out);
+	struct result result = load_text(text, "lb1");
+	free(text);
+	return result;
+}
+
+static void limits_are_limits(void **state)
+{
+	(void)state;
+	struct result result = load_generated(MAX_BONDS, MAX_VIPS);
+	assert_string_equal(result.said, "");
+	assert_int_equal(result.config->n_bonds, MAX_BONDS);
+	assert_int_equal(result.config->n_vips, MAX_VIPS);
+	drop(&result);
+	result = load_generated(MAX_BONDS + 1, 1);
+	assert_null(result.config);
+	assert_said(&result, "error: more than 64 bonds");
+	drop(&result);
+	result = load_generated(1, MAX_VIPS + 1);
+	assert_null(result.config);
+	assert_said(&result, "error: more than 4096 vips");
+	drop(&result);
+}
+
+static void too_many_nodes(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	(void)state;
+	FILE *out = open_memstream(&text, &size);
+	fputs("version: 1\nvips:\n  v: {on: b, vrid: 255, addresses: [10.255.0.1], priority: {lb1: 1", out);
+	for (int i = 0; i < 64; i++)
+		fprintf(out, ", n%d: 1", i);
+	fputs("}}\n", out);
+	fclose(out);
+	struct result result = load_text(text, "lb1");
+	assert_null(result.config);
+	assert_said(&result, "error: more than 64 nodes");
+	drop(&result);
+	free(text);
+}
+
+static void a_thousand_errors_are_enough(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	(void)state;
+	FILE *out = open_memstream(&text, &size);
+	fputs("version: 1\n", out);
+	for (int i = 0; i < 1500; i++)
+		fprintf(out, "junk%d: 1\n", i);
+	fclose(out);
+	struct result result = load_text(text, "lb1");
+	assert_null(result.config);
+	assert_said(&result, "error: 500 more are not shown");
+	drop(&result);
+	free(text);
+}
+
+/* ---- damaged files ---- */
+
+static const char whole[] = "version: 1\n"
+			    "node: lb1\n"
+			    "bonds:\n"
+			    "  bond0:\n"
+			    "    driver: kernel\n"
+			    "    ports: [eno1, eno2]\n"
+			    "    prefer: eno1\n"
+			    "    failback: better\n"
+			    "    hold: &time 2s\n"
+			    "    addresses: {lb1: [192.0.2.11/24], lb2: [192.0.2.12/24]}\n"
+			    "    routes: [{to: default, via: 192.0.2.1}]\n"
+			    "vips:\n"
+			    "  web:\n"
+			    "    on: bond0\n"
+			    "    vrid: 51\n"
+			    "    priority: {lb1: 200, lb2: 100}\n"
+			    "    addresses: [192.0.2.100, \"2001:db8::100\"]\n"
+			    "    preempt: true\n"
+			    "    lease: 10s\n"
+			    "  mail: {on: eth0, vrid: 51, addresses: ['192.0.2.101'], advert: *time}\n";
+
+static unsigned n_damaged, n_survived;
+
+/* Whatever the file: a configuration that reads the same when printed, or at least one error. */
+static void load_damaged(const char *text, size_t size)
+{
+	struct result result = load(write_bytes("damaged.yaml", text, size), NULL);
+	n_damaged++;
+	if (!result.config && (!strstr(result.said, "error: ") || result.error != EINVAL))
+		fail_msg("no configuration, no error (errno %d):\n%.*s", result.error, (int)size, text);
+	if (result.config && (strstr(result.said, "error: ") || result.error))
+		fail_msg("a configuration, and an error: %s", result.said);
+	if (result.config) {
+		struct result again = load_text(result.printed, NULL);
+		n_survived++;
+		assert_non_null(again.config);
+		assert_string_equal(again.printed, result.printed);
+		drop(&again);
+	}
+	drop(&result);
+}
+
+static void replace(size_t from, size_t to, const char *with)
+{
+	char text[sizeof whole * 3];
+	size_t length = strlen(with);
+	memcpy(text, whole, from);
+	memcpy(text + from, with, length);
+	memcpy(text + from + length, whole + to, sizeof whole - 1 - to);
+	load_damaged(text, from + length + sizeof whole - 1 - to);
+}
+
+static void every_prefix(void **state)
+{
+	(void)state;
+	load_damaged(whole, sizeof whole - 1);
+	assert_int_equal(n_survived, 1);
+	for (size_t i = 0; i < sizeof whole; i++)
+		load_damaged(whole, i);
+}
+
+static size_t end_of_line(size_t from)
+{
+	return from + strcspn(whole + from, "\n") + 1;
+}
+
+static void every_line_removed_and_doubled(void **state)
+{
+	char line[256];
+	(void)state;
+	for (size_t from = 0, to; from < sizeof whole - 1; from = to) {
+		to = end_of_line(from);
+		replace(from, to, "");
+		snprintf(line, sizeof line, "%.*s%.*s", (int)(to - from), whole + from, (int)(to - from), whole + from);
+		replace(from, to, line);
+	}
+}
+
+static void every_word_replaced(void **state)
+{
+	static const char *const junk[] = {
+		"",	      "x",	  "0",	     "-1",    "256",	   "99999999999999999999",
+		"2h",	      "true",	  "[]",	     "{}",    "[[[[a]]]]", "{lb1: lb1}",
+		"*time",      "&a",	  "!!str",   "~",     "\"",	   "'",
+		"#",	      "%",	  ": ",	     "- ",    "? ",	   "\t",
+		"\xff",	      "\xc3\xa9", "\"\\0\"", "|",     ">",	   "@",
+		"0.0.0.0",    "::",	  "lb1",     "bond0", "eno1",	   "web",
+		"\"\\e[2J\"", "\n",	  "\r",
+	};
+	const char *const letters = "abcdefghijklmnopqrstuvwxyz0123456789.:/*&";
+	(void)state;
+	for (size_t from = 0; from < sizeof whole - 1;) {
+		size_t length = strspn(whole + from, letters);
+		for (unsigned i = 0; length && i < sizeof junk / sizeof junk[0]; i++)
+			replace(from, from + length, junk[i]);
+		from += length ? length : 1;
+	}
+}
+
+static void bytes_changed_at_random(void **state)
+{
+	char text[sizeof whole];
+	uint64_t seed = 0x5eed;
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		memcpy(text, whole, sizeof whole);
+		for (int i = 0; i < 1 + round % 4; i++) {
+			seed = seed * 6364136223846793005u + 1442695040888963407u;
+			text[(seed >> 33) % (sizeof whole - 1)] =
+				round % 2 ? whole[(seed >> 16) % (sizeof whole - 1)] : (char)(seed >> 56);
+		}
+		load_damaged(text, sizeof whole - 1);
+	}
+}
+
+static void damage_was_done_and_survived(void **state)
+{
+	(void)state;
+	assert_true(n_damaged > 5000);
+	assert_true(n_survived > 20); /* else the files were only ever refused, and the test says little */
+	assert_true(n_survived < n_damaged);
+}
+
+/* ---- memory ---- */
+
+static void run_out_of_memory(const char *text)
+{
+	char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s", write_text("standbyd.yaml", text));
+	for (long n = 0; n < 200; n++) {
+		FILE *out = fopen("/dev/null", "w");
+		assert_non_null(out);
+		allocations_left = n;
+		memory_refused = false;
+		struct config *config = config_load(path, out);
+		int error = errno;
+		allocations_left = -1;
+		fclose(out);
+		if (memory_refused && (config || error != ENOMEM))
+			fail_msg("allocation %ld refused: errno %d", n + 1, error);
+		config_free(config);
+		if (!memory_refused) {
+			assert_true(n > 8);
+			return;
+		}
+	}
+	fail_msg("it still runs out of memory after 200 allocations");
+}
+
+static void memory_may_run_out_anywhere(void **state)
+{
+	(void)state;
+	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 51, addresses: [192.0.2.1], priority: {a: 1, b: "
+			  "2}}\nnode: a\n");
+	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 0, address: [192.0.2.1]}\nnode: a\n");
+}
+
+static void set_up(void)
+{
+	const char *source = getenv("srcdir"), *temporary = getenv("TMPDIR");
+	char relative[PATH_MAX];
+	snprintf(relative, sizeof relative, "%s/tests/unit/config", source ? source : ".");
+	if (!realpath(relative, folder)) {
+		fprintf(stderr, "%s: %s (set srcdir to the source tree)\n", relative, strerror(errno));
+		exit(1);
+	}
+	snprintf(relative, sizeof relative, "%s/contrib/examples", source ? source : ".");
+	if (!realpath(relative, examples) || chdir(folder) < 0)
+		exit(1);
+	snprintf(scratch, sizeof scratch, "%s/standbyd-config-XXXXXX", temporary ? temporary : "/tmp");
+	if (!mkdtemp(scratch))
+		exit(1);
+	find_fixtures();
+}
+
+static void tear_down(void)
+{
+	char path[PATH_MAX + 32];
+	static const char *const names[] = { "standbyd.yaml", "damaged.yaml" };
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+		snprintf(path, sizeof path, "%s/%s", scratch, names[i]);
+		unlink(path);
+	}
+	rmdir(scratch);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_file_is_read_as_expected),
+		cmocka_unit_test(every_expectation_has_its_file),
+		cmocka_unit_test(what_is_printed_reads_the_same),
+		cmocka_unit_test(fields_are_filled),
+		cmocka_unit_test(ipv6_makes_the_default_lease_ten_seconds),
+		cmocka_unit_test(node_is_the_host_name),
+		cmocka_unit_test(the_example_is_right_on_both_nodes),
+		cmocka_unit_test(digest_is_of_the_meaning),
+		cmocka_unit_test(digest_is_the_same_on_every_node),
+		cmocka_unit_test(unreadable_files_give_their_errno),
+		cmocka_unit_test(a_pipe_is_a_file_too),
+		cmocka_unit_test(an_unreadable_part_refuses_the_whole),
+		cmocka_unit_test(limits_are_limits),
+		cmocka_unit_test(too_many_nodes),
+		cmocka_unit_test(a_thousand_errors_are_enough),
+		cmocka_unit_test(every_prefix),
+		cmocka_unit_test(every_line_removed_and_doubled),
+		cmocka_unit_test(every_word_replaced),
+		cmocka_unit_test(bytes_changed_at_random),
+		cmocka_unit_test(damage_was_done_and_survived),
+		cmocka_unit_test(memory_may_run_out_anywhere),
+	};
+	set_up();
+	int failed = cmocka_run_group_tests_name("config", tests, NULL, NULL);
+	tear_down();
+	return failed;
+}
