@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The tables for a configuration, and what of the old ones lives on in them.
+ *
+ * A new set of tables is made beside the old one; when everything could be allocated, what is known about links,
+ * addresses, bonds and vips is carried over by name, and the sets change places. Vips that are gone from the
+ * configuration but not from the network, and addresses that no object has any more, come along to be let go. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+static unsigned power_of_two(unsigned n)
+{
+	unsigned size = 16;
+
+	while (size < 2 * n)
+		size *= 2;
+	return size;
+}
+
+struct core *core_new(uint64_t seed)
+{
+	struct core *core = calloc(1, sizeof *core);
+
+	if (core)
+		core->random = seed;
+	return core;
+}
+
+void core_free_tables(struct core *core)
+{
+	free(core->ifaces);
+	free(core->lans);
+	free(core->addrs);
+	free(core->places);
+	free(core->route_places);
+	free(core->bonds);
+	free(core->vips);
+	free(core->addr_hash);
+	free(core->iface_hash);
+	free(core->config.addresses);
+	free(core->config.routes);
+	queue_free(&core->dirty);
+	heap_free(&core->heap);
+}
+
+void core_free(struct core *core)
+{
+	if (!core)
+		return;
+	core_free_tables(core);
+	free(core->resumes);
+	free(core);
+}
+
+/* ---- what comes along --------------------------------------------------------------------------------------------- */
+
+static bool same_vip(const struct core *old, const struct vip *vip, const struct config *config, const struct config_vip *cfg)
+{
+	(void)old;
+	(void)config;
+	return strcmp(vip->cfg.name, cfg->name) == 0 && strcmp(vip->cfg.on, cfg->on) == 0 &&
+	       vip->cfg.vrid == cfg->vrid && vip->cfg.family == cfg->family &&
+	       (vip->cfg.priority == 255) == (cfg->priority == 255);
+}
+
+static const struct vip *old_vip(const struct core *old, const struct config *config, const struct config_vip *cfg)
+{
+	for (unsigned i = 0; i < old->n_vips; i++) {
+		if (!old->vips[i].removed && same_vip(old, &old->vips[i], config, cfg))
+			return &old->vips[i];
+	}
+	return NULL;
+}
+
+/* Whether an old vip that the new configuration does not have still has something to let go. */
+static bool must_stay(const struct core *old, const struct config *config, const struct vip *vip)
+{
+	for (unsigned i = 0; i < config->n_vips && !vip->removed; i++) {
+		if (same_vip(old, vip, config, &config->vips[i]))
+			return false;
+	}
+	return !vip->gone && vip_wants_addresses(vip);
+}
+
+static bool same_bond(const struct config_bond *a, const struct config_bond *b)
+{
+	return strcmp(a->name, b->name) == 0 && a->driver == b->driver;
+}
+
+static const struct bond *old_bond(const struct core *old, const struct config_bond *cfg)
+{
+	for (unsigned i = 0; i < old->n_bonds; i++) {
+		if (!old->bonds[i].removed && same_bond(&old->bonds[i].cfg, cfg))
+			return &old->bonds[i];
+	}
+	return NULL;
+}
+
+/* ---- sizes -------------------------------------------------------------------------------------------------------- */
+
+struct sizes {
+	unsigned vips, bonds, ifaces, addresses, addrs, places, routes;
+};
+
+static struct sizes measure(const struct core *old, const struct config *config)
+{
+	struct sizes size = { .vips = config->n_vips, .bonds = config->n_bonds, .addresses = config->n_addresses };
+
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		const struct config_bond *bond = &config->bonds[i];
+		unsigned spots = bond->driver == DRIVER_MOVE ? bond->n_ports : 1;
+		size.ifaces += bond->n_ports + 1;
+		size.places += spots * bond->n_addresses;
+		size.routes += spots * bond->n_routes;
+		size.addrs += bond->n_addresses;
+	}
+	for (unsigned i = 0; i < config->n_vips; i++) {
+		const struct config_vip *vip = &config->vips[i];
+		bool moves = vip->bond != NONE && config->bonds[vip->bond].driver == DRIVER_MOVE;
+		size.ifaces++;
+		size.addrs += vip->n_addresses;
+		size.places += vip->n_addresses * (moves ? config->bonds[vip->bond].n_ports : 1);
+	}
+	/* What may come along, at most. */
+	size.vips += old->n_vips;
+	size.bonds += old->n_bonds;
+	size.ifaces += old->n_ifaces + MAX_LEFTOVER_IFACES;
+	size.addresses += old->config.n_addresses;
+	size.addrs += old->n_places + old->n_addrs + MAX_LEFTOVERS;
+	size.places += old->n_places + old->n_places + MAX_LEFTOVERS;
+	return size;
+}
+
+static int allocate(struct core *core, const struct sizes *size, const struct config *config)
+{
+	core->cap_ifaces = size->ifaces;
+	core->cap_addrs = size->addrs;
+	core->cap_places = size->places;
+	core->addr_hash_size = power_of_two(size->addrs);
+	core->iface_hash_size = power_of_two(size->ifaces);
+	core->ifaces = calloc(size->ifaces, sizeof *core->ifaces);
+	core->lans = calloc(size->ifaces, sizeof *core->lans);
+	core->addrs = calloc(size->addrs, sizeof *core->addrs);
+	core->places = calloc(size->places, sizeof *core->places);
+	core->route_places = calloc(size->routes + 1, sizeof *core->route_places);
+	core->bonds = calloc(size->bonds + 1, sizeof *core->bonds);
+	core->vips = calloc(size->vips + 1, sizeof *core->vips);
+	core->addr_hash = calloc(core->addr_hash_size, sizeof *core->addr_hash);
+	core->iface_hash = calloc(core->iface_hash_size, sizeof *core->iface_hash);
+	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
+	core->config.routes = calloc(config->n_routes + 1, sizeof *core->config.routes);
+	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->bonds ||
+	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
+		return -ENOMEM;
+	return 0;
+}
+
+/* ---- building ----------------------------------------------------------------------------------------------------- */
+
+static int add_iface(struct core *core, const char *name)
+{
+	struct iface *iface = model_iface_by_name(core, name);
+
+	if (!iface) {
+		iface = &core->ifaces[core->n_ifaces++];
+		*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE };
+		memcpy(iface->name, name, strnlen(name, IFNAME_SIZE - 1));
+	}
+	return (int)(iface - core->ifaces);
+}
+
+static struct addr *add_addr(struct core *core, const struct config_address *address, enum owner owner, unsigned index,
+			     unsigned number)
+{
+	struct addr *addr = &core->addrs[core->n_addrs];
+
+	*addr = (struct addr){ .ip = address->ip,
+			       .prefix = address->prefix,
+			       .owner = owner,
+			       .owner_index = (uint16_t)index,
+			       .number = (uint16_t)number,
+			       .first_place = core->n_places };
+	model_hash_addr(core, core->n_addrs++);
+	return addr;
+}
+
+static void add_place(struct core *core, struct addr *addr, int iface)
+{
+	core->places[core->n_places++] = (struct place){ .addr = (unsigned)(addr - core->addrs), .iface = iface };
+	addr->n_places++;
+}
+
+static void add_bond_places(struct core *core, const struct bond *bond, struct addr *addr)
+{
+	if (bond->iface != NONE) {
+		add_place(core, addr, bond->iface);
+		return;
+	}
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++)
+		add_place(core, addr, bond->ports[i].iface);
+}
+
+static void add_routes(struct core *core, struct bond *bond, unsigned index)
+{
+	unsigned spots = bond->iface != NONE ? 1 : bond->cfg.n_ports;
+
+	bond->routes = core->config.routes + bond->cfg.first_route;
+	bond->first_route_place = core->n_route_places;
+	bond->n_route_places = bond->cfg.n_routes * spots;
+	for (unsigned i = 0; i < bond->cfg.n_routes; i++) {
+		for (unsigned j = 0; j < spots; j++)
+			core->route_places[core->n_route_places++] =
+				(struct route_place){ .bond = (uint16_t)index,
+						      .number = (uint16_t)i,
+						      .iface = bond->iface != NONE ? bond->iface : bond->ports[j].iface };
+	}
+}
+
+static unsigned add_bond(struct core *core, const struct config_bond *cfg)
+{
+	unsigned index = core->n_bonds++;
+	struct bond *bond = &core->bonds[index];
+
+	*bond = (struct bond){ .cfg = *cfg,
+			       .iface = NONE,
+			       .active = NONE,
+			       .wanted = NONE,
+			       .home = NONE,
+			       .announce_step = ANNOUNCE_STEPS };
+	if (cfg->driver == DRIVER_KERNEL) {
+		bond->iface = add_iface(core, cfg->name);
+		core->ifaces[bond->iface].bond = (int)index;
+	}
+	for (unsigned i = 0; i < cfg->n_ports; i++) {
+		struct iface *iface = &core->ifaces[add_iface(core, cfg->ports[i])];
+		bond->ports[i].iface = (int)(iface - core->ifaces);
+		iface->bond = (int)index;
+		iface->port = (int)i;
+	}
+	return index;
+}
+
+/* Its addresses come after all ifaces are known; a removed bond has none, it stays as it is. */
+static void fill_bond(struct core *core, unsigned index)
+{
+	struct bond *bond = &core->bonds[index];
+
+	bond->first_addr = core->n_addrs;
+	bond->n_addrs = bond->cfg.n_addresses;
+	for (unsigned i = 0; i < bond->n_addrs; i++)
+		add_bond_places(core, bond,
+				add_addr(core, &core->config.addresses[bond->cfg.first_address + i], OWNER_BOND, index, i));
+	add_routes(core, bond, index);
+}
+
+static int find_lan(struct core *core, int bond, int iface)
+{
+	struct lan *lan;
+
+	for (unsigned i = 0; i < core->n_lans; i++) {
+		if (core->lans[i].bond == bond && core->lans[i].iface == iface)
+			return (int)i;
+	}
+	lan = &core->lans[core->n_lans++];
+	lan->bond = bond;
+	lan->iface = iface;
+	return (int)(lan - core->lans);
+}
+
+static void mark_lan(struct core *core, int lan)
+{
+	const struct bond *bond;
+
+	if (core->lans[lan].bond == NONE) {
+		core->ifaces[core->lans[lan].iface].lan = lan;
+		return;
+	}
+	bond = &core->bonds[core->lans[lan].bond];
+	if (bond->iface != NONE)
+		core->ifaces[bond->iface].lan = lan;
+	for (unsigned i = 0; bond->iface == NONE && i < bond->cfg.n_ports; i++)
+		core->ifaces[bond->ports[i].iface].lan = lan;
+}
+
+static struct vip *add_vip(struct core *core, const struct config_vip *cfg)
+{
+	unsigned index = core->n_vips++;
+	struct vip *vip = &core->vips[index];
+	uint16_t *slot;
+
+	*vip = (struct vip){ .cfg = *cfg,
+			     .first_addr = core->n_addrs,
+			     .n_addrs = cfg->n_addresses,
+			     .iface = NONE,
+			     .announce_step = ANNOUNCE_STEPS,
+			     .down_ns = NEVER,
+			     .advert_ns = NEVER,
+			     .leave_ns = NEVER,
+			     .renew_ns = NEVER,
+			     .retry_ns = NEVER,
+			     .conflict_ns = NEVER,
+			     .interval_ns = cfg->advert_ns,
+			     .reason = { .code = REASON_STARTING } };
+	if (cfg->bond == NONE)
+		vip->iface = add_iface(core, cfg->on);
+	vip->lan = find_lan(core, cfg->bond, vip->iface);
+	mark_lan(core, vip->lan);
+	slot = &core->lans[vip->lan].vip[cfg->family == FAMILY_6][cfg->vrid];
+	if (*slot)
+		vip->lan = NONE; /* removed, and a successor speaks there */
+	else
+		*slot = (uint16_t)(index + 1);
+	for (unsigned i = 0; i < cfg->n_addresses; i++) {
+		struct addr *addr = add_addr(core, &core->config.addresses[cfg->first_address + i], OWNER_VIP, index, i);
+		if (vip->iface != NONE)
+			add_place(core, addr, vip->iface);
+		else
+			add_bond_places(core, &core->bonds[cfg->bond], addr);
+		if (i < cfg->n_listed)
+			vip->address_hash += core_address_hash(&addr->ip);
+		core->n_vip_addresses_6 += addr->ip.family == FAMILY_6;
+	}
+	return vip;
+}
+
+/* The bond under a vip that stays: the new configuration's, or the old one as it was, untouched from now on. */
+static int stay_on(struct core *core, const struct core *old, const struct vip *vip)
+{
+	const struct bond *bond;
+	struct config_bond cfg;
+	unsigned index;
+
+	if (vip->cfg.bond == NONE)
+		return NONE;
+	bond = &old->bonds[vip->cfg.bond];
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		if (same_bond(&core->bonds[i].cfg, &bond->cfg))
+			return (int)i;
+	}
+	cfg = bond->cfg;
+	cfg.n_addresses = cfg.n_routes = 0;
+	index = add_bond(core, &cfg);
+	core->bonds[index].removed = true;
+	return (int)index;
+}
+
+static void bring_along(struct core *core, const struct core *old, const struct config *config)
+{
+	for (unsigned i = 0; i < old->n_vips; i++) {
+		const struct vip *from = &old->vips[i];
+		struct config_vip cfg = from->cfg;
+		struct vip *vip;
+		if (!must_stay(old, config, from))
+			continue;
+		cfg.bond = stay_on(core, old, from);
+		cfg.first_address = core->config.n_addresses;
+		memcpy(&core->config.addresses[cfg.first_address], &old->config.addresses[from->cfg.first_address],
+		       cfg.n_addresses * sizeof *core->config.addresses);
+		core->config.n_addresses += cfg.n_addresses;
+		vip = add_vip(core, &cfg);
+		vip->removed = true;
+	}
+}
+
+/* ---- carrying over ------------------------------------------------------------------------------------------------- */
+
+static void carry_iface(struct iface *iface, const struct iface *from)
+{
+	struct iface fixed = *iface;
+
+	*iface = *from;
+	iface->lan = fixed.lan;
+	iface->bond = fixed.bond;
+	iface->port = fixed.port;
+}
+
+static void carry_ifaces(struct core *core, const struct core *old)
+{
+	for (unsigned i = 0; i < old->n_ifaces; i++) {
+		const struct iface *from = &old->ifaces[i];
+		struct iface *iface = model_iface_by_name(core, from->name);
+		if (!iface && (from->listen == LISTEN_ON || from->listening.gen)) /* its socket is to be closed */
+			iface = &core->ifaces[add_iface(core, from->name)];
+		if (iface)
+			carry_iface(iface, from);
+	}
+}
+
+static struct place *find_place(struct core *core, const struct config_address *address, const char *ifname)
+{
+	unsigned cursor = 0;
+	const struct addr *addr;
+
+	while ((addr = model_addr_next(core, &address->ip, &cursor)) != NULL) {
+		for (unsigned i = 0; addr->prefix == address->prefix && i < addr->n_places; i++) {
+			struct place *place = &core->places[addr->first_place + i];
+			if (strcmp(core->ifaces[place->iface].name, ifname) == 0)
+				return place;
+		}
+	}
+	return NULL;
+}
+
+/* An address that no object has any more is let go. */
+static void orphan(struct core *core, const struct core *old, const struct place *from)
+{
+	const struct addr *addr = &old->addrs[from->addr];
+	const struct iface *iface = &old->ifaces[from->iface];
+	bool foreign = addr->owner == OWNER_VIP && old->vips[addr->owner_index].cfg.priority == 255;
+	struct addr *to;
+	bool known;
+
+	if (foreign || (!(from->present && from->ours) && !from->change.gen))
+		return;
+	known = model_iface_by_name(core, iface->name) != NULL;
+	to = add_addr(core, &(struct config_address){ .ip = addr->ip, .prefix = addr->prefix }, OWNER_NOBODY, 0, 0);
+	add_place(core, to, add_iface(core, iface->name));
+	if (!known)
+		carry_iface(&core->ifaces[core->places[to->first_place].iface], iface);
+}
+
+/* Whether the bond of that address stays without its configuration: its addresses stay too. */
+static bool stays_unmanaged(const struct core *old, const struct config *config, const struct addr *addr)
+{
+	if (addr->owner != OWNER_BOND)
+		return false;
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		if (same_bond(&config->bonds[i], &old->bonds[addr->owner_index].cfg))
+			return false;
+	}
+	return true;
+}
+
+static void carry_places(struct core *core, const struct core *old, const struct config *config)
+{
+	for (unsigned i = 0; i < old->n_places; i++) {
+		const struct place *from = &old->places[i];
+		const struct addr *addr = &old->addrs[from->addr];
+		struct config_address address = { .ip = addr->ip, .prefix = addr->prefix };
+		struct place *place = find_place(core, &address, old->ifaces[from->iface].name);
+		unsigned n_before = core->n_places;
+		if (!place && !stays_unmanaged(old, config, addr)) {
+			orphan(core, old, from);
+			place = core->n_places > n_before ? &core->places[n_before] : NULL;
+		}
+		if (!place)
+			continue;
+		place->present |= from->present;
+		place->ours |= from->ours;
+		place->renewed_ns = from->renewed_ns;
+		place->epoch = from->epoch;
+		if (!place->change.gen)
+			place->change = from->change;
+		core->addrs[place->addr].announce |= addr->announce;
+		core->addrs[place->addr].released |= addr->released;
+		core->addrs[place->addr].claimed_ns = addr->claimed_ns;
+	}
+}
+
+static void carry_routes(struct core *core, const struct core *old)
+{
+	for (unsigned i = 0; i < old->n_route_places; i++) {
+		const struct route_place *from = &old->route_places[i];
+		const struct config_route *route = &old->bonds[from->bond].routes[from->number];
+		for (unsigned j = 0; j < core->n_route_places; j++) {
+			struct route_place *place = &core->route_places[j];
+			const struct config_route *other = &core->bonds[place->bond].routes[place->number];
+			if (memcmp(route, other, sizeof *route) != 0 ||
+			    strcmp(core->ifaces[place->iface].name, old->ifaces[from->iface].name) != 0)
+				continue;
+			place->present = from->present;
+			place->had = from->had;
+			place->epoch = from->epoch;
+			place->change = from->change;
+		}
+	}
+}
+
+static int port_by_name(const struct bond *bond, const char *name)
+{
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+		if (strcmp(bond->cfg.ports[i], name) == 0)
+			return (int)i;
+	}
+	return NONE;
+}
+
+static int carry_index(const struct bond *bond, const struct bond *from, int index)
+{
+	return index == NONE ? NONE : port_by_name(bond, from->cfg.ports[index]);
+}
+
+static void carry_bond(struct bond *bond, const struct bond *from)
+{
+	bond->active = carry_index(bond, from, from->active);
+	bond->wanted = carry_index(bond, from, from->wanted);
+	bond->home = carry_index(bond, from, from->home);
+	bond->raised = from->raised;
+	bond->state = from->state;
+	bond->told = from->told;
+	bond->reason = from->reason;
+	bond->since_ns = from->since_ns;
+	bond->failovers = from->failovers;
+	bond->change = from->change;
+	bond->announce_base = from->announce_base;
+	bond->announce_step = from->announce_step;
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+		int j = port_by_name(from, bond->cfg.ports[i]);
+		int iface = bond->ports[i].iface;
+		if (j == NONE)
+			continue;
+		bond->ports[i] = from->ports[j];
+		bond->ports[i].iface = iface;
+	}
+}
+
+static void carry_vip(struct vip *vip, const struct vip *from)
+{
+	struct vip fixed = *vip;
+
+	*vip = *from;
+	vip->cfg = fixed.cfg;
+	vip->first_addr = fixed.first_addr;
+	vip->n_addrs = fixed.n_addrs;
+	vip->lan = fixed.lan;
+	vip->iface = fixed.iface;
+	vip->removed = fixed.removed;
+	vip->address_hash = fixed.address_hash;
+}
+
+/* A removed vip is found again by everything, for two of one name may be leaving. */
+static const struct vip *staying_vip(const struct core *old, const struct vip *vip)
+{
+	for (unsigned i = 0; i < old->n_vips; i++) {
+		const struct vip *from = &old->vips[i];
+		if (!from->gone && same_vip(old, from, NULL, &vip->cfg) && vip_wants_addresses(from) &&
+		    from->n_addrs == vip->n_addrs)
+			return from;
+	}
+	return NULL;
+}
+
+static void carry_over(struct core *core, const struct core *old, const struct config *config)
+{
+	carry_ifaces(core, old);
+	carry_places(core, old, config);
+	carry_routes(core, old);
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		const struct bond *from = old_bond(old, &core->bonds[i].cfg);
+		if (from)
+			carry_bond(&core->bonds[i], from);
+	}
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i];
+		const struct vip *from = vip->removed ? staying_vip(old, vip) : old_vip(old, config, &vip->cfg);
+		if (from)
+			carry_vip(vip, from);
+	}
+}
+
+static void copy_config(struct core *core, const struct config *config)
+{
+	memcpy(core->config.node, config->node, sizeof core->config.node);
+	memcpy(core->config.digest, config->digest, sizeof core->config.digest);
+	if (config->n_addresses)
+		memcpy(core->config.addresses, config->addresses, config->n_addresses * sizeof *config->addresses);
+	if (config->n_routes)
+		memcpy(core->config.routes, config->routes, config->n_routes * sizeof *config->routes);
+	core->config.n_addresses = config->n_addresses;
+	core->config.n_routes = config->n_routes;
+	for (unsigned i = 0; i < config->n_routes; i++) {
+		struct config_route *route = &core->config.routes[i];
+		if (route->to.family == FAMILY_6 && !route->metric)
+			route->metric = 1024; /* what the kernel makes of 0 (net/ipv6/route.c, IP6_RT_PRIO_USER) */
+	}
+}
+
+static void build(struct core *core, const struct core *old, const struct config *config)
+{
+	copy_config(core, config);
+	for (unsigned i = 0; i < config->n_bonds; i++)
+		add_bond(core, &config->bonds[i]);
+	for (unsigned i = 0; i < config->n_bonds; i++)
+		fill_bond(core, i);
+	for (unsigned i = 0; i < config->n_vips; i++)
+		add_vip(core, &config->vips[i]);
+	bring_along(core, old, config);
+	carry_over(core, old, config);
+	model_rehash_ifaces(core);
+}
+
+/* Everything that is not a table. */
+static void carry_rest(struct core *core, const struct core *old)
+{
+	core->now = old->now;
+	core->seen = old->seen;
+	core->random = old->random;
+	core->gen = old->gen;
+	core->resumes = old->resumes;
+	core->n_resumes = old->n_resumes;
+	core->epoch = old->epoch;
+	core->snap_open = false; /* one that is under way knows nothing of the new names */
+	core->snap_known = old->snap_known;
+	core->stopping = old->stopping;
+	core->stopped = old->stopped;
+	core->stop_ns = old->stop_ns;
+	memcpy(core->notes, old->notes, sizeof core->notes);
+	core->n_notes = old->n_notes;
+	core->counters = old->counters;
+}
+
+/* With the new configuration in force: who stands, who leaves. */
+static void settle(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_bonds; i++)
+		bond_update(core, &core->bonds[i]);
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i];
+		if (vip->removed)
+			vip_stop(core, vip, REASON_REMOVED);
+		else if (core->stopping)
+			vip_stop(core, vip, REASON_STOPPING);
+		vip_link(core, vip);
+		if (vip->phase == PHASE_ACTIVE && vip->renew_ns != NEVER)
+			vip->renew_ns = min64(vip->renew_ns, core->now + vip->cfg.lease_ns / 3);
+	}
+	for (unsigned i = 0; i < unit_count(core); i++)
+		queue_add(&core->dirty, i);
+	core->snap_wanted = true;
+}
+
+int core_configure(struct core *core, const struct config *config, uint64_t now_ns)
+{
+	struct core next = { 0 };
+	struct sizes size = measure(core, config);
+
+	if (now_ns > core->now)
+		core->now = now_ns;
+	if (!core->resumes)
+		core->resumes = calloc(MAX_RESUMES, sizeof *core->resumes);
+	if (!core->resumes || allocate(&next, &size, config) < 0) {
+		core_free_tables(&next);
+		return -ENOMEM;
+	}
+	build(&next, core, config);
+	if (queue_init(&next.dirty, unit_count(&next)) < 0 || heap_init(&next.heap, unit_count(&next)) < 0) {
+		core_free_tables(&next);
+		return -ENOMEM;
+	}
+	carry_rest(&next, core);
+	core_free_tables(core);
+	*core = next;
+	settle(core);
+	return 0;
+}

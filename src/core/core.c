@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Dispatch: one event updates the model, policy follows, the plan emits. */
+#include "core/internal.h"
+
+#include <assert.h>
+
+void core_dirty_vip(struct core *core, const struct vip *vip)
+{
+	queue_add(&core->dirty, unit_of_vip(core, vip));
+}
+
+void core_dirty_bond(struct core *core, const struct bond *bond)
+{
+	queue_add(&core->dirty, unit_of_bond(core, bond));
+}
+
+void core_dirty_iface(struct core *core, const struct iface *iface)
+{
+	queue_add(&core->dirty, unit_of_iface(core, iface));
+}
+
+void core_dirty_rest(struct core *core)
+{
+	queue_add(&core->dirty, unit_rest(core));
+}
+
+void core_dirty_owner(struct core *core, const struct addr *addr)
+{
+	switch (addr->owner) {
+	case OWNER_VIP:
+		core_dirty_vip(core, &core->vips[addr->owner_index]);
+		break;
+	case OWNER_BOND:
+		core_dirty_bond(core, &core->bonds[addr->owner_index]);
+		break;
+	case OWNER_NOBODY:
+		core_dirty_rest(core);
+		break;
+	}
+}
+
+struct note *core_note(struct core *core, enum note_code code, struct object object)
+{
+	struct action *action;
+
+	if (core->n_notes == MAX_NOTES) {
+		core->counters.notes_lost++;
+		memmove(&core->notes[0], &core->notes[1], (MAX_NOTES - 1) * sizeof core->notes[0]);
+		core->n_notes--;
+	}
+	action = &core->notes[core->n_notes++];
+	memset(action, 0, sizeof *action);
+	action->type = ACT_NOTE;
+	action->object = object;
+	action->u.note.code = code;
+	core_dirty_rest(core);
+	return &action->u.note;
+}
+
+/* splitmix64: enough for jitter, and the same in every world with the same seed. */
+uint64_t core_random(struct core *core)
+{
+	uint64_t z = core->random += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
+uint64_t core_address_hash(const struct ip *ip)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	hash = (hash ^ ip->family) * 0x100000001b3ULL;
+	for (unsigned i = 0; i < ip_size(ip->family); i++)
+		hash = (hash ^ ip->bytes[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+static struct vip *find_vip(struct core *core, const struct iface *iface, uint8_t family, uint8_t vrid)
+{
+	unsigned index;
+
+	if (iface->lan == NONE)
+		return NULL;
+	index = core->lans[iface->lan].vip[family == FAMILY_6][vrid];
+	return index ? &core->vips[index - 1] : NULL;
+}
+
+static void handle_advert(struct core *core, const struct event_advert *advert)
+{
+	struct iface *iface = model_iface_by_index(core, advert->ifindex);
+	struct vip *vip = iface ? find_vip(core, iface, advert->family, advert->vrid) : NULL;
+
+	if (!vip) {
+		core->counters.dropped[DROP_VRID]++;
+		return;
+	}
+	if (model_is_own_source(core, &core->lans[iface->lan], &advert->source)) {
+		core->counters.dropped[DROP_OWN_SOURCE]++;
+		return;
+	}
+	vip_advert(core, vip, advert);
+}
+
+static void handle_claim(struct core *core, const struct event_claim *claim)
+{
+	struct iface *iface = model_iface_by_index(core, claim->ifindex);
+	struct addr *addr;
+	unsigned cursor = 0;
+
+	if (!iface || iface->lan == NONE || model_is_own_mac(core, &core->lans[iface->lan], claim->mac))
+		return;
+	while ((addr = model_addr_next(core, &claim->ip, &cursor)) != NULL) {
+		if (addr->owner != OWNER_VIP)
+			continue;
+		struct vip *vip = &core->vips[addr->owner_index];
+		bool same_bond = vip->iface == NONE && core->lans[iface->lan].bond == vip->cfg.bond;
+		bool same_iface = vip->iface != NONE && core->lans[iface->lan].iface == vip->iface;
+		if (same_bond || same_iface)
+			vip_claim(core, vip, addr, claim);
+	}
+}
+
+bool core_wants_claim(const struct core *core, const struct ip *ip)
+{
+	unsigned cursor = 0;
+	const struct addr *addr;
+
+	while ((addr = model_addr_next(core, ip, &cursor)) != NULL) {
+		if (addr->owner == OWNER_VIP)
+			return true;
+	}
+	return false;
+}
+
+static void handle_resume(struct core *core, const struct event_resume *record)
+{
+	if (!core->resumes || core->n_resumes == MAX_RESUMES || core->snap_known)
+		return;
+	core->resumes[core->n_resumes++] = *record;
+}
+
+static void handle_stop(struct core *core)
+{
+	uint64_t longest = 0;
+
+	if (core->stopping)
+		return;
+	core->stopping = true;
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		vip_stop(core, &core->vips[i], REASON_STOPPING);
+		longest = max64(longest, core->vips[i].cfg.leave_timeout_ns);
+	}
+	core->stop_ns = core->now + longest + STOP_GRACE;
+	core_dirty_rest(core);
+}
+
+static void fire_rest(struct core *core)
+{
+	if (core->snap_retry_ns && core->snap_retry_ns <= core->now) {
+		core->snap_retry_ns = 0;
+		core->snap_wanted = true;
+	}
+	core_dirty_rest(core);
+}
+
+/* Every unit whose time has come. A unit's deadline moves on when it is planned; taking it out here keeps the loop
+ * finite. */
+static void handle_timers(struct core *core)
+{
+	unsigned unit;
+
+	while (heap_first(&core->heap, &unit) <= core->now) {
+		heap_set(&core->heap, unit, NEVER);
+		queue_add(&core->dirty, unit);
+		if (unit < core->n_vips)
+			vip_timer(core, &core->vips[unit]);
+		else if (unit < core->n_vips + core->n_bonds)
+			bond_timer(core, &core->bonds[unit - core->n_vips]);
+		else if (unit == unit_rest(core))
+			fire_rest(core);
+	}
+}
+
+static void dispatch(struct core *core, const struct event *event)
+{
+	switch (event->type) {
+	case EV_CONTINUE:
+		break;
+	case EV_TIMER:
+		handle_timers(core);
+		break;
+	case EV_LINK:
+		model_link(core, event);
+		break;
+	case EV_LINK_GONE:
+		model_link_gone(core, event);
+		break;
+	case EV_ADDRESS:
+		model_address(core, event);
+		break;
+	case EV_ADDRESS_GONE:
+		model_address_gone(core, event);
+		break;
+	case EV_ROUTE:
+		model_route(core, event);
+		break;
+	case EV_ROUTE_GONE:
+		model_route_gone(core, event);
+		break;
+	case EV_SNAP_BEGIN:
+		model_snap_begin(core, event);
+		break;
+	case EV_SNAP_END:
+		model_snap_end(core, event);
+		break;
+	case EV_OVERRUN:
+		model_overrun(core);
+		break;
+	case EV_DONE:
+		plan_done(core, &event->u.result);
+		break;
+	case EV_FAILED:
+		plan_failed(core, &event->u.result);
+		break;
+	case EV_ADVERT:
+		handle_advert(core, &event->u.advert);
+		break;
+	case EV_DROPPED:
+		if (event->u.dropped.reason < DROP_REASONS)
+			core->counters.dropped[event->u.dropped.reason]++;
+		break;
+	case EV_CLAIM:
+		handle_claim(core, &event->u.claim);
+		break;
+	case EV_RESUME:
+		handle_resume(core, &event->u.resume);
+		break;
+	case EV_LEFTOVER:
+		model_leftover(core, event);
+		break;
+	case EV_STOP:
+		handle_stop(core);
+		break;
+	case EV_TYPES:
+		assert(!"an event of no type");
+	}
+}
+
+size_t core_step(struct core *core, const struct event *event, struct action *out, size_t cap, bool *more)
+{
+	assert(cap >= 16);
+	*more = false;
+	if (event->now_ns > core->now)
+		core->now = event->now_ns;
+	core->seen = event->seen_ns && event->seen_ns < core->now ? event->seen_ns : core->now;
+	if (!core->ifaces) /* not configured yet */
+		return 0;
+	dispatch(core, event);
+	return plan(core, out, cap, more);
+}
+
+uint64_t core_deadline(const struct core *core)
+{
+	unsigned unit;
+
+	return core->ifaces ? heap_first(&core->heap, &unit) : NEVER;
+}
+
+const struct core_counters *core_counters(const struct core *core)
+{
+	return &core->counters;
+}

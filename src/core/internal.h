@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The core's own structures, and what its files offer each other.
+ *
+ * Files, in the order an event passes them: core (dispatch), model (what is), port and bond (which port), vip (the
+ * election), plan (should − is → actions), timer (what is due). configure builds all tables; view and names show them.
+ *
+ * Everything is an index into a table that core_configure allocated: ifaces, places, bonds, vips. A `place` is one
+ * address on one interface where it may be: one for a plain interface, one per port for a bond that moves. */
+#ifndef STANDBYD_CORE_INTERNAL_H
+#define STANDBYD_CORE_INTERNAL_H
+
+#include <errno.h>
+
+#include "core/core.h"
+
+enum {
+	NONE = -1,
+	MAX_SOURCES = 8,        /* addresses of the interface that adverts may be sent from; more are not needed */
+	MAX_LEFTOVERS = 512,    /* a kernel lease removes what does not fit */
+	MAX_LEFTOVER_IFACES = 32,
+	MAX_NOTES = 64,         /* notes of one step besides changes of state, which are never lost */
+	MAX_RESUMES = MAX_VIPS,
+	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
+	ANNOUNCE_STEPS = 6,
+	MAX_LEASED_6 = 64,      /* per node: renewing IPv6 addresses costs the kernel milliseconds and an MLD report each */
+};
+
+#define REPAIR_WINDOW     (10 * NSEC_PER_SEC)
+#define RETRY_FIRST       (10 * NSEC_PER_MSEC)
+#define RETRY_MAX         (30 * NSEC_PER_SEC)
+#define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
+#define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
+#define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */
+#define STOP_GRACE        (5 * NSEC_PER_SEC)     /* how long a stop waits for the kernel beyond leave-timeout */
+
+/* One kernel object's change: at most one in flight, and how often it went wrong or had to be repaired lately. */
+struct change {
+	uint32_t gen;           /* of the action in flight, 0: none */
+	uint8_t type;           /* enum action_type of that action */
+	bool told;              /* the kernel's own event came while it was in flight: EV_DONE knows nothing newer */
+	uint8_t failures;       /* in a row */
+	uint8_t repairs;        /* since repair_since */
+	uint8_t backoffs;       /* repairs that had to wait, in a row: the wait doubles */
+	int error;              /* of the last failure, 0: none */
+	uint64_t repair_since;
+	uint64_t retry_ns;      /* not before; 0: at once */
+};
+
+struct source {
+	struct ip ip;
+	uint8_t prefix;
+	bool secondary;
+	uint32_t epoch;
+};
+
+enum listen_state { LISTEN_OFF, LISTEN_ON };
+
+/* An interface that the configuration names, and the link that bears the name now. */
+struct iface {
+	char name[IFNAME_SIZE];
+	int ifindex;            /* 0: absent */
+	bool up, carrier;
+	int master;
+	uint8_t mac[MAC_SIZE];
+	enum link_kind kind;
+	uint8_t bond_mode, bond_reselect;
+	uint32_t bond_miimon;
+	int bond_active, bond_primary;
+	uint32_t epoch;
+	struct source sources[MAX_SOURCES];
+	unsigned n_sources;
+	int lan;                /* whose vips speak here; NONE: nobody's */
+	int bond;               /* the bond that this is the device or a port of; NONE */
+	int port;               /* its number as a port; NONE: the bond device itself, or plain */
+	enum listen_state listen;
+	int listen_ifindex;     /* where the socket is */
+	struct change listening;
+	struct change sysctl[2]; /* SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE */
+	bool sysctl_done[2];
+	bool known;             /* a snapshot has been taken since its name is asked for */
+	bool existed;           /* was there before: a later absence is "gone", not "not there yet" */
+};
+
+enum owner { OWNER_VIP, OWNER_BOND, OWNER_NOBODY };
+
+struct addr {
+	struct ip ip;
+	uint8_t prefix;
+	enum owner owner;
+	uint16_t owner_index, number; /* number: within its owner */
+	bool released;           /* leaving, and the new holder was seen to announce it */
+	bool announce;           /* an announcement is due now */
+	uint64_t claimed_ns;     /* when another node last announced it; 0: never */
+	unsigned first_place, n_places;
+};
+
+struct place {
+	unsigned addr;
+	int iface;
+	bool present, ours;
+	bool renew;              /* a renewal is due now */
+	uint64_t renewed_ns;
+	uint32_t epoch;
+	struct change change;
+};
+
+struct route_place {
+	uint16_t bond, number;
+	int iface;
+	bool present, had;       /* had: it was ours here, so that a REPLACE hits our own */
+	uint32_t epoch;
+	struct change change;
+};
+
+struct port {
+	int iface;
+	enum port_state state, told;
+	struct reason reason, told_reason;
+	uint64_t since_ns;
+	bool healthy;
+	bool was_healthy;        /* at some time since the start: it returns when it comes back, and `hold` applies */
+	bool raised;             /* was set up once since it appeared; an administrator's later "down" is respected */
+	bool lowered;            /* we set it down to take it, and it is not taken yet */
+	bool restore;            /* taking it was refused after it had been set down: set it up again */
+	uint64_t hold_until;     /* 0: no hold */
+	uint64_t refused_until;  /* the kernel would not make it active */
+	struct change change;    /* enslaving, link down */
+};
+
+struct bond {
+	struct config_bond cfg;
+	struct port ports[MAX_PORTS];
+	int iface;               /* the device; NONE: driver move */
+	unsigned first_addr, n_addrs;
+	const struct config_route *routes; /* core.routes + first */
+	unsigned first_route_place, n_route_places;
+	int active;              /* the port in use, as far as known; NONE */
+	int wanted;              /* the port that should be in use; NONE */
+	int home;                /* driver move: the port that has the addresses, also while no port is healthy; NONE */
+	bool raised;             /* the device was set up once */
+	int blocked;             /* errno for which the device can't be had or changed; 0: none */
+	bool removed;
+	enum bond_state state, told;
+	struct reason reason, told_reason;
+	uint64_t since_ns, failovers;
+	struct change change;    /* of the device: create, set, up, active port */
+	uint64_t announce_base;
+	unsigned announce_step;
+};
+
+/* The election's states (RFC 9568 §6.4) with what lies between them. product.md's names: SLEEPING and LISTENING are
+ * `init`, TAKING is `backup` that has decided, FAULT is `fault`. */
+enum vip_phase { PHASE_INIT, PHASE_FAULT, PHASE_BACKUP, PHASE_TAKING, PHASE_ACTIVE, PHASE_LEAVING };
+
+struct vip {
+	struct config_vip cfg;
+	unsigned first_addr, n_addrs;
+	int lan;                 /* NONE: a removed one that lost its place to a successor */
+	int iface;               /* plain interface; NONE: on a bond */
+	bool removed;            /* no longer configured */
+	bool stopping;           /* on its way out for good */
+	bool gone;               /* and there */
+	bool tried_resume;
+	enum vip_phase phase;
+	enum vip_state told;
+	struct reason reason, told_reason;
+	uint64_t since_ns;
+	/* election; times are absolute */
+	uint64_t interval_ns;    /* the active one's advertisement interval (RFC 9568: Active_Adver_Interval) */
+	uint64_t down_ns;        /* Active_Down_Timer fires; NEVER: not running */
+	uint64_t advert_ns;      /* Adver_Timer fires; NEVER: not running */
+	uint64_t sent_ns;        /* last own advert, or when we became active */
+	uint64_t heard_ns;       /* last advert of another, 0: none yet */
+	uint64_t answered_ns;    /* last advert or announcement that answered a loser */
+	uint64_t leave_ns;       /* leaving ends */
+	uint64_t renew_ns;       /* renewal is due at the latest */
+	uint64_t retry_ns;       /* fault by refusal: stands again */
+	uint64_t place_ns;       /* earliest retry among its addresses */
+	uint8_t refusals;
+	bool left;               /* the last thing heard was priority 0 */
+	uint64_t conflict_ns;    /* a claim of another is dealt with then; NEVER: none waits */
+	uint64_t conflict_told;  /* last note about a conflict; 0: none */
+	struct ip conflict_ip;
+	uint8_t conflict_mac[MAC_SIZE];
+	uint64_t address_hash;   /* of the listed addresses */
+	bool rearmed;            /* the Down timer was prolonged once for lateness */
+	bool send_advert, first_advert, send_zero;
+	unsigned announce_step;  /* next step of the schedule; ANNOUNCE_STEPS: done */
+	uint64_t announce_base;
+	uint8_t heard_priority;
+	struct ip heard_source, source;
+	bool told_interval, told_list;
+	struct vip_counters counters;
+};
+
+/* One link-layer domain: an interface or a bond on which vips speak. */
+struct lan {
+	int bond, iface;         /* one of them, the other NONE */
+	uint16_t vip[2][256];    /* [family 6?][vrid] → vip + 1, 0: none */
+};
+
+/* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest. */
+struct unit_queue {
+	uint32_t *items;
+	uint8_t *queued;
+	unsigned n;
+};
+
+struct heap {
+	uint64_t *due;           /* by unit */
+	uint32_t *items;         /* heap of units */
+	uint32_t *where;         /* by unit: index in items + 1, 0: not in it */
+	unsigned n;
+};
+
+
+struct core {
+	uint64_t now, seen;
+	uint64_t random;
+	uint32_t gen;
+	struct config config;    /* deep copy: node, digest, addresses, routes; bonds and vips live in the tables */
+	struct iface *ifaces;
+	unsigned n_ifaces, cap_ifaces;
+	struct lan *lans;
+	unsigned n_lans;
+	struct addr *addrs;
+	struct place *places;
+	struct route_place *route_places;
+	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places;
+	struct bond *bonds;
+	unsigned n_bonds;
+	struct vip *vips;
+	unsigned n_vips;
+	uint32_t *addr_hash;     /* ip → addr + 1, open addressing */
+	unsigned addr_hash_size;
+	uint32_t *iface_hash;    /* ifindex → iface + 1 */
+	unsigned iface_hash_size;
+	struct unit_queue dirty;
+	struct heap heap;
+	struct event_resume *resumes;  /* only until the first snapshot has ended and the vips have started */
+	unsigned n_resumes;
+	/* snapshots */
+	uint32_t epoch;          /* of the newest snapshot asked for */
+	bool snap_open, snap_wanted, snap_known; /* known: one was completed */
+	uint64_t snap_retry_ns;
+	/* stop */
+	bool stopping, stopped, tell_stopped;
+	uint64_t stop_ns;        /* gives up waiting */
+	struct action notes[MAX_NOTES];
+	unsigned n_notes;
+	unsigned n_vip_addresses_6; /* above MAX_LEASED_6 IPv6 addresses have no lease */
+	struct core_counters counters;
+};
+
+/* Units by number. */
+static inline unsigned unit_of_vip(const struct core *core, const struct vip *vip)
+{
+	(void)core;
+	return (unsigned)(vip - core->vips);
+}
+
+static inline unsigned unit_of_bond(const struct core *core, const struct bond *bond)
+{
+	return core->n_vips + (unsigned)(bond - core->bonds);
+}
+
+static inline unsigned unit_of_iface(const struct core *core, const struct iface *iface)
+{
+	return core->n_vips + core->n_bonds + (unsigned)(iface - core->ifaces);
+}
+
+static inline unsigned unit_rest(const struct core *core)
+{
+	return core->n_vips + core->n_bonds + core->cap_ifaces;
+}
+
+static inline unsigned unit_count(const struct core *core)
+{
+	return unit_rest(core) + 1;
+}
+
+static inline uint64_t min64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint64_t max64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* timer.c: the earliest deadline over all units, and the queue of units that need planning. */
+int heap_init(struct heap *, unsigned units);
+void heap_free(struct heap *);
+void heap_set(struct heap *, unsigned unit, uint64_t due); /* NEVER takes it out */
+uint64_t heap_first(const struct heap *, unsigned *unit);  /* NEVER: empty */
+int queue_init(struct unit_queue *, unsigned units);
+void queue_free(struct unit_queue *);
+void queue_add(struct unit_queue *, unsigned unit);
+
+/* The delays of the announcement schedule (design/vrrp.md): 0, 10, 50, 200 ms, 1 s, 5 s. */
+extern const uint64_t announce_schedule[ANNOUNCE_STEPS];
+
+/* core.c */
+void core_dirty_vip(struct core *, const struct vip *);
+void core_dirty_bond(struct core *, const struct bond *);
+void core_dirty_iface(struct core *, const struct iface *);
+void core_dirty_rest(struct core *);
+/* Dirties whoever owns the address. */
+void core_dirty_owner(struct core *, const struct addr *);
+/* A note for the ring; filled in by the caller. Never NULL: when the ring is full the oldest is lost and counted. */
+struct note *core_note(struct core *, enum note_code, struct object);
+uint64_t core_random(struct core *);
+
+/* model.c: what is. Each returns quickly when nothing of ours is meant. */
+void model_link(struct core *, const struct event *);
+void model_link_gone(struct core *, const struct event *);
+void model_address(struct core *, const struct event *);
+void model_address_gone(struct core *, const struct event *);
+void model_route(struct core *, const struct event *);
+void model_route_gone(struct core *, const struct event *);
+void model_snap_begin(struct core *, const struct event *);
+void model_snap_end(struct core *, const struct event *);
+void model_overrun(struct core *);
+void model_leftover(struct core *, const struct event *);
+void model_want_snapshot(struct core *);
+struct iface *model_iface_by_index(struct core *, int ifindex); /* NULL: not ours */
+struct iface *model_iface_by_name(struct core *, const char *name);
+void model_rehash_ifaces(struct core *);
+void model_hash_addr(struct core *, unsigned addr);
+/* An address is there, or is not, by the word of an answer or of the kernel; its owner learns of it. */
+void model_place_arrived(struct core *, struct place *, bool ours);
+void model_place_left(struct core *, struct place *);
+/* The addresses with that IP: start with cursor 0, NULL at the end. */
+struct addr *model_addr_next(const struct core *, const struct ip *, unsigned *cursor);
+/* The address to send from on that lan, for that family; false: none. */
+bool model_source(const struct core *, const struct lan *, uint8_t family, struct ip *);
+bool model_is_own_source(const struct core *, const struct lan *, const struct ip *);
+bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac[MAC_SIZE]);
+
+/* change bookkeeping, model.c */
+bool change_ready(const struct core *, const struct change *);  /* nothing in flight, no retry to wait for */
+void change_failed(struct core *, struct change *, int error);
+/* An object of ours was undone: says it, and makes the fifth within ten seconds wait. */
+void change_repair(struct core *, struct change *, struct object, const struct ip *, uint32_t cause);
+
+/* port.c, bond.c: which port */
+void port_update(struct core *, struct bond *, struct port *);
+const struct iface *port_iface(const struct core *, const struct port *);
+void bond_update(struct core *, struct bond *);
+void bond_timer(struct core *, struct bond *);
+uint64_t bond_deadline(const struct core *, const struct bond *);
+int bond_choose(const struct core *, const struct bond *);
+/* The interface that carries the bond's addresses now; NULL: none. */
+struct iface *bond_carrier_iface(const struct core *, const struct bond *);
+void bond_announce(struct core *, struct bond *);
+
+/* vip.c: the election */
+void vip_link(struct core *, struct vip *);                    /* something about its interface changed */
+void vip_advert(struct core *, struct vip *, const struct event_advert *);
+void vip_claim(struct core *, struct vip *, struct addr *, const struct event_claim *);
+void vip_timer(struct core *, struct vip *);
+void vip_stop(struct core *, struct vip *, enum reason_code);
+void vip_addresses(struct core *, struct vip *);               /* presence of its addresses changed */
+void vip_refused(struct core *, struct vip *, const struct addr *, int error);
+void vip_announce(struct core *, struct vip *);                /* start the schedule anew */
+uint64_t vip_deadline(const struct core *, const struct vip *);
+uint64_t vip_down_ns(const struct vip *);                      /* Active_Down_Interval */
+uint64_t vip_skew_ns(const struct vip *);
+unsigned vip_missing(const struct core *, const struct vip *); /* addresses that are not where they should be */
+bool vip_wants_addresses(const struct vip *);
+enum vip_state vip_state_of(const struct vip *);
+struct iface *vip_iface(const struct core *, const struct vip *); /* that carries its addresses; NULL: none */
+bool vip_has_lease(const struct core *, const struct vip *);
+
+/* plan.c */
+size_t plan(struct core *, struct action *out, size_t cap, bool *more);
+bool plan_place_wanted(const struct core *, const struct place *);
+/* An answer to a change. */
+void plan_done(struct core *, const struct event_result *);
+void plan_failed(struct core *, const struct event_result *);
+
+/* configure.c */
+void core_free_tables(struct core *);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The words for the enums: what status, events and traces print. */
+#include "core/core.h"
+
+const char *vip_state_name(enum vip_state state)
+{
+	switch (state) {
+	case VIP_INIT: return "init";
+	case VIP_BACKUP: return "backup";
+	case VIP_ACTIVE: return "active";
+	case VIP_LEAVING: return "leaving";
+	case VIP_FAULT: return "fault";
+	}
+	return "unknown";
+}
+
+const char *bond_state_name(enum bond_state state)
+{
+	switch (state) {
+	case BOND_DOWN: return "down";
+	case BOND_DEGRADED: return "degraded";
+	case BOND_UP: return "up";
+	}
+	return "unknown";
+}
+
+const char *port_state_name(enum port_state state)
+{
+	switch (state) {
+	case PORT_ABSENT: return "absent";
+	case PORT_DOWN: return "down";
+	case PORT_HOLD: return "hold";
+	case PORT_STANDBY: return "standby";
+	case PORT_ACTIVE: return "active";
+	}
+	return "unknown";
+}
+
+const char *reason_code_name(enum reason_code code)
+{
+	switch (code) {
+	case REASON_NONE: return "none";
+	case REASON_STARTING: return "starting";
+	case REASON_INTERFACE_ABSENT: return "interface-absent";
+	case REASON_NO_SOURCE: return "no-source";
+	case REASON_OWNER_ADDRESS: return "owner-address";
+	case REASON_LISTENING: return "listening";
+	case REASON_OTHER_ACTIVE: return "other-active";
+	case REASON_LOST_ELECTION: return "lost-election";
+	case REASON_TAKING: return "taking";
+	case REASON_LATE_BACKUP: return "late-backup";
+	case REASON_LATE_LOST: return "late-lost";
+	case REASON_ADDRESS_REFUSED: return "address-refused";
+	case REASON_SILENCE: return "silence";
+	case REASON_PREDECESSOR_LEFT: return "predecessor-left";
+	case REASON_RESUMED: return "resumed";
+	case REASON_OWNER: return "owner";
+	case REASON_PREEMPTED: return "preempted";
+	case REASON_STOPPING: return "stopping";
+	case REASON_REMOVED: return "removed";
+	case REASON_LINK_DOWN: return "link-down";
+	case REASON_INTERFACE_DOWN: return "interface-down";
+	case REASON_INTERFACE_GONE: return "interface-gone";
+	case REASON_BOND_DOWN: return "bond-down";
+	case REASON_CANNOT_LISTEN: return "cannot-listen";
+	case REASON_PORT_CHOSEN: return "port-chosen";
+	case REASON_PORT_ONLY: return "port-only";
+	case REASON_PORT_READY: return "port-ready";
+	case REASON_PORT_HOLD: return "port-hold";
+	case REASON_PORT_FOREIGN: return "port-foreign";
+	case REASON_PORT_REFUSED: return "port-refused";
+	case REASON_PORT_JOINING: return "port-joining";
+	case REASON_BOND_OK: return "bond-ok";
+	case REASON_BOND_NO_STANDBY: return "bond-no-standby";
+	case REASON_BOND_NO_PORT: return "bond-no-port";
+	case REASON_BOND_BUILDING: return "bond-building";
+	case REASON_BOND_REFUSED: return "bond-refused";
+	case REASON_BOND_KIND: return "bond-kind";
+	case REASON_BOND_MODE: return "bond-mode";
+	case REASON_COUNT: break;
+	}
+	return "unknown";
+}
+
+const char *drop_reason_name(enum drop_reason reason)
+{
+	switch (reason) {
+	case DROP_NONE: return "none";
+	case DROP_OWN_SOURCE: return "own-source";
+	case DROP_TTL: return "ttl";
+	case DROP_VERSION: return "version";
+	case DROP_TYPE: return "type";
+	case DROP_TRUNCATED: return "truncated";
+	case DROP_CHECKSUM: return "checksum";
+	case DROP_VRID: return "vrid";
+	case DROP_COUNT: return "count";
+	case DROP_INTERVAL: return "interval";
+	case DROP_FIRST_ADDRESS: return "first-address";
+	case DROP_DESTINATION: return "destination";
+	case DROP_REASONS: break;
+	}
+	return "unknown";
+}
+
+const char *note_code_name(enum note_code code)
+{
+	switch (code) {
+	case NOTE_STATE: return "state";
+	case NOTE_REPAIRED: return "repaired";
+	case NOTE_REPAIR_BACKOFF: return "repair-backoff";
+	case NOTE_REFUSED: return "refused";
+	case NOTE_CONFLICT: return "conflict";
+	case NOTE_INTERVAL: return "interval";
+	case NOTE_ADDRESS_LIST: return "address-list";
+	case NOTE_OWNER_CLASH: return "owner-clash";
+	case NOTE_OVERRUN: return "overrun";
+	case NOTE_LATE: return "late";
+	case NOTE_ADOPTED: return "adopted";
+	case NOTE_ACTIVE_PORT: return "active-port";
+	case NOTE_CODES: break;
+	}
+	return "unknown";
+}
+
+const char *action_type_name(enum action_type type)
+{
+	switch (type) {
+	case ACT_ADVERT: return "advert";
+	case ACT_ANNOUNCE: return "announce";
+	case ACT_ADDRESS_ADD: return "address-add";
+	case ACT_ADDRESS_RENEW: return "address-renew";
+	case ACT_ADDRESS_DEL: return "address-del";
+	case ACT_ROUTE_ADD: return "route-add";
+	case ACT_ROUTE_DEL: return "route-del";
+	case ACT_LINK_UP: return "link-up";
+	case ACT_LINK_DOWN: return "link-down";
+	case ACT_BOND_CREATE: return "bond-create";
+	case ACT_BOND_SET: return "bond-set";
+	case ACT_ENSLAVE: return "enslave";
+	case ACT_SET_ACTIVE: return "set-active";
+	case ACT_SYSCTL: return "sysctl";
+	case ACT_LISTEN: return "listen";
+	case ACT_UNLISTEN: return "unlisten";
+	case ACT_SNAPSHOT: return "snapshot";
+	case ACT_NOTE: return "note";
+	case ACT_STOPPED: return "stopped";
+	case ACT_TYPES: break;
+	}
+	return "unknown";
+}
+
+const char *event_type_name(enum event_type type)
+{
+	switch (type) {
+	case EV_CONTINUE: return "continue";
+	case EV_TIMER: return "timer";
+	case EV_LINK: return "link";
+	case EV_LINK_GONE: return "link-gone";
+	case EV_ADDRESS: return "address";
+	case EV_ADDRESS_GONE: return "address-gone";
+	case EV_ROUTE: return "route";
+	case EV_ROUTE_GONE: return "route-gone";
+	case EV_SNAP_BEGIN: return "snap-begin";
+	case EV_SNAP_END: return "snap-end";
+	case EV_OVERRUN: return "overrun";
+	case EV_DONE: return "done";
+	case EV_FAILED: return "failed";
+	case EV_ADVERT: return "advert";
+	case EV_DROPPED: return "dropped";
+	case EV_CLAIM: return "claim";
+	case EV_RESUME: return "resume";
+	case EV_LEFTOVER: return "leftover";
+	case EV_STOP: return "stop";
+	case EV_TYPES: break;
+	}
+	return "unknown";
+}

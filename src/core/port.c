@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One port of a bond: is it healthy, for long enough, and what is it called. */
+#include "core/internal.h"
+
+const struct iface *port_iface(const struct core *core, const struct port *port)
+{
+	return &core->ifaces[port->iface];
+}
+
+/* The master that a port must have to be usable: the bond's device, or none where the addresses move. */
+static int wanted_master(const struct core *core, const struct bond *bond)
+{
+	return bond->iface == NONE ? 0 : core->ifaces[bond->iface].ifindex;
+}
+
+static void update_health(struct core *core, const struct bond *bond, struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+	bool belongs = iface->master == wanted_master(core, bond) && (bond->iface == NONE || iface->master);
+	bool healthy = iface->ifindex && iface->up && iface->carrier && belongs;
+
+	if (!iface->ifindex)
+		port->raised = false;
+	if (healthy && !port->healthy)
+		port->hold_until = port->was_healthy && bond->cfg.hold_ns ? core->now + bond->cfg.hold_ns : 0;
+	if (port->hold_until && port->hold_until <= core->now)
+		port->hold_until = 0;
+	if (!healthy)
+		port->hold_until = port->refused_until = 0;
+	port->was_healthy |= healthy;
+	port->healthy = healthy;
+}
+
+static struct reason down_reason(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+	int master = wanted_master(core, bond);
+
+	if (!iface->ifindex)
+		return (struct reason){ .code = iface->existed ? REASON_INTERFACE_GONE : REASON_INTERFACE_ABSENT };
+	if (iface->master && iface->master != master)
+		return (struct reason){ .code = REASON_PORT_FOREIGN, .arg = { iface->master } };
+	if (bond->iface != NONE && !iface->master && port->change.error)
+		return (struct reason){ .code = REASON_PORT_REFUSED, .arg = { port->change.error } };
+	if (bond->iface != NONE && !iface->master)
+		return (struct reason){ .code = REASON_PORT_JOINING };
+	return (struct reason){ .code = iface->up ? REASON_LINK_DOWN : REASON_INTERFACE_DOWN };
+}
+
+static bool is_only(const struct bond *bond, const struct port *port)
+{
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+		if (&bond->ports[i] != port && bond->ports[i].healthy)
+			return false;
+	}
+	return true;
+}
+
+static void set_state(struct core *core, struct port *port, enum port_state state, struct reason reason)
+{
+	if (port->state != state || !port->since_ns)
+		port->since_ns = core->now;
+	port->state = state;
+	port->reason = reason;
+}
+
+void port_update(struct core *core, struct bond *bond, struct port *port)
+{
+	update_health(core, bond, port);
+	if (!port->healthy)
+		set_state(core, port, port_iface(core, port)->ifindex ? PORT_DOWN : PORT_ABSENT,
+			  down_reason(core, bond, port));
+	else if (bond->active == port - bond->ports)
+		set_state(core, port, PORT_ACTIVE,
+			  (struct reason){ .code = is_only(bond, port) ? REASON_PORT_ONLY : REASON_PORT_CHOSEN });
+	else if (port->hold_until)
+		set_state(core, port, PORT_HOLD,
+			  (struct reason){ .code = REASON_PORT_HOLD,
+					   .arg = { (int64_t)(port->hold_until - core->now),
+						    (int64_t)bond->cfg.hold_ns } });
+	else
+		set_state(core, port, PORT_STANDBY, (struct reason){ .code = REASON_PORT_READY });
+}

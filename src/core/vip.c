@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The election: RFC 9568 §6.4 with a start gate before it and a lame duck after it.
+ *
+ *            link, source, socket            Down             all addresses acknowledged
+ *   INIT ───────────────────────► BACKUP ──────────► TAKING ────────────────────────────► ACTIVE
+ *    ▲  ▲ interface gone            ▲ ▲  better advert │                                    │ better advert,
+ *    │  └── any                     │ └────────────────┘                                    │ stop
+ *    │ FAULT ◄── link lost, refused │  new holder's announcements seen, or time             ▼
+ *    └──┘                           └────────────────────────────────────────────────── LEAVING
+ *
+ * The phase says whether the addresses are wanted (TAKING, ACTIVE, LEAVING); the plan makes it so. Nothing is sent here:
+ * send_advert, send_zero and the addresses' announce flags are due until the plan has emitted them. */
+#include "core/internal.h"
+
+uint64_t vip_skew_ns(const struct vip *vip)
+{
+	return vip->interval_ns * (256U - vip->cfg.priority) / 256;
+}
+
+uint64_t vip_down_ns(const struct vip *vip)
+{
+	return 3 * vip->interval_ns + vip_skew_ns(vip);
+}
+
+bool vip_wants_addresses(const struct vip *vip)
+{
+	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE || vip->phase == PHASE_LEAVING;
+}
+
+enum vip_state vip_state_of(const struct vip *vip)
+{
+	switch (vip->phase) {
+	case PHASE_INIT: return VIP_INIT;
+	case PHASE_FAULT: return VIP_FAULT;
+	case PHASE_BACKUP:
+	case PHASE_TAKING: return VIP_BACKUP;
+	case PHASE_ACTIVE: return VIP_ACTIVE;
+	case PHASE_LEAVING: return VIP_LEAVING;
+	}
+	return VIP_INIT;
+}
+
+struct iface *vip_iface(const struct core *core, const struct vip *vip)
+{
+	struct iface *iface;
+
+	if (vip->iface == NONE)
+		return bond_carrier_iface(core, &core->bonds[vip->cfg.bond]);
+	iface = &core->ifaces[vip->iface];
+	return iface->ifindex ? iface : NULL;
+}
+
+bool vip_has_lease(const struct core *core, const struct vip *vip)
+{
+	(void)vip;
+	return core->n_vip_addresses_6 <= MAX_LEASED_6;
+}
+
+static bool is_owner(const struct vip *vip)
+{
+	return vip->cfg.priority == 255;
+}
+
+static struct object vip_object(const struct core *core, const struct vip *vip)
+{
+	return (struct object){ .type = OBJECT_VIP, .index = (uint16_t)unit_of_vip(core, vip) };
+}
+
+unsigned vip_missing(const struct core *core, const struct vip *vip)
+{
+	const struct iface *iface = vip_iface(core, vip);
+	unsigned missing = 0;
+
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		const struct addr *addr = &core->addrs[vip->first_addr + i];
+		bool present = false;
+		for (unsigned j = 0; iface && j < addr->n_places; j++) {
+			const struct place *place = &core->places[addr->first_place + j];
+			present |= place->present && &core->ifaces[place->iface] == iface;
+		}
+		missing += !present;
+	}
+	return missing;
+}
+
+/* ---- changes of phase --------------------------------------------------------------------------------------------- */
+
+static void enter(struct core *core, struct vip *vip, enum vip_phase phase, struct reason reason)
+{
+	if (vip_state_of(vip) != vip_state_of(&(struct vip){ .phase = phase }) || !vip->since_ns)
+		vip->since_ns = core->now;
+	vip->phase = phase;
+	vip->reason = reason;
+	vip->advert_ns = NEVER;
+	vip->leave_ns = NEVER;
+	vip->retry_ns = NEVER;
+	vip->renew_ns = NEVER;
+	vip->conflict_ns = NEVER;
+	vip->send_advert = vip->first_advert = false;
+	vip->announce_step = ANNOUNCE_STEPS;
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		core->addrs[vip->first_addr + i].released = false;
+		if (phase != PHASE_ACTIVE)
+			core->addrs[vip->first_addr + i].announce = false;
+	}
+	core_dirty_vip(core, vip);
+}
+
+static void enter_rest(struct core *core, struct vip *vip, enum vip_phase phase, struct reason reason)
+{
+	enter(core, vip, phase, reason);
+	vip->down_ns = NEVER;
+	vip->rearmed = vip->left = false;
+	if (vip->stopping)
+		vip->gone = true;
+}
+
+/* The first Down time after any start is the listening window too. */
+static void enter_backup(struct core *core, struct vip *vip, struct reason reason)
+{
+	enter(core, vip, PHASE_BACKUP, reason);
+	vip->interval_ns = vip->cfg.advert_ns;
+	vip->down_ns = core->now + vip_down_ns(vip);
+	vip->left = false;
+}
+
+static void schedule_renewal(struct core *core, struct vip *vip)
+{
+	vip->renew_ns = vip_has_lease(core, vip) && !is_owner(vip) ? core->now + vip->cfg.lease_ns / 3 : NEVER;
+}
+
+static void enter_active(struct core *core, struct vip *vip, struct reason reason)
+{
+	bool announced = vip->phase == PHASE_TAKING; /* each as it was added, or about to be */
+
+	enter(core, vip, PHASE_ACTIVE, reason);
+	vip->down_ns = NEVER;
+	vip->interval_ns = vip->cfg.advert_ns;
+	vip->send_advert = vip->first_advert = true;
+	vip->sent_ns = core->now;
+	vip->advert_ns = core->now + vip->cfg.advert_ns;
+	vip->refusals = 0;
+	vip->rearmed = vip->told_interval = false;
+	vip->counters.became_active++;
+	vip->answered_ns = core->now;
+	/* Staggered, so that the vips of a node do not renew all in one turn for ever. */
+	schedule_renewal(core, vip);
+	if (vip->renew_ns != NEVER)
+		vip->renew_ns -= core_random(core) % (vip->cfg.lease_ns / 12);
+	if (announced) {
+		vip->announce_base = core->now;
+		vip->announce_step = 1;
+	} else {
+		vip_announce(core, vip);
+	}
+}
+
+static void take(struct core *core, struct vip *vip, struct reason reason)
+{
+	enter(core, vip, PHASE_TAKING, reason);
+	vip->down_ns = NEVER;
+	for (unsigned i = 0; i < vip->n_addrs; i++)
+		core->addrs[vip->first_addr + i].announce = true; /* leaves when the address is there */
+	if (vip_missing(core, vip) == 0)
+		enter_active(core, vip, reason);
+}
+
+static void leave(struct core *core, struct vip *vip, struct reason reason)
+{
+	uint64_t longest = min64(4 * vip->cfg.advert_ns, vip->cfg.leave_timeout_ns);
+
+	enter(core, vip, PHASE_LEAVING, reason);
+	vip->leave_ns = core->now + longest;
+	schedule_renewal(core, vip);
+}
+
+static void leave_done(struct core *core, struct vip *vip)
+{
+	uint64_t down = vip->down_ns;
+
+	if (vip->stopping) {
+		enter_rest(core, vip, PHASE_INIT, vip->reason);
+		return;
+	}
+	enter(core, vip, PHASE_BACKUP, vip->reason);
+	vip->down_ns = down != NEVER ? down : core->now + vip_down_ns(vip);
+}
+
+/* Awake again after others must have taken over: nothing is sent any more, the addresses go, and it stands anew. */
+static void lost_by_lateness(struct core *core, struct vip *vip, uint64_t late)
+{
+	core_note(core, NOTE_LATE, vip_object(core, vip))->reason.arg[0] = (int64_t)late;
+	enter_backup(core, vip, (struct reason){ .code = REASON_LATE_LOST, .arg = { (int64_t)late } });
+}
+
+/* "Late is lost" (design/vrrp.md): true when the vip just lost its role to its own lateness. */
+static bool late_is_lost(struct core *core, struct vip *vip, bool other_heard)
+{
+	uint64_t silent = core->now - vip->sent_ns;
+	uint64_t limit = other_heard ? 3 * vip->cfg.advert_ns : vip->cfg.lease_ns;
+
+	if (vip->phase != PHASE_ACTIVE || silent < limit)
+		return false;
+	lost_by_lateness(core, vip, silent - vip->cfg.advert_ns);
+	return true;
+}
+
+/* ---- standing for election ---------------------------------------------------------------------------------------- */
+
+static struct reason link_trouble(const struct core *core, const struct vip *vip)
+{
+	const struct iface *iface;
+
+	if (vip->iface == NONE) {
+		const struct bond *bond = &core->bonds[vip->cfg.bond];
+		return (struct reason){ .code = bond->state == BOND_DOWN ? REASON_BOND_DOWN : REASON_NONE };
+	}
+	iface = &core->ifaces[vip->iface];
+	if (!iface->ifindex)
+		return (struct reason){ .code = iface->existed ? REASON_INTERFACE_GONE : REASON_INTERFACE_ABSENT };
+	if (!iface->up)
+		return (struct reason){ .code = REASON_INTERFACE_DOWN };
+	return (struct reason){ .code = iface->carrier ? REASON_NONE : REASON_LINK_DOWN };
+}
+
+static bool is_absence(enum reason_code code)
+{
+	return code == REASON_INTERFACE_GONE || code == REASON_INTERFACE_ABSENT;
+}
+
+static void lose_link(struct core *core, struct vip *vip, struct reason trouble)
+{
+	enum vip_phase phase = is_absence(trouble.code) ? PHASE_INIT : PHASE_FAULT;
+
+	if (vip->phase == phase && vip->reason.code == trouble.code)
+		return;
+	if (vip->stopping && vip->phase == PHASE_LEAVING)
+		trouble = vip->reason;
+	vip->send_zero = false;
+	enter_rest(core, vip, phase, trouble);
+}
+
+/* What the predecessor of this process held and still holds; only if it fell silent less than three intervals ago. */
+static bool resume(struct core *core, struct vip *vip)
+{
+	const struct event_resume *record = NULL;
+	uint64_t last, age;
+
+	if (vip->tried_resume)
+		return false;
+	vip->tried_resume = true;
+	for (unsigned i = 0; i < core->n_resumes && !record; i++) {
+		if (strcmp(core->resumes[i].vip, vip->cfg.name) == 0)
+			record = &core->resumes[i];
+	}
+	if (!record || !record->active || vip_missing(core, vip))
+		return false;
+	last = record->last_sign_ns;
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		const struct addr *addr = &core->addrs[vip->first_addr + i];
+		for (unsigned j = 0; j < addr->n_places; j++) {
+			const struct place *place = &core->places[addr->first_place + j];
+			if (place->present && !place->ours && !is_owner(vip))
+				return false;
+			if (place->present)
+				last = max64(last, place->renewed_ns);
+		}
+	}
+	age = core->now > last ? core->now - last : 0;
+	if (age >= 3 * vip->cfg.advert_ns)
+		return false;
+	enter_active(core, vip, (struct reason){ .code = REASON_RESUMED, .arg = { (int64_t)age } });
+	vip->renew_ns = vip->renew_ns == NEVER ? NEVER : core->now;
+	return true;
+}
+
+static const struct iface *listener(const struct core *core, const struct vip *vip)
+{
+	const struct iface *iface = vip_iface(core, vip);
+
+	return iface && iface->listen == LISTEN_ON && iface->listen_ifindex == iface->ifindex ? iface : NULL;
+}
+
+static void wait_init(struct core *core, struct vip *vip, struct reason reason)
+{
+	if (vip->phase == PHASE_INIT && vip->reason.code == reason.code)
+		return;
+	enter_rest(core, vip, PHASE_INIT, reason);
+}
+
+static void stand(struct core *core, struct vip *vip)
+{
+	const struct iface *iface = vip_iface(core, vip);
+
+	if (vip->source.family == FAMILY_NONE) {
+		wait_init(core, vip, (struct reason){ .code = REASON_NO_SOURCE });
+		return;
+	}
+	if (resume(core, vip))
+		return;
+	if (!listener(core, vip)) {
+		bool refused = iface && iface->listening.error;
+		wait_init(core, vip,
+			  (struct reason){ .code = refused ? REASON_CANNOT_LISTEN : REASON_STARTING,
+					   .arg = { refused ? iface->listening.error : 0 } });
+		return;
+	}
+	if (!is_owner(vip))
+		enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
+	else if (vip_missing(core, vip) == 0)
+		enter_active(core, vip, (struct reason){ .code = REASON_OWNER });
+	else
+		wait_init(core, vip, (struct reason){ .code = REASON_OWNER_ADDRESS });
+}
+
+void vip_link(struct core *core, struct vip *vip)
+{
+	struct reason trouble;
+
+	if (!core->snap_known || vip->gone)
+		return;
+	core_dirty_vip(core, vip);
+	trouble = link_trouble(core, vip);
+	if (trouble.code != REASON_NONE) {
+		lose_link(core, vip, trouble);
+		return;
+	}
+	if (vip->lan != NONE)
+		model_source(core, &core->lans[vip->lan], vip->cfg.family, &vip->source);
+	if (vip->stopping || vip->retry_ns != NEVER)
+		return;
+	if (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT)
+		stand(core, vip);
+}
+
+void vip_addresses(struct core *core, struct vip *vip)
+{
+	core_dirty_vip(core, vip);
+	if (vip->phase == PHASE_TAKING && vip_missing(core, vip) == 0)
+		enter_active(core, vip, vip->reason);
+	else if (vip->phase == PHASE_INIT && is_owner(vip))
+		vip_link(core, vip);
+}
+
+static bool is_transient(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == EBUSY || error == ENOBUFS;
+}
+
+void vip_refused(struct core *core, struct vip *vip, const struct addr *addr, int error)
+{
+	struct reason reason = { .code = REASON_ADDRESS_REFUSED, .arg = { error }, .ip = addr->ip };
+	bool was_active = vip->phase == PHASE_ACTIVE;
+	unsigned failures = 0;
+
+	if (error == ENODEV) { /* no verdict on the address: the interface is going, and its event is on the way */
+		model_want_snapshot(core);
+		return;
+	}
+	for (unsigned i = 0; i < addr->n_places; i++) {
+		unsigned n = core->places[addr->first_place + i].change.failures;
+		failures = n > failures ? n : failures;
+	}
+	if (!vip_wants_addresses(vip) || vip->phase == PHASE_LEAVING || (is_transient(error) && failures <= 3))
+		return;
+	enter_rest(core, vip, PHASE_FAULT, reason);
+	vip->send_zero = was_active;
+	vip->retry_ns = core->now + min64(NSEC_PER_SEC << (vip->refusals < 5 ? vip->refusals : 5), RETRY_MAX);
+	if (vip->refusals < UINT8_MAX)
+		vip->refusals++;
+}
+
+/* ---- packets ------------------------------------------------------------------------------------------------------ */
+
+static void remember(struct vip *vip, const struct core *core, const struct event_advert *advert)
+{
+	vip->heard_ns = core->seen;
+	vip->heard_source = advert->source;
+	vip->heard_priority = advert->priority;
+	vip->left = advert->priority == 0;
+}
+
+static void compare_lists(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	if (advert->address_hash == vip->address_hash && advert->n_addresses == vip->cfg.n_listed)
+		return;
+	vip->counters.address_list_differs++;
+	if (!vip->told_list)
+		core_note(core, NOTE_ADDRESS_LIST, vip_object(core, vip))->reason.ip = advert->source;
+	vip->told_list = true;
+}
+
+static void adopt_interval(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	vip->interval_ns = advert->interval_ns;
+	if (advert->interval_ns == vip->cfg.advert_ns)
+		return;
+	vip->counters.interval_differs++;
+	if (!vip->told_interval) {
+		struct note *note = core_note(core, NOTE_INTERVAL, vip_object(core, vip));
+		note->reason.arg[0] = (int64_t)advert->interval_ns;
+		note->reason.arg[1] = (int64_t)vip->cfg.advert_ns;
+		note->reason.ip = advert->source;
+	}
+	vip->told_interval = true;
+}
+
+/* Whether the sender wins against us as active: RFC 9568 §6.4.3, (705). */
+static bool beats(const struct vip *vip, const struct event_advert *advert)
+{
+	if (advert->priority != vip->cfg.priority)
+		return advert->priority > vip->cfg.priority;
+	return ip_compare(&advert->source, &vip->source) > 0;
+}
+
+static void follow(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	adopt_interval(core, vip, advert);
+	vip->down_ns = core->seen + vip_down_ns(vip);
+	vip->rearmed = false;
+}
+
+/* RFC 9568 §6.4.2. A lower one does not reset the timer where preemption is on. */
+static void backup_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	if (advert->priority == 0) {
+		vip->down_ns = core->now + vip_skew_ns(vip);
+	} else if (!vip->cfg.preempt || advert->priority >= vip->cfg.priority) {
+		follow(core, vip, advert);
+		vip->reason = (struct reason){ .code = REASON_OTHER_ACTIVE,
+					       .arg = { advert->priority },
+					       .ip = advert->source };
+	}
+}
+
+static void answer(struct core *core, struct vip *vip)
+{
+	if (core->now - vip->answered_ns < vip->cfg.advert_ns)
+		return;
+	vip->answered_ns = core->now;
+	vip->send_advert = true;
+	vip_announce(core, vip);
+}
+
+static bool all_released(const struct core *core, const struct vip *vip)
+{
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		if (!core->addrs[vip->first_addr + i].released)
+			return false;
+	}
+	return true;
+}
+
+/* A new holder that announces before it speaks, as we do, has been seen already. */
+static void release_claimed(struct core *core, struct vip *vip)
+{
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		struct addr *addr = &core->addrs[vip->first_addr + i];
+		if (addr->claimed_ns && core->seen <= addr->claimed_ns + LEAVE_AFTER_ADVERT)
+			addr->released = true;
+	}
+	if (all_released(core, vip))
+		leave_done(core, vip);
+}
+
+/* RFC 9568 §6.4.3. */
+static void active_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	struct reason reason = { .code = REASON_LOST_ELECTION,
+				 .arg = { advert->priority, vip->cfg.priority },
+				 .ip = advert->source };
+
+	if (is_owner(vip) && advert->priority)
+		core_note(core, NOTE_OWNER_CLASH, vip_object(core, vip))->reason.ip = advert->source;
+	if (late_is_lost(core, vip, advert->priority != 0)) {
+		backup_advert(core, vip, advert);
+		return;
+	}
+	if (advert->priority == 0) {
+		vip->send_advert = true;
+	} else if (beats(vip, advert)) {
+		leave(core, vip, reason);
+		follow(core, vip, advert);
+		vip->leave_ns = min64(vip->leave_ns, core->now + LEAVE_AFTER_ADVERT);
+		release_claimed(core, vip);
+	} else {
+		answer(core, vip);
+	}
+}
+
+static void leaving_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	if (vip->stopping) {
+		if (advert->priority)
+			vip->leave_ns = min64(vip->leave_ns, core->seen + LEAVE_AFTER_ADVERT);
+	} else {
+		struct reason lost = vip->reason; /* stays the reason while it leaves */
+		backup_advert(core, vip, advert);
+		vip->reason = lost;
+	}
+}
+
+static void taking_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	bool better = !vip->cfg.preempt ? advert->priority != 0 : advert->priority && beats(vip, advert);
+
+	if (!better)
+		return;
+	enter_backup(core, vip, (struct reason){ .code = REASON_NONE });
+	backup_advert(core, vip, advert);
+	vip->reason = (struct reason){ .code = REASON_OTHER_ACTIVE, .arg = { advert->priority }, .ip = advert->source };
+}
+
+void vip_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	vip->counters.adverts_received++;
+	vip->counters.priority_zero_received += advert->priority == 0;
+	if (advert->checksum)
+		vip->counters.checksum_rfc5798++;
+	else
+		vip->counters.checksum_rfc9568++;
+	core_dirty_vip(core, vip);
+	compare_lists(core, vip, advert);
+	switch (vip->phase) {
+	case PHASE_INIT:
+	case PHASE_FAULT:
+		break;
+	case PHASE_BACKUP:
+		backup_advert(core, vip, advert);
+		break;
+	case PHASE_TAKING:
+		taking_advert(core, vip, advert);
+		break;
+	case PHASE_ACTIVE:
+		active_advert(core, vip, advert);
+		break;
+	case PHASE_LEAVING:
+		leaving_advert(core, vip, advert);
+		break;
+	}
+	remember(vip, core, advert);
+}
+
+/* Another node announces an address that we hold. A better one that is taking over does so just before its advert, and
+ * to answer that would draw the traffic back to us: so wait for the advert. */
+static void suspect(struct core *core, struct vip *vip, const struct addr *addr, const struct event_claim *claim)
+{
+	vip->counters.conflicts++;
+	if (vip->conflict_ns != NEVER)
+		return;
+	vip->conflict_ns = core->now + CONFLICT_AFTER;
+	vip->conflict_ip = addr->ip;
+	memcpy(vip->conflict_mac, claim->mac, sizeof vip->conflict_mac);
+}
+
+static void conflict_timer(struct core *core, struct vip *vip)
+{
+	struct note *note;
+
+	if (vip->conflict_ns > core->now)
+		return;
+	vip->conflict_ns = NEVER;
+	vip_announce(core, vip);
+	if (vip->conflict_told && core->now - vip->conflict_told < REPAIR_WINDOW)
+		return;
+	vip->conflict_told = core->now;
+	note = core_note(core, NOTE_CONFLICT, vip_object(core, vip));
+	note->reason.ip = vip->conflict_ip;
+	memcpy(note->mac, vip->conflict_mac, sizeof note->mac);
+}
+
+void vip_claim(struct core *core, struct vip *vip, struct addr *addr, const struct event_claim *claim)
+{
+	core_dirty_vip(core, vip);
+	if (claim->announcement)
+		addr->claimed_ns = core->seen;
+	switch (vip->phase) {
+	case PHASE_LEAVING:
+		addr->released = true;
+		if (all_released(core, vip))
+			leave_done(core, vip);
+		break;
+	case PHASE_ACTIVE:
+		/* Just after taking over the old holder may still be answering: a lame duck, no conflict. */
+		if (core->now - vip->since_ns < NSEC_PER_SEC && !claim->announcement)
+			break;
+		if (!late_is_lost(core, vip, claim->announcement))
+			suspect(core, vip, addr, claim);
+		break;
+	case PHASE_INIT:
+	case PHASE_FAULT:
+	case PHASE_BACKUP:
+	case PHASE_TAKING:
+		break;
+	}
+}
+
+/* ---- time --------------------------------------------------------------------------------------------------------- */
+
+void vip_announce(struct core *core, struct vip *vip)
+{
+	vip->announce_base = core->now;
+	vip->announce_step = 1;
+	for (unsigned i = 0; i < vip->n_addrs; i++)
+		core->addrs[vip->first_addr + i].announce = true;
+	core_dirty_vip(core, vip);
+}
+
+static void run_schedule(struct core *core, struct vip *vip)
+{
+	bool due = false;
+
+	while (vip->announce_step < ANNOUNCE_STEPS &&
+	       vip->announce_base + announce_schedule[vip->announce_step] <= core->now) {
+		vip->announce_step++;
+		due = true;
+	}
+	for (unsigned i = 0; due && i < vip->n_addrs; i++)
+		core->addrs[vip->first_addr + i].announce = true;
+}
+
+static void renew(struct core *core, struct vip *vip)
+{
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		const struct addr *addr = &core->addrs[vip->first_addr + i];
+		for (unsigned j = 0; j < addr->n_places; j++)
+			core->places[addr->first_place + j].renew = core->places[addr->first_place + j].present;
+	}
+	schedule_renewal(core, vip);
+}
+
+static void active_timer(struct core *core, struct vip *vip)
+{
+	if (late_is_lost(core, vip, false))
+		return;
+	if (vip->advert_ns <= core->now) {
+		uint64_t late = core->now - vip->advert_ns;
+		vip->counters.late_max_ns = max64(vip->counters.late_max_ns, late);
+		vip->send_advert = true;
+		vip->advert_ns += vip->cfg.advert_ns;
+		if (vip->advert_ns <= core->now)
+			vip->advert_ns = core->now + vip->cfg.advert_ns;
+		if (vip->renew_ns < core->now + vip->cfg.advert_ns)
+			renew(core, vip);
+	}
+	if (vip->renew_ns <= core->now)
+		renew(core, vip);
+	conflict_timer(core, vip);
+	run_schedule(core, vip);
+}
+
+static struct reason take_reason(const struct core *core, const struct vip *vip)
+{
+	uint64_t silent = core->now - vip->heard_ns, down = vip_down_ns(vip);
+
+	if (vip->heard_ns && vip->left)
+		return (struct reason){ .code = REASON_PREDECESSOR_LEFT, .ip = vip->heard_source };
+	if (vip->heard_ns && silent < down && vip->heard_priority < vip->cfg.priority)
+		return (struct reason){ .code = REASON_PREEMPTED,
+					.arg = { vip->heard_priority, vip->cfg.priority },
+					.ip = vip->heard_source };
+	return (struct reason){ .code = REASON_SILENCE,
+				.arg = { (int64_t)(vip->heard_ns ? silent : down), (int64_t)down } };
+}
+
+static void down_timer(struct core *core, struct vip *vip)
+{
+	uint64_t late = core->now - vip->down_ns;
+
+	if (late > max64(vip->interval_ns, LATE_BACKUP_MIN) && !vip->rearmed) {
+		core_note(core, NOTE_LATE, vip_object(core, vip))->reason.arg[0] = (int64_t)late;
+		vip->rearmed = true;
+		vip->down_ns = core->now + vip_down_ns(vip);
+		if (vip->phase == PHASE_BACKUP)
+			vip->reason = (struct reason){ .code = REASON_LATE_BACKUP, .arg = { (int64_t)late } };
+		return;
+	}
+	take(core, vip, take_reason(core, vip));
+}
+
+void vip_timer(struct core *core, struct vip *vip)
+{
+	core_dirty_vip(core, vip);
+	switch (vip->phase) {
+	case PHASE_ACTIVE:
+		active_timer(core, vip);
+		break;
+	case PHASE_BACKUP:
+		if (vip->down_ns <= core->now)
+			down_timer(core, vip);
+		break;
+	case PHASE_LEAVING:
+		if (vip->leave_ns <= core->now)
+			leave_done(core, vip);
+		else if (vip->renew_ns <= core->now)
+			renew(core, vip);
+		if (!vip->stopping && vip->down_ns <= core->now)
+			down_timer(core, vip);
+		break;
+	case PHASE_INIT:
+	case PHASE_FAULT:
+		if (vip->retry_ns <= core->now) {
+			vip->retry_ns = NEVER;
+			vip_link(core, vip);
+		}
+		break;
+	case PHASE_TAKING:
+		break;
+	}
+}
+
+uint64_t vip_deadline(const struct core *core, const struct vip *vip)
+{
+	uint64_t due = min64(vip->down_ns, min64(vip->advert_ns, vip->leave_ns));
+
+	due = min64(due, min64(vip->renew_ns, min64(vip->retry_ns, vip->conflict_ns)));
+	if (vip->announce_step < ANNOUNCE_STEPS)
+		due = min64(due, vip->announce_base + announce_schedule[vip->announce_step]);
+	if (vip->place_ns > core->now)
+		due = min64(due, vip->place_ns);
+	return due;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------------------ */
+
+void vip_stop(struct core *core, struct vip *vip, enum reason_code code)
+{
+	struct reason reason = { .code = code };
+
+	if (vip->stopping || vip->gone)
+		return;
+	late_is_lost(core, vip, false);
+	vip->stopping = true;
+	if (vip->phase == PHASE_ACTIVE) {
+		leave(core, vip, reason);
+		vip->down_ns = NEVER;
+		vip->send_zero = true;
+		if (is_owner(vip))
+			leave_done(core, vip);
+	} else if (vip->phase == PHASE_LEAVING) {
+		vip->down_ns = NEVER;
+		vip->reason = reason;
+	} else {
+		enter_rest(core, vip, PHASE_INIT, reason);
+	}
+}
