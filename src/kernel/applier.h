@@ -8,8 +8,8 @@
 
 struct applier;
 
-/* Starts the thread; capacity is how many actions may wait (≥ 1). NULL with errno. The thread has its own request socket
- * and keeps this process's network namespace. */
+/* Starts the thread; capacity is how many actions may wait (≥ 1), each from applier_submit until applier_next took its
+ * answer. NULL with errno. The thread has its own request socket and keeps this process's network namespace. */
 struct applier *applier_new(size_t capacity);
 
 /* Finishes what is queued, ends the thread, frees. */
@@ -20,7 +20,9 @@ int applier_reserve(struct applier *, size_t capacity);
 
 /* Queues a copy of one change, ACT_LISTEN/ACT_UNLISTEN, or ACT_SNAPSHOT. Returns 0, or -ENOBUFS when the queue is full: the
  * caller then feeds EV_FAILED(ENOBUFS) itself. Actions are executed in the order they were queued; what waits is sent to
- * the kernel as one batch. The thread is woken by applier_kick, so that one core_step's actions make one batch. */
+ * the kernel as one batch. The thread is woken by applier_kick, so that one core_step's actions make one batch.
+ * Every action queued is answered exactly once. Removing an address or route that is not there (or whose interface is
+ * gone) is done, not failed; a broken request socket is opened anew, and what it left unanswered failed with EIO. */
 int applier_submit(struct applier *, const struct action *);
 void applier_kick(struct applier *);
 
@@ -32,5 +34,10 @@ int applier_fd(const struct applier *);
  * brings (the caller owns it), else -1. *text points to the kernel's extended-ack text of an EV_FAILED or to "", valid
  * until the next call. False: nothing waits (and the eventfd is cleared). */
 bool applier_next(struct applier *, struct event *, int *fd, const char **text);
+
+/* For tests of error paths: the nth (1: the next) request to the kernel, counted one per change or listening socket and
+ * five per snapshot, is refused with `error` (an errno) and not made; with 0 the request socket is found broken there.
+ * Once; nth 0 takes it back. Only while nothing is queued. */
+void applier_inject(struct applier *, unsigned nth, int error);
 
 #endif

@@ -17,18 +17,22 @@ void packets_close(struct packets *);
 int packets_listen(const struct action_listen *);
 
 /* Hands a listening socket over (owned from now on, non-blocking) and takes it away (closed). */
-int packets_add(struct packets *, const struct action_listen *, int fd); /* 0 or -ENOMEM */
+int packets_add(struct packets *, const struct action_listen *, int fd); /* 0, or -ENOMEM and fd is closed */
 void packets_remove(struct packets *, int ifindex, uint8_t family);
 
 /* An epoll fd that is readable when any packet waits. */
 int packets_fd(const struct packets *);
 
-/* The next packet as EV_ADVERT, EV_DROPPED or EV_CLAIM; seen_ns is its receive timestamp on CLOCK_BOOTTIME's scale.
- * Claims that the core does not want (core_wants_claim) are passed over. Own outgoing frames are too. False: nothing
- * waits. Bounded: at most `budget` packets are read off the sockets in one call chain; the caller sets it anew. */
+/* How many packets are read before packets_next says that nothing waits, so that a flood cannot hold the loop. */
+enum { PACKETS_BUDGET = 256 };
+
+/* The next packet as EV_ADVERT, EV_DROPPED or EV_CLAIM; seen_ns is its receive timestamp on CLOCK_BOOTTIME's scale, now_ns
+ * the caller's to fill in. Claims that the core does not want (core_wants_claim) are passed over. Own outgoing frames are
+ * too. False: nothing waits, or PACKETS_BUDGET packets were read since the last false; then packets_fd is still readable
+ * and the next call goes on. */
 bool packets_next(struct packets *, const struct core *, struct event *);
 
-/* Sends ACT_ADVERT and ACT_ANNOUNCE. Announcements are collected and leave with packets_flush, or when enough wait. A
+/* Sends ACT_ADVERT and ACT_ANNOUNCE. Both are collected and leave, in their order, with packets_flush or when enough wait. A
  * failure to send (ENETDOWN, ENOBUFS) is counted and otherwise ignored: the next advert is the retry. */
 void packets_send(struct packets *, const struct action *);
 void packets_flush(struct packets *);

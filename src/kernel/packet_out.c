@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/ip.h>
+#include <netinet/in.h>
+#include <netinet/ip6.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "kernel/packet_internal.h"
+#include "wire/arp.h"
+#include "wire/nd.h"
+
+enum {
+	INTERNETWORK_CONTROL = 0xc0, /* type of service: class selector 6 */
+	IPV6_VERSION = 6U << 28,
+	ADVERT_MAX = sizeof(struct ip6_hdr) + VRRP_MESSAGE_MAX,
+};
+
+_Static_assert(CMSG_SPACE(sizeof(struct in_pktinfo)) <= OUTBOX_CONTROL, "control data fits");
+
+int outbox_open(struct outbox *box, int fd_or_error, size_t size)
+{
+	box->fd = fd_or_error < 0 ? -1 : fd_or_error;
+	box->error = fd_or_error < 0 ? -fd_or_error : 0;
+	box->size = size;
+	box->bytes = malloc(size);
+	return box->bytes ? 0 : -ENOMEM;
+}
+
+void outbox_close(struct outbox *box)
+{
+	if (box->fd >= 0)
+		close(box->fd);
+	free(box->bytes);
+}
+
+static void count_error(struct packets *p, int error)
+{
+	p->counters.send_errors++;
+	p->counters.last_errno = error;
+}
+
+/* A packet that is refused is passed over: it belongs to one interface, those behind it to others. */
+static void outbox_flush(struct packets *p, struct outbox *box)
+{
+	for (unsigned i = 0; i < box->n;) {
+		int n = sendmmsg(box->fd, box->messages + i, box->n - i, MSG_DONTWAIT);
+
+		if (n > 0) {
+			p->counters.sent += (unsigned)n;
+			i += (unsigned)n;
+		} else if (errno != EINTR) {
+			count_error(p, errno);
+			i++;
+		}
+	}
+	box->n = 0;
+	box->used = 0;
+}
+
+void packets_flush(struct packets *p)
+{
+	outbox_flush(p, &p->adverts_4);
+	outbox_flush(p, &p->adverts_6);
+	outbox_flush(p, &p->announcements);
+}
+
+/* Room for one more packet of at most `size` bytes; NULL (counted): the socket could not be opened. */
+static unsigned char *outbox_room(struct packets *p, struct outbox *box, size_t size)
+{
+	assert(size <= box->size);
+	if (box->fd < 0) {
+		count_error(p, box->error);
+		return NULL;
+	}
+	if (box->n == OUTBOX_MAX || box->size - box->used < size)
+		packets_flush(p);
+	return box->bytes + box->used;
+}
+
+/* Takes what was written into the room, to be sent to `to`; returns the message for more particulars. */
+static struct msghdr *outbox_put(struct outbox *box, size_t length, const void *to, socklen_t to_length)
+{
+	unsigned i = box->n++;
+
+	box->iov[i] = (struct iovec){.iov_base = box->bytes + box->used, .iov_len = length};
+	box->used += length;
+	memcpy(&box->to[i], to, to_length);
+	box->messages[i].msg_hdr = (struct msghdr){
+		.msg_name = &box->to[i], .msg_namelen = to_length, .msg_iov = &box->iov[i], .msg_iovlen = 1};
+	return &box->messages[i].msg_hdr;
+}
+
+/* ---- adverts ---------------------------------------------------------------------------------------------------- */
+
+/* Total length, identification and header checksum are the kernel's to fill in. */
+static void put_header_4(unsigned char *out, const struct ip *source)
+{
+	struct iphdr header = {
+		.version = 4, .ihl = 5, .tos = INTERNETWORK_CONTROL, .ttl = VRRP_TTL, .protocol = VRRP_PROTOCOL};
+
+	memcpy(&header.saddr, source->bytes, sizeof header.saddr);
+	memcpy(&header.daddr, vrrp_group_4.bytes, sizeof header.daddr);
+	memcpy(out, &header, sizeof header);
+}
+
+static void put_header_6(unsigned char *out, const struct ip *source, size_t length)
+{
+	struct ip6_hdr header = {0};
+
+	header.ip6_flow = htonl(IPV6_VERSION | INTERNETWORK_CONTROL << 20);
+	header.ip6_plen = htons((uint16_t)length);
+	header.ip6_nxt = VRRP_PROTOCOL;
+	header.ip6_hlim = VRRP_TTL;
+	memcpy(&header.ip6_src, source->bytes, sizeof header.ip6_src);
+	memcpy(&header.ip6_dst, vrrp_group_6.bytes, sizeof header.ip6_dst);
+	memcpy(out, &header, sizeof header);
+}
+
+/* Multicast has no route to follow: the interface goes with each packet. */
+static void outbox_put_4(struct outbox *box, size_t length, int ifindex)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET};
+	struct in_pktinfo info = {.ipi_ifindex = ifindex};
+	struct cmsghdr *c = (struct cmsghdr *)box->control[box->n];
+	struct msghdr *msg;
+
+	memcpy(&to.sin_addr, vrrp_group_4.bytes, sizeof to.sin_addr);
+	msg = outbox_put(box, length, &to, sizeof to);
+	*c = (struct cmsghdr){
+		.cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)};
+	memcpy(CMSG_DATA(c), &info, sizeof info);
+	msg->msg_control = c;
+	msg->msg_controllen = CMSG_SPACE(sizeof info);
+}
+
+static void outbox_put_6(struct outbox *box, size_t length, int ifindex)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_scope_id = (uint32_t)ifindex};
+
+	memcpy(&to.sin6_addr, vrrp_group_6.bytes, sizeof to.sin6_addr);
+	outbox_put(box, length, &to, sizeof to);
+}
+
+/* What is sent by default is what is out there: keepalived and FRR take only the RFC 5798 form (design of the
+ * checksum in wire/vrrp.h). */
+static void send_advert(struct packets *p, const struct action_advert *a)
+{
+	bool v6 = a->family == FAMILY_6;
+	struct outbox *box = v6 ? &p->adverts_6 : &p->adverts_4;
+	size_t header = v6 ? sizeof(struct ip6_hdr) : sizeof(struct iphdr), length;
+	unsigned char *out;
+	struct ip addresses[MAX_VIP_ADDRESSES];
+	unsigned n = a->n_addresses < MAX_VIP_ADDRESSES ? a->n_addresses : MAX_VIP_ADDRESSES;
+
+	/* A vip's first advert must not overtake the announcements of its addresses: the old holder lets go at the advert,
+	 * and a client that was not told yet would speak to nobody. */
+	if (p->announcements.n > 0)
+		packets_flush(p);
+	out = outbox_room(p, box, ADVERT_MAX);
+	if (!out)
+		return;
+	for (unsigned i = 0; i < n; i++)
+		addresses[i] = a->addresses[i].ip;
+	length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source,
+			     v6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n, VRRP_CHECKSUM_RFC5798);
+	if (!length) {
+		count_error(p, EINVAL);
+	} else if (v6) {
+		put_header_6(out, &a->source, length);
+		outbox_put_6(box, header + length, a->ifindex);
+	} else {
+		put_header_4(out, &a->source);
+		outbox_put_4(box, header + length, a->ifindex);
+	}
+}
+
+/* ---- announcements ---------------------------------------------------------------------------------------------- */
+
+static bool forwards(const struct packets *p, int ifindex)
+{
+	for (const struct source *s = p->in.sources; s; s = s->next)
+		if (s->kind == SOURCE_ADVERTS && s->ifindex == ifindex)
+			return s->router;
+	return false;
+}
+
+/* A frame begins with its destination, which the link-layer address repeats. */
+static void outbox_put_frame(struct outbox *box, size_t length, int ifindex, uint16_t protocol)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = ifindex, .sll_halen = MAC_SIZE};
+
+	memcpy(to.sll_addr, box->bytes + box->used, MAC_SIZE);
+	outbox_put(box, length, &to, sizeof to);
+}
+
+static void send_announcement(struct packets *p, const struct action_announce *a)
+{
+	struct outbox *box = &p->announcements;
+	unsigned char *out;
+
+	if (a->ip.family == FAMILY_6) {
+		out = outbox_room(p, box, ND_FRAME);
+		if (!out)
+			return;
+		nd_announcement(out, a->mac, &a->ip, forwards(p, a->ifindex));
+		outbox_put_frame(box, ND_FRAME, a->ifindex, ETH_P_IPV6);
+		return;
+	}
+	for (enum arp_form form = ARP_FORM_REQUEST; form <= ARP_FORM_REPLY; form++) {
+		out = outbox_room(p, box, ARP_FRAME);
+		if (!out)
+			return;
+		arp_announcement(out, form, a->mac, &a->ip);
+		outbox_put_frame(box, ARP_FRAME, a->ifindex, ETH_P_ARP);
+	}
+}
+
+void packets_send(struct packets *p, const struct action *action)
+{
+	assert(action->type == ACT_ADVERT || action->type == ACT_ANNOUNCE);
+	if (action->type == ACT_ADVERT)
+		send_advert(p, &action->u.advert);
+	else
+		send_announcement(p, &action->u.announce);
+}
