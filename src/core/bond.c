@@ -57,7 +57,9 @@ struct iface *bond_carrier_iface(const struct core *core, const struct bond *bon
 void bond_announce(struct core *core, struct bond *bond)
 {
 	bond->announce_base = core->now;
-	bond->announce_step = 0;
+	bond->announce_step = 1;
+	for (unsigned i = 0; i < bond->n_addrs; i++)
+		core->addrs[bond->first_addr + i].announce = true; /* leaves when the address is there */
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
 		if (vip->iface == NONE && &core->bonds[vip->cfg.bond] == bond && vip->phase == PHASE_ACTIVE)
@@ -185,8 +187,8 @@ void bond_update(struct core *core, struct bond *bond)
 	enum bond_state state;
 
 	core_dirty_bond(core, bond);
-	if (bond->iface != NONE && !core->ifaces[bond->iface].ifindex)
-		bond->raised = false;
+	if (bond->iface != NONE)
+		bond->raised = core->ifaces[bond->iface].ifindex && (bond->raised || core->ifaces[bond->iface].up);
 	for (unsigned i = 0; i < bond->cfg.n_ports; i++)
 		port_update(core, bond, &bond->ports[i]);
 	if (!core->snap_known)
@@ -214,15 +216,22 @@ static void run_schedule(struct core *core, struct bond *bond)
 		core->addrs[bond->first_addr + i].announce = true;
 }
 
-void bond_timer(struct core *core, struct bond *bond)
+/* A change that was made and whose event never came: look what has become of it. */
+static void check_await(struct core *core, struct change *change)
 {
-	run_schedule(core, bond);
-	bond_update(core, bond);
+	if (!change->await_ns || change->await_ns > core->now)
+		return;
+	change->await_ns = 0;
+	model_want_snapshot(core);
 }
 
-static uint64_t change_deadline(const struct core *core, const struct change *change)
+void bond_timer(struct core *core, struct bond *bond)
 {
-	return change->gen == 0 && change->retry_ns > core->now ? change->retry_ns : NEVER;
+	check_await(core, &bond->change);
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++)
+		check_await(core, &bond->ports[i].change);
+	run_schedule(core, bond);
+	bond_update(core, bond);
 }
 
 uint64_t bond_deadline(const struct core *core, const struct bond *bond)

@@ -54,29 +54,34 @@ void core_free(struct core *core)
 
 /* ---- what comes along --------------------------------------------------------------------------------------------- */
 
-static bool same_vip(const struct core *old, const struct vip *vip, const struct config *config, const struct config_vip *cfg)
+static bool same_vip(const struct vip *vip, const struct config_vip *cfg)
 {
-	(void)old;
-	(void)config;
 	return strcmp(vip->cfg.name, cfg->name) == 0 && strcmp(vip->cfg.on, cfg->on) == 0 &&
 	       vip->cfg.vrid == cfg->vrid && vip->cfg.family == cfg->family &&
 	       (vip->cfg.priority == 255) == (cfg->priority == 255);
 }
 
-static const struct vip *old_vip(const struct core *old, const struct config *config, const struct config_vip *cfg)
+static const struct vip *old_vip(const struct core *old, const struct config_vip *cfg)
 {
+	const struct vip *leaving = NULL;
+
 	for (unsigned i = 0; i < old->n_vips; i++) {
-		if (!old->vips[i].removed && same_vip(old, &old->vips[i], config, cfg))
-			return &old->vips[i];
+		const struct vip *vip = &old->vips[i];
+		if (!same_vip(vip, cfg))
+			continue;
+		if (!vip->removed)
+			return vip;
+		if (!vip->gone)
+			leaving = vip; /* comes back before it has gone */
 	}
-	return NULL;
+	return leaving;
 }
 
 /* Whether an old vip that the new configuration does not have still has something to let go. */
 static bool must_stay(const struct core *old, const struct config *config, const struct vip *vip)
 {
-	for (unsigned i = 0; i < config->n_vips && !vip->removed; i++) {
-		if (same_vip(old, vip, config, &config->vips[i]))
+	for (unsigned i = 0; i < config->n_vips; i++) {
+		if (same_vip(vip, &config->vips[i]) && old_vip(old, &config->vips[i]) == vip)
 			return false;
 	}
 	return !vip->gone && vip_wants_addresses(vip);
@@ -386,19 +391,36 @@ static void carry_ifaces(struct core *core, const struct core *old)
 	}
 }
 
-static struct place *find_place(struct core *core, const struct config_address *address, const char *ifname)
+static void carry_place(struct core *core, struct place *place, const struct place *from, const struct addr *addr)
+{
+	place->present |= from->present;
+	place->ours |= from->ours;
+	place->renewed_ns = max64(place->renewed_ns, from->renewed_ns);
+	place->epoch = from->epoch;
+	if (!place->change.gen)
+		place->change = from->change;
+	core->addrs[place->addr].announce |= addr->announce;
+	core->addrs[place->addr].released |= addr->released;
+	core->addrs[place->addr].claimed_ns = addr->claimed_ns;
+}
+
+/* To every place of that address on that interface: a vip that leaves and its successor both have one. False: none. */
+static bool carry_to_all(struct core *core, const struct place *from, const struct addr *addr, const char *ifname)
 {
 	unsigned cursor = 0;
-	const struct addr *addr;
+	const struct addr *to;
+	bool found = false;
 
-	while ((addr = model_addr_next(core, &address->ip, &cursor)) != NULL) {
-		for (unsigned i = 0; addr->prefix == address->prefix && i < addr->n_places; i++) {
-			struct place *place = &core->places[addr->first_place + i];
-			if (strcmp(core->ifaces[place->iface].name, ifname) == 0)
-				return place;
+	while ((to = model_addr_next(core, &addr->ip, &cursor)) != NULL) {
+		for (unsigned i = 0; to->prefix == addr->prefix && i < to->n_places; i++) {
+			struct place *place = &core->places[to->first_place + i];
+			if (strcmp(core->ifaces[place->iface].name, ifname) != 0)
+				continue;
+			carry_place(core, place, from, addr);
+			found = true;
 		}
 	}
-	return NULL;
+	return found;
 }
 
 /* An address that no object has any more is let go. */
@@ -436,24 +458,11 @@ static void carry_places(struct core *core, const struct core *old, const struct
 	for (unsigned i = 0; i < old->n_places; i++) {
 		const struct place *from = &old->places[i];
 		const struct addr *addr = &old->addrs[from->addr];
-		struct config_address address = { .ip = addr->ip, .prefix = addr->prefix };
-		struct place *place = find_place(core, &address, old->ifaces[from->iface].name);
-		unsigned n_before = core->n_places;
-		if (!place && !stays_unmanaged(old, config, addr)) {
-			orphan(core, old, from);
-			place = core->n_places > n_before ? &core->places[n_before] : NULL;
-		}
-		if (!place)
+		const char *ifname = old->ifaces[from->iface].name;
+		if (carry_to_all(core, from, addr, ifname) || stays_unmanaged(old, config, addr))
 			continue;
-		place->present |= from->present;
-		place->ours |= from->ours;
-		place->renewed_ns = from->renewed_ns;
-		place->epoch = from->epoch;
-		if (!place->change.gen)
-			place->change = from->change;
-		core->addrs[place->addr].announce |= addr->announce;
-		core->addrs[place->addr].released |= addr->released;
-		core->addrs[place->addr].claimed_ns = addr->claimed_ns;
+		orphan(core, old, from);
+		carry_to_all(core, from, addr, ifname);
 	}
 }
 
@@ -533,7 +542,7 @@ static const struct vip *staying_vip(const struct core *old, const struct vip *v
 {
 	for (unsigned i = 0; i < old->n_vips; i++) {
 		const struct vip *from = &old->vips[i];
-		if (!from->gone && same_vip(old, from, NULL, &vip->cfg) && vip_wants_addresses(from) &&
+		if (!from->gone && same_vip(from, &vip->cfg) && vip_wants_addresses(from) &&
 		    from->n_addrs == vip->n_addrs)
 			return from;
 	}
@@ -552,9 +561,12 @@ static void carry_over(struct core *core, const struct core *old, const struct c
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
-		const struct vip *from = vip->removed ? staying_vip(old, vip) : old_vip(old, config, &vip->cfg);
-		if (from)
-			carry_vip(vip, from);
+		const struct vip *from = vip->removed ? staying_vip(old, vip) : old_vip(old, &vip->cfg);
+		if (!from)
+			continue;
+		carry_vip(vip, from);
+		if (from->removed && !vip->removed)
+			vip->stopping = false;
 	}
 }
 

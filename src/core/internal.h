@@ -30,6 +30,7 @@ enum {
 #define RETRY_MAX         (30 * NSEC_PER_SEC)
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
+#define AWAIT_LINK        (100 * NSEC_PER_MSEC)  /* the event of a link's change comes within milliseconds, or was lost */
 #define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */
 #define STOP_GRACE        (5 * NSEC_PER_SEC)     /* how long a stop waits for the kernel beyond leave-timeout */
 
@@ -38,6 +39,8 @@ struct change {
 	uint32_t gen;           /* of the action in flight, 0: none */
 	uint8_t type;           /* enum action_type of that action */
 	bool told;              /* the kernel's own event came while it was in flight: EV_DONE knows nothing newer */
+	int target;             /* of a link's change: the ifindex of the master or of the active port */
+	uint64_t await_ns;      /* a link's change is made, its own event is to come until then; 0: it came */
 	uint8_t failures;       /* in a row */
 	uint8_t repairs;        /* since repair_since */
 	uint8_t backoffs;       /* repairs that had to wait, in a row: the wait doubles */
@@ -339,7 +342,8 @@ bool model_is_own_source(const struct core *, const struct lan *, const struct i
 bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac[MAC_SIZE]);
 
 /* change bookkeeping, model.c */
-bool change_ready(const struct core *, const struct change *);  /* nothing in flight, no retry to wait for */
+bool change_ready(const struct core *, const struct change *);  /* nothing in flight, nothing to wait for */
+uint64_t change_deadline(const struct core *, const struct change *); /* when it is ready by itself; NEVER: it is, or in flight */
 void change_failed(struct core *, struct change *, int error);
 /* An object of ours was undone: says it, and makes the fifth within ten seconds wait. */
 void change_repair(struct core *, struct change *, struct object, const struct ip *, uint32_t cause);

@@ -11,7 +11,14 @@
 
 bool change_ready(const struct core *core, const struct change *change)
 {
-	return change->gen == 0 && change->retry_ns <= core->now;
+	return change->gen == 0 && change->retry_ns <= core->now && change->await_ns <= core->now;
+}
+
+uint64_t change_deadline(const struct core *core, const struct change *change)
+{
+	uint64_t due = max64(change->retry_ns, change->await_ns);
+
+	return change->gen == 0 && due > core->now ? due : NEVER;
 }
 
 void change_failed(struct core *core, struct change *change, int error)
@@ -457,6 +464,54 @@ static void mac_changed(struct core *core, const struct iface *iface)
 	}
 }
 
+/* The change of a link that its events belong to; NULL: we never change it. */
+static struct change *link_change(struct core *core, const struct iface *iface)
+{
+	if (iface->bond == NONE)
+		return NULL;
+	if (iface->port != NONE)
+		return &core->bonds[iface->bond].ports[iface->port].change;
+	return &core->bonds[iface->bond].change;
+}
+
+/* Whether the event tells what the change has made of the link. */
+static bool shows_change(const struct change *change, const struct event_link *link)
+{
+	switch ((enum action_type)change->type) {
+	case ACT_LINK_UP:
+		return link->up;
+	case ACT_LINK_DOWN:
+		return !link->up;
+	case ACT_ENSLAVE:
+		return link->master == change->target;
+	case ACT_SET_ACTIVE:
+		return link->bond.active == change->target;
+	case ACT_BOND_CREATE: case ACT_BOND_SET:
+	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
+	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
+	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
+		break;
+	}
+	return true;
+}
+
+/* A link's change is answered before its own event is read, and events of earlier changes may stand in between: those are
+ * older than what the answer made known, and would undo it. */
+static bool is_before_change(struct core *core, const struct iface *iface, const struct event *event)
+{
+	struct change *change = link_change(core, iface);
+
+	if (!change)
+		return false;
+	change->told |= shows_change(change, &event->u.link);
+	if (change->await_ns <= core->now)
+		return false;
+	if (!event->epoch && !shows_change(change, &event->u.link))
+		return true;
+	change->await_ns = 0;
+	return false;
+}
+
 void model_link(struct core *core, const struct event *event)
 {
 	const struct event_link *link = &event->u.link;
@@ -472,9 +527,13 @@ void model_link(struct core *core, const struct event *event)
 	}
 	if (!named || is_stale(core, event, &named->epoch))
 		return;
+	if (named->ifindex == link->ifindex && is_before_change(core, named, event))
+		return;
 	if (named->ifindex && named->ifindex != link->ifindex)
 		iface_unbind(core, named); /* another link bears the name now */
 	bound = named->ifindex == 0;
+	if (bound && link_change(core, named))
+		link_change(core, named)->await_ns = 0;
 	if (bound) {
 		named->ifindex = link->ifindex;
 		model_rehash_ifaces(core);
@@ -483,10 +542,6 @@ void model_link(struct core *core, const struct event *event)
 	}
 	before = *named;
 	iface_take_over(named, link);
-	if (named->port != NONE)
-		core->bonds[named->bond].ports[named->port].change.told = true;
-	else if (named->bond != NONE)
-		core->bonds[named->bond].change.told = true;
 	if (before.up && !named->up)
 		routes_forget(core, named);
 	if (!bound && memcmp(before.mac, named->mac, MAC_SIZE) != 0)
@@ -548,8 +603,9 @@ static void tell_adopted(struct core *core)
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		const struct bond *bond = &core->bonds[i];
 		const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
-		if (device && device->ifindex && device->kind == KIND_BOND && !device->known &&
-		    device->bond_mode == BOND_MODE_ACTIVEBACKUP && device->bond_active)
+		if (device && device->ifindex && device->kind == KIND_BOND && !device->known && device->bond_active &&
+		    device->bond_mode == BOND_MODE_ACTIVEBACKUP && device->bond_miimon == BOND_MIIMON_MS &&
+		    device->bond_reselect == BOND_RESELECT_FAILURE && !device->bond_primary)
 			core_note(core, NOTE_ADOPTED, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)i });
 	}
 }

@@ -328,9 +328,7 @@ static uint64_t places_deadline(const struct core *core, unsigned first, unsigne
 	for (unsigned i = 0; i < n; i++) {
 		const struct addr *addr = &core->addrs[first + i];
 		for (unsigned j = 0; j < addr->n_places; j++) {
-			const struct change *change = &core->places[addr->first_place + j].change;
-			if (change->gen == 0 && change->retry_ns > core->now)
-				due = min64(due, change->retry_ns);
+			due = min64(due, change_deadline(core, &core->places[addr->first_place + j].change));
 		}
 	}
 	return due;
@@ -403,6 +401,7 @@ static void emit_link(struct core *core, struct out *out, struct change *change,
 
 	if (!action)
 		return;
+	change->target = type == ACT_ENSLAVE ? link.master : link.port;
 	action->u.link = link;
 	action->u.link.ifindex = iface->ifindex;
 	memcpy(action->u.link.ifname, iface->name, IFNAME_SIZE);
@@ -439,11 +438,12 @@ static bool plan_device(struct core *core, struct out *out, struct bond *bond)
 			emit_link(core, out, &bond->change, ACT_LINK_DOWN, object, device, (struct action_link){ 0 });
 		else if (ready && !has_ports(core, bond))
 			emit_link(core, out, &bond->change, ACT_BOND_SET, object, device,
-				  (struct action_link){ .bond_set = BOND_SET_MODE | BOND_SET_MIIMON });
+				  (struct action_link){ .bond_set = BOND_SET_MODE | BOND_SET_MIIMON | BOND_SET_RESELECT });
 		return false;
 	}
-	set |= device->bond_miimon ? 0 : BOND_SET_MIIMON;
+	set |= device->bond_miimon == BOND_MIIMON_MS ? 0 : BOND_SET_MIIMON;
 	set |= device->bond_primary ? BOND_SET_NO_PRIMARY : 0;
+	set |= device->bond_reselect == BOND_RESELECT_FAILURE ? 0 : BOND_SET_RESELECT;
 	if (set && ready)
 		emit_link(core, out, &bond->change, ACT_BOND_SET, object, device, (struct action_link){ .bond_set = set });
 	else if (!device->up && !bond->raised && ready)
@@ -472,7 +472,7 @@ static void plan_kernel_port(struct core *core, struct out *out, struct bond *bo
 
 	if (!iface->ifindex)
 		return;
-	if (port->restore && change_ready(core, &(struct change){ .gen = port->change.gen })) {
+	if (port->restore && !port->change.gen && port->change.await_ns <= core->now) {
 		emit_link(core, out, &port->change, ACT_LINK_UP, object, iface, (struct action_link){ 0 });
 		port->restore = out->full;
 		return;
@@ -633,26 +633,35 @@ static void plan_changes(struct core *core, struct out *out, unsigned unit)
 
 /* ---- notes -------------------------------------------------------------------------------------------------------- */
 
-static bool emit_state(struct out *out, struct object object, uint8_t *told, uint8_t state, struct reason reason)
+/* Reasons that a person must hear of even where the state is the one that it was. */
+static bool is_trouble(enum reason_code code)
+{
+	return code == REASON_INTERFACE_ABSENT || code == REASON_NO_SOURCE || code == REASON_OWNER_ADDRESS ||
+	       code == REASON_CANNOT_LISTEN || code == REASON_PORT_FOREIGN || code == REASON_PORT_REFUSED ||
+	       code == REASON_BOND_REFUSED || code == REASON_BOND_KIND || code == REASON_BOND_MODE;
+}
+
+static void emit_state(struct out *out, struct object object, uint8_t *told, uint8_t state, struct reason *told_reason,
+		       struct reason reason)
 {
 	struct action *action;
 
-	if (*told == state)
-		return true;
+	if (*told == state && (told_reason->code == reason.code || !is_trouble(reason.code)))
+		return;
 	action = emit(out, ACT_NOTE, object);
 	if (!action)
-		return false;
+		return;
 	action->u.note =
 		(struct note){ .code = NOTE_STATE, .previous = *told, .state = state, .reason = reason };
 	*told = state;
-	return true;
+	*told_reason = reason;
 }
 
 static void note_vip(struct core *core, struct out *out, struct vip *vip)
 {
 	uint8_t told = (uint8_t)vip->told;
 
-	emit_state(out, vip_object(core, vip), &told, (uint8_t)vip_state_of(vip), vip->reason);
+	emit_state(out, vip_object(core, vip), &told, (uint8_t)vip_state_of(vip), &vip->told_reason, vip->reason);
 	vip->told = told;
 }
 
@@ -667,11 +676,11 @@ static void note_bond(struct core *core, struct out *out, struct bond *bond)
 			   (struct object){ .type = OBJECT_PORT,
 					    .index = (uint16_t)(bond - core->bonds),
 					    .sub = (uint16_t)i },
-			   &told, (uint8_t)port->state, port->reason);
+			   &told, (uint8_t)port->state, &port->told_reason, port->reason);
 		port->told = told;
 	}
 	told = (uint8_t)bond->told;
-	emit_state(out, bond_object(core, bond), &told, (uint8_t)bond->state, bond->reason);
+	emit_state(out, bond_object(core, bond), &told, (uint8_t)bond->state, &bond->told_reason, bond->reason);
 	bond->told = told;
 }
 
@@ -709,10 +718,8 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 	}
 	if (unit < ifaces)
 		return bond_deadline(core, &core->bonds[unit - bonds]);
-	if (unit < unit_rest(core)) {
-		const struct change *change = &core->ifaces[unit - ifaces].listening;
-		return change->gen == 0 && change->retry_ns > core->now ? change->retry_ns : NEVER;
-	}
+	if (unit < unit_rest(core))
+		return change_deadline(core, &core->ifaces[unit - ifaces].listening);
 	if (core->stopping && !core->stopped)
 		return core->stop_ns;
 	return core->snap_retry_ns ? core->snap_retry_ns : NEVER;
@@ -859,8 +866,10 @@ static void route_answer(struct core *core, const struct action *action, int err
 		route_added(core, place);
 		return;
 	}
-	if (!place->change.failures) /* the retries are silent */
+	if (!place->change.failures) { /* the retries are silent */
 		note_refused(core, action, error);
+		model_want_snapshot(core); /* EEXIST: is it ours after all? */
+	}
 	change_failed(core, &place->change, error);
 }
 
@@ -899,6 +908,8 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 			iface->bond_mode = BOND_MODE_ACTIVEBACKUP;
 		if (action->u.link.bond_set & BOND_SET_MIIMON)
 			iface->bond_miimon = BOND_MIIMON_MS;
+		if (action->u.link.bond_set & BOND_SET_RESELECT)
+			iface->bond_reselect = BOND_RESELECT_FAILURE;
 		if (action->u.link.bond_set & BOND_SET_NO_PRIMARY)
 			iface->bond_primary = 0;
 		break;
@@ -947,6 +958,7 @@ static void link_answer(struct core *core, const struct action *action, int erro
 		link_refused(core, bond, port, action, error);
 	} else {
 		change_done(change);
+		change->await_ns = !told && action->type != ACT_BOND_SET ? core->now + AWAIT_LINK : 0;
 		link_done(core, bond, port, action, told);
 	}
 	bond_update(core, bond);

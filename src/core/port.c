@@ -16,11 +16,12 @@ static int wanted_master(const struct core *core, const struct bond *bond)
 static void update_health(struct core *core, const struct bond *bond, struct port *port)
 {
 	const struct iface *iface = port_iface(core, port);
-	bool belongs = iface->master == wanted_master(core, bond) && (bond->iface == NONE || iface->master);
+	const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
+	bool belongs = iface->master == wanted_master(core, bond) &&
+		       (!device || (iface->master && device->bond_mode == BOND_MODE_ACTIVEBACKUP));
 	bool healthy = iface->ifindex && iface->up && iface->carrier && belongs;
 
-	if (!iface->ifindex)
-		port->raised = false;
+	port->raised = iface->ifindex && (port->raised || iface->up);
 	if (healthy && !port->healthy)
 		port->hold_until = port->was_healthy && bond->cfg.hold_ns ? core->now + bond->cfg.hold_ns : 0;
 	if (port->hold_until && port->hold_until <= core->now)

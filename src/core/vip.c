@@ -325,8 +325,11 @@ void vip_link(struct core *core, struct vip *vip)
 		lose_link(core, vip, trouble);
 		return;
 	}
-	if (vip->lan != NONE)
-		model_source(core, &core->lans[vip->lan], vip->cfg.family, &vip->source);
+	/* While it holds or follows, an interface that loses its address for a moment is no reason to move: the old source
+	 * serves. To stand anew it needs one. */
+	if (vip->lan != NONE && !model_source(core, &core->lans[vip->lan], vip->cfg.family, &vip->source) &&
+	    (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
+		vip->source = (struct ip){ .family = FAMILY_NONE };
 	if (vip->stopping || vip->retry_ns != NEVER)
 		return;
 	if (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT)
@@ -340,6 +343,10 @@ void vip_addresses(struct core *core, struct vip *vip)
 		enter_active(core, vip, vip->reason);
 	else if (vip->phase == PHASE_INIT && is_owner(vip))
 		vip_link(core, vip);
+	else if (vip->phase == PHASE_ACTIVE && is_owner(vip) && vip_missing(core, vip)) {
+		enter_rest(core, vip, PHASE_INIT, (struct reason){ .code = REASON_OWNER_ADDRESS });
+		vip->send_zero = true;
+	}
 }
 
 static bool is_transient(int error)
@@ -439,6 +446,7 @@ static void answer(struct core *core, struct vip *vip)
 		return;
 	vip->answered_ns = core->now;
 	vip->send_advert = true;
+	vip->advert_ns = core->now + vip->cfg.advert_ns;
 	vip_announce(core, vip);
 }
 
@@ -478,6 +486,7 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 	}
 	if (advert->priority == 0) {
 		vip->send_advert = true;
+		vip->advert_ns = core->now + vip->cfg.advert_ns;
 	} else if (beats(vip, advert)) {
 		leave(core, vip, reason);
 		follow(core, vip, advert);

@@ -380,6 +380,11 @@ static bool events_walk(struct netlink_events *e, struct event *event, bool *los
 	return false;
 }
 
+bool netlink_events_buffered(const struct netlink_events *e)
+{
+	return e->at < e->n;
+}
+
 int netlink_events_next(struct netlink_events *e, struct event *event)
 {
 	bool lost = false;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+static void print_command(const struct command *c)
+{
+	char words[64];
+
+	snprintf(words, sizeof words, "%s%s%s%s%s%s", c->name, strchr(c->options, 'f') ? " [-f]" : "",
+		 strchr(c->options, 'v') ? " [-v]" : "", strchr(c->options, 'j') ? " [--json]" : "",
+		 c->argument ? " " : "", c->argument ? c->argument : "");
+	printf("  %-26s %s\n", words, c->summary);
+}
+
+int command_help(const struct cli *cli)
+{
+	bool found = false;
+
+	if (cli->argument) {
+		for (const struct command *c = commands; c->name; c++) {
+			if (strcmp(c->name, cli->argument) != 0)
+				continue;
+			print_command(c);
+			found = true;
+		}
+		if (!found)
+			fprintf(stderr, "standbyctl: unknown command '%s'\n", cli->argument);
+		return found ? EXIT_FINE : EXIT_USAGE;
+	}
+	puts("Usage: standbyctl [-r RUNDIR] COMMAND\n"
+	     "Shows and steers the standbyd of this machine.\n");
+	for (const struct command *c = commands; c->name; c++)
+		print_command(c);
+	puts("\n"
+	     "  -r, --run-dir RUNDIR       the daemon's run directory (default /run/standbyd)\n"
+	     "      --json                 for programs\n"
+	     "      --version, --help\n"
+	     "\n"
+	     "Exit status: 0 fine, 1 failed, 2 usage, 3 the daemon does not run, 4 bad configuration.");
+	return EXIT_FINE;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The tree that a person reads at a glance: what, in which state, since when, and why. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cli/cli.h"
+#include "common/text.h"
+
+enum { ADDRESSES_SHOWN = 4 };
+
+static const char *string(const json_t *json, const char *key)
+{
+	const char *text = json_string_value(json_object_get(json, key));
+
+	return text ? text : "";
+}
+
+/* A part at the end of a line, if there is something to say. */
+static void tail(const char *before, const char *text)
+{
+	if (text[0])
+		printf("%s%s", before, text);
+}
+
+/* Pads by hand: printf counts bytes, and the paint has some. */
+static void print_state(const char *state, int width)
+{
+	printf("%s%s%s%*s", paint(paint_of_state(state)), state, paint(PAINT_PLAIN),
+	       width > (int)strlen(state) ? width - (int)strlen(state) : 0, "");
+}
+
+/* "2 min 5 s" out of an RFC 3339 time; "" if it cannot be told. */
+static const char *age(const char *since, char out[TEXT_DURATION_SIZE])
+{
+	struct tm tm = { 0 };
+	const char *rest = strptime(since, "%Y-%m-%dT%H:%M:%S", &tm);
+	time_t then, now = time(NULL);
+	int hours, minutes;
+	char sign;
+
+	if (!rest)
+		return "";
+	rest += strcspn(rest, "+-Z");
+	then = timegm(&tm);
+	if (sscanf(rest, "%c%2d:%2d", &sign, &hours, &minutes) == 3)
+		then -= (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+	if (now < then)
+		now = then;
+	return text_duration((uint64_t)(now - then) * NSEC_PER_SEC, out);
+}
+
+/* " for 5 min", or nothing. */
+static void print_age(const json_t *json)
+{
+	char text[TEXT_DURATION_SIZE];
+	const char *since = age(string(json, "since"), text);
+
+	if (since[0])
+		printf(" %sfor %s%s", paint(PAINT_DIM), since, paint(PAINT_PLAIN));
+}
+
+static int width_of(const json_t *list, const char *key)
+{
+	const json_t *item;
+	size_t i, width = 0;
+
+	json_array_foreach(list, i, item) {
+		if (strlen(string(item, key)) > width)
+			width = strlen(string(item, key));
+	}
+	return (int)width;
+}
+
+static void print_bond(const json_t *bond)
+{
+	const json_t *ports = json_object_get(bond, "ports"), *port;
+	const char *active = string(bond, "active_port");
+	int width = width_of(ports, "name");
+	size_t i;
+
+	printf("%sbond %s%s  ", paint(PAINT_BOLD), string(bond, "name"), paint(PAINT_PLAIN));
+	print_state(string(bond, "state"), 0);
+	tail(" on ", active);
+	print_age(bond);
+	tail(": ", string(bond, "reason"));
+	putchar('\n');
+	json_array_foreach(ports, i, port) {
+		bool carries = active[0] && strcmp(active, string(port, "name")) == 0;
+		printf("  %s %-*s  ", carries ? "▶" : " ", width, string(port, "name"));
+		print_state(string(port, "state"), 7);
+		tail("  ", string(port, "reason"));
+		print_age(port);
+		putchar('\n');
+	}
+}
+
+static void print_addresses(const json_t *addresses)
+{
+	const json_t *address;
+	size_t i;
+
+	json_array_foreach(addresses, i, address) {
+		if (i == ADDRESSES_SHOWN && json_array_size(addresses) > ADDRESSES_SHOWN + 1) {
+			printf(" and %zu more", json_array_size(addresses) - i);
+			return;
+		}
+		printf("%s%s", i ? " " : "", json_string_value(address));
+	}
+}
+
+static void print_holder(const json_t *vip, const char *node)
+{
+	const char *name = string(vip, "active_node"), *source = string(vip, "active_source");
+	const char *state = string(vip, "state");
+
+	if (strcmp(state, "active") == 0)
+		printf("held here by %s", node);
+	else if (name[0])
+		printf("held by %s", name);
+	else if (source[0])
+		printf("held by %s", source);
+	else
+		fputs("nobody is known to hold it", stdout);
+	if (strcmp(state, "active") == 0 && !json_is_true(json_object_get(vip, "holding")))
+		printf(", %saddresses are missing%s", paint(PAINT_BAD), paint(PAINT_PLAIN));
+	if (json_is_true(json_object_get(vip, "removed")))
+		fputs(", no longer configured", stdout);
+}
+
+static void print_vip(const json_t *vip, const char *node)
+{
+	long long priority = json_integer_value(json_object_get(vip, "priority"));
+	long long effective = json_integer_value(json_object_get(vip, "effective_priority"));
+
+	printf("%svip %s%s  ", paint(PAINT_BOLD), string(vip, "name"), paint(PAINT_PLAIN));
+	print_state(string(vip, "state"), 0);
+	printf(" on %s", string(vip, "on"));
+	print_age(vip);
+	tail(": ", string(vip, "reason"));
+	fputs("\n    ", stdout);
+	print_addresses(json_object_get(vip, "addresses"));
+	fputs("  ", stdout);
+	print_holder(vip, node);
+	printf("%s  %s vrid %lld, priority %lld", paint(PAINT_DIM), string(vip, "protocol"),
+	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective);
+	if (effective != priority)
+		printf(" of %lld", priority);
+	printf("%s\n", paint(PAINT_PLAIN));
+}
+
+static void print_warnings(const json_t *warnings)
+{
+	const json_t *warning;
+	size_t i;
+
+	json_array_foreach(warnings, i, warning)
+		printf("%swarning:%s %s\n", paint(PAINT_WARN), paint(PAINT_PLAIN), json_string_value(warning));
+}
+
+static void print_status(const json_t *status)
+{
+	const json_t *bonds = json_object_get(status, "bonds"), *vips = json_object_get(status, "vips"), *item;
+	const char *node = string(status, "node");
+	size_t i;
+
+	printf("%snode %s%s  %sconfiguration %s%s\n", paint(PAINT_BOLD), node, paint(PAINT_PLAIN), paint(PAINT_DIM),
+	       string(status, "digest"), paint(PAINT_PLAIN));
+	json_array_foreach(bonds, i, item)
+		print_bond(item);
+	json_array_foreach(vips, i, item)
+		print_vip(item, node);
+	if (json_array_size(bonds) + json_array_size(vips) == 0)
+		puts("nothing is configured");
+	print_warnings(json_object_get(status, "warnings"));
+}
+
+int command_status(const struct cli *cli)
+{
+	struct connection c;
+	int status = connection_call(&c, cli, VARLINK_INTERFACE ".Status", NULL, false);
+	json_t *reply = status == EXIT_FINE ? connection_reply(&c) : NULL;
+
+	if (status == EXIT_FINE)
+		status = reply ? reply_check(reply) : EXIT_FAILED;
+	if (status == EXIT_FINE && cli->json)
+		status = print_json(json_object_get(reply, "parameters"), false);
+	else if (status == EXIT_FINE)
+		print_status(json_object_get(reply, "parameters"));
+	json_decref(reply);
+	connection_close(&c);
+	return status;
+}

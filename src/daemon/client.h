@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One connection of the control socket, as control.c (which moves bytes) and methods.c (which answers) share it. */
+#ifndef STANDBYD_DAEMON_CLIENT_H
+#define STANDBYD_DAEMON_CLIENT_H
+
+#include <sys/types.h>
+
+#include "common/varlink.h"
+#include "daemon/control.h"
+
+enum {
+	CLIENTS_MAX = 32,
+	REQUEST_MAX = 64 * 1024,
+	BACKLOG_MAX = 1024 * 1024, /* of events that a subscriber does not read; it waits, and is cut when the journal
+				    * does not have its next entry any more */
+	EVENTS_A_TURN = 32,
+};
+
+struct client {
+	struct control *control;
+	int fd;                    /* -1: free */
+	uid_t uid;
+	sd_event_source *source;
+	struct varlink_buffer in, out;
+	bool again;                /* the input may hold another request */
+	bool eof;                  /* it will send no more: close when everything is answered */
+	bool oneway, more;         /* of the request that is being answered */
+	bool events, follow;       /* an Events call goes on */
+	bool behind;               /* … and there may be more to send at once */
+	uint64_t next_seq;         /* … with this entry */
+	uint64_t ticket;           /* the reload that it waits for, 0: none */
+	json_t *held;              /* entry that is sent once it is known whether another follows */
+};
+
+struct control {
+	struct client clients[CLIENTS_MAX];
+	int fd, rundir_fd;
+	sd_event *event;
+	sd_event_source *source;
+	struct engine *engine;
+	control_reload *reload;
+	void *reload_data;
+};
+
+/* methods.c */
+/* Answers one request. 0; -errno: the connection is of no use any more. */
+int method_call(struct client *, const json_t *request);
+/* Collects events that wait for this client: some of them, so that others have their turn. 0 or -errno. */
+int method_events(struct client *);
+int method_reloaded(struct client *, enum reload_result, const char *diagnostics);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The control socket: a Varlink server that never lets the loop wait and that no client can make large. */
+#ifndef STANDBYD_DAEMON_CONTROL_H
+#define STANDBYD_DAEMON_CONTROL_H
+
+#include <systemd/sd-event.h>
+
+#include "daemon/engine.h"
+
+struct control;
+
+/* Opens RUNDIR/io.standbyd, 0660, group standbyd where there is one. Needs privileges. NULL and the reason was
+ * logged. */
+struct control *control_open(const char *rundir, int rundir_fd);
+
+/* Asks for a reload and returns its ticket, 0: not now (the daemon stops). The answer comes by control_reloaded. */
+typedef uint64_t control_reload(void *data);
+
+/* Serves from now on. 0 or -errno. */
+int control_attach(struct control *, sd_event *, struct engine *, control_reload *, void *data);
+
+enum reload_result { RELOAD_DONE, RELOAD_BAD, RELOAD_FAILED };
+/* Answers every client that waits for that ticket or an earlier one. */
+void control_reloaded(struct control *, uint64_t ticket, enum reload_result, const char *diagnostics);
+
+/* Removes the socket and cuts everybody off, after a last try to send what waits. */
+void control_close(struct control *);
+
+#endif

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <syslog.h>
+
+#include "common/log.h"
+#include "config/load.h"
+#include "core/trace.h"
+#include "daemon/clock.h"
+
+enum {
+	STEP_ACTIONS = 256,
+	BATCH = 64,        /* events of one source before the others have their turn */
+	BATCH_MIN = 8,     /* … even if something is due all the time */
+	DRAIN_MAX = 65536, /* more than any socket buffer of ours holds: a flood must not keep us here for ever */
+	RESERVE = 64,      /* of the applier: snapshots and sockets, beyond the changes counted one by one */
+};
+
+
+static void trace_line(struct engine *e, const char *line)
+{
+	fputs(line, e->trace);
+	fputc('\n', e->trace);
+}
+
+static void trace_in(struct engine *e, const struct event *event)
+{
+	char line[TRACE_LINE_SIZE];
+
+	trace_event(event, line, sizeof line);
+	trace_line(e, line);
+}
+
+static void trace_out(struct engine *e, const struct action *action)
+{
+	char line[TRACE_LINE_SIZE];
+
+	trace_action(action, line, sizeof line);
+	fputs("  → ", e->trace);
+	trace_line(e, line);
+}
+
+/* ---- actions --------------------------------------------------------------------------------------------------- */
+
+/* A change that cannot even be queued is refused like one that the kernel refuses, once the step is over. */
+static void fail_later(struct engine *e, const struct action *action)
+{
+	if (e->n_failed == e->failed_size) {
+		unsigned size = e->failed_size ? e->failed_size * 2 : STEP_ACTIONS;
+		struct action *failed = reallocarray(e->failed, size, sizeof *failed);
+		if (!failed) {
+			/* An unanswered change would never be tried again; a successor adopts what we hold. */
+			log_at(LOG_ERR, "out of memory, exiting for a fresh start");
+			_Exit(1);
+		}
+		e->failed = failed;
+		e->failed_size = size;
+	}
+	e->failed[e->n_failed++] = *action;
+}
+
+static void submit(struct engine *e, const struct action *action)
+{
+	if (applier_submit(e->applier, action) < 0)
+		fail_later(e, action);
+}
+
+static void submit_snapshot(struct engine *e, const struct action *action)
+{
+	e->snapshot = *action;
+	e->snapshot_waits = applier_submit(e->applier, action) < 0;
+}
+
+static void remember(struct engine *e, const struct action *action)
+{
+	struct vip_view vip;
+
+	if (action->object.type != OBJECT_VIP || action->object.index >= core_n_vips(e->core))
+		return;
+	core_vip(e->core, action->object.index, &vip);
+	record_set(e->record, action->object.index, vip.state == VIP_ACTIVE, vip.last_sign_ns);
+}
+
+static void execute(struct engine *e, const struct action *action, uint64_t now_ns)
+{
+	switch (action->type) {
+	case ACT_ADVERT:
+		packets_send(e->packets, action);
+		remember(e, action);
+		break;
+	case ACT_ANNOUNCE:
+		packets_send(e->packets, action);
+		journal_announced(e->journal, e->core, &action->object, now_ns);
+		break;
+	case ACT_UNLISTEN:
+		packets_remove(e->packets, action->u.listen.ifindex, action->u.listen.family);
+		submit(e, action);
+		break;
+	case ACT_ADDRESS_ADD:
+	case ACT_ADDRESS_RENEW:
+	case ACT_ADDRESS_DEL:
+	case ACT_ROUTE_ADD:
+	case ACT_ROUTE_DEL:
+	case ACT_LINK_UP:
+	case ACT_LINK_DOWN:
+	case ACT_BOND_CREATE:
+	case ACT_BOND_SET:
+	case ACT_ENSLAVE:
+	case ACT_SET_ACTIVE:
+	case ACT_SYSCTL:
+	case ACT_LISTEN:
+		submit(e, action);
+		break;
+	case ACT_SNAPSHOT:
+		submit_snapshot(e, action);
+		break;
+	case ACT_NOTE:
+		journal_add(e->journal, e->core, action, now_ns);
+		remember(e, action);
+		break;
+	case ACT_STOPPED:
+		e->stopped = true;
+		break;
+	case ACT_TYPES:
+		break;
+	}
+}
+
+/* ---- events ---------------------------------------------------------------------------------------------------- */
+
+/* One event and everything that the core wants done for it. */
+static void step(struct engine *e, struct event *event)
+{
+	static struct action actions[STEP_ACTIONS]; /* of the one thread that has a core */
+	bool more = true;
+
+	while (more) {
+		event->now_ns = clock_boot();
+		if (event->seen_ns > event->now_ns)
+			event->seen_ns = event->now_ns;
+		if (e->trace)
+			trace_in(e, event);
+		size_t n = core_step(e->core, event, actions, STEP_ACTIONS, &more);
+		for (size_t i = 0; i < n; i++) {
+			if (e->trace)
+				trace_out(e, &actions[i]);
+			execute(e, &actions[i], event->now_ns);
+		}
+		*event = (struct event){ .type = EV_CONTINUE };
+	}
+}
+
+static void feed(struct engine *e, struct event *event)
+{
+	step(e, event);
+	while (e->n_failed > 0) {
+		struct event failed = { .type = EV_FAILED };
+		failed.u.result.action = e->failed[--e->n_failed];
+		failed.u.result.error = ENOBUFS;
+		step(e, &failed);
+	}
+}
+
+static void feed_type(struct engine *e, enum event_type type)
+{
+	struct event event = { .type = type };
+
+	feed(e, &event);
+}
+
+static bool is_due(const struct engine *e)
+{
+	return core_deadline(e->core) <= clock_boot();
+}
+
+/* Until packets_next says that nothing waits, or that it is enough for now: then true. *newest: the last one's
+ * arrival. */
+static bool drain_batch(struct engine *e, uint64_t *newest)
+{
+	uint64_t before = packets_counters(e->packets)->received;
+	struct event event = { 0 };
+
+	while (packets_next(e->packets, e->core, &event)) {
+		if (event.seen_ns > *newest)
+			*newest = event.seen_ns;
+		feed(e, &event);
+		event = (struct event){ 0 };
+	}
+	return packets_counters(e->packets)->received - before >= PACKETS_BUDGET;
+}
+
+/* If something is due by the clock, everything that had arrived when we woke, whatever its amount: an expired timer may
+ * have its answer waiting here. Otherwise a batch. */
+static void drain_packets(struct engine *e)
+{
+	uint64_t woke_ns = clock_boot(), newest = 0;
+	bool more = drain_batch(e, &newest);
+
+	for (unsigned i = 0; more && i < DRAIN_MAX / PACKETS_BUDGET; i++) {
+		if (newest > woke_ns || core_deadline(e->core) > woke_ns)
+			return;
+		more = drain_batch(e, &newest);
+	}
+}
+
+void engine_urgent(struct engine *e)
+{
+	drain_packets(e);
+	if (is_due(e))
+		feed_type(e, EV_TIMER);
+	packets_flush(e->packets);
+}
+
+/* One message of the live socket: 1, 0: nothing waits, -errno. */
+static int netlink_one(struct engine *e)
+{
+	struct event event = { 0 };
+	int r = netlink_events_next(e->netlink, &event);
+
+	if (r > 0)
+		feed(e, &event);
+	return r;
+}
+
+/* What is still queued after a loss is older than the loss: the core must have it before it asks for a snapshot, or it
+ * would take old news for newer than the dump. */
+static int overrun(struct engine *e)
+{
+	int r = 1;
+
+	for (unsigned i = 0; i < DRAIN_MAX && (r > 0 || r == -ENOBUFS); i++)
+		r = netlink_one(e);
+	feed_type(e, EV_OVERRUN);
+	return r < 0 && r != -ENOBUFS ? r : 0;
+}
+
+int engine_netlink(struct engine *e)
+{
+	/* What has left the socket's queue would not wake us again: it is always read to its end. */
+	for (unsigned i = 0; netlink_events_buffered(e->netlink) || (i < BATCH && (i < BATCH_MIN || !is_due(e))); i++) {
+		int r = netlink_one(e);
+		if (r == -ENOBUFS)
+			return overrun(e);
+		if (r <= 0)
+			return r;
+	}
+	return 0;
+}
+
+/* What the live socket has is older than the snapshot's items, and goes first. */
+static void before_snapshot(struct engine *e)
+{
+	int r = 1;
+
+	for (unsigned i = 0; i < DRAIN_MAX && r > 0; i++)
+		r = netlink_one(e);
+	if (r == -ENOBUFS)
+		overrun(e);
+}
+
+static void log_refusal(const struct event *event, const char *text)
+{
+	const struct action *action = &event->u.result.action;
+
+	log_at(LOG_DEBUG, "%s: %s%s%s", action_type_name(action->type), strerror(event->u.result.error),
+	       text[0] ? ": " : "", text);
+}
+
+static bool applier_one(struct engine *e)
+{
+	struct event event = { 0 };
+	const char *text = "";
+	int fd = -1;
+
+	if (!applier_next(e->applier, &event, &fd, &text))
+		return false;
+	if (event.type == EV_FAILED)
+		log_refusal(&event, text);
+	if (event.type == EV_SNAP_BEGIN)
+		before_snapshot(e);
+	if (fd >= 0 && packets_add(e->packets, &event.u.result.action.u.listen, fd) < 0) {
+		event.type = EV_FAILED;
+		event.u.result.error = ENOMEM;
+	}
+	bool end = event.type == EV_SNAP_END;
+	feed(e, &event);
+	e->decided |= end;
+	return true;
+}
+
+void engine_applier(struct engine *e)
+{
+	for (unsigned i = 0; i < BATCH && (i < BATCH_MIN || !is_due(e)); i++) {
+		if (!applier_one(e))
+			break;
+	}
+	if (e->snapshot_waits)
+		e->snapshot_waits = applier_submit(e->applier, &e->snapshot) < 0;
+}
+
+void engine_settle(struct engine *e)
+{
+	packets_flush(e->packets);
+	applier_kick(e->applier);
+	if (e->trace)
+		fflush(e->trace);
+}
+
+/* ---- start, reload, stop --------------------------------------------------------------------------------------- */
+
+size_t engine_capacity(const struct config *config)
+{
+	size_t places = config->n_addresses + config->n_routes;
+	size_t n = RESERVE + config->n_vips * 2;
+
+	/* Each object can have one change on its way; an address that moves has one on each port. */
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		n += 4 + config->bonds[i].n_ports * 4;
+		if (config->bonds[i].driver == DRIVER_MOVE && config->bonds[i].n_ports > 1)
+			places += (config->n_addresses + config->bonds[i].n_routes) * (config->bonds[i].n_ports - 1);
+	}
+	return n + places;
+}
+
+int engine_configure(struct engine *e, struct config *config, const struct record_data *previous)
+{
+	struct record_data current = { 0 };
+	uint64_t now = clock_boot();
+	int r;
+
+	/* Removed objects still have changes to come. */
+	if (applier_reserve(e->applier, engine_capacity(config) + (e->config ? engine_capacity(e->config) : 0)) < 0)
+		return -ENOMEM;
+	journal_flush(e->journal, e->core);
+	if (!previous && record_copy(e->record, &current) < 0)
+		return -ENOMEM;
+	r = core_configure(e->core, config, now);
+	if (r < 0) {
+		record_data_free(&current);
+		return r;
+	}
+	journal_reindex(e->journal);
+	config_free(e->config);
+	e->config = config;
+	r = record_layout(e->record, e->core, config, previous ? previous : &current, now);
+	if (r < 0)
+		log_at(LOG_WARNING, "cannot write the state file: %s; a restart after a crash will lose the roles",
+		       strerror(-r));
+	record_data_free(&current);
+	return 0;
+}
+
+void engine_resume(struct engine *e, const struct record_data *data)
+{
+	for (unsigned i = 0; i < data->n_vips; i++) {
+		struct event event = { .type = EV_RESUME };
+		memcpy(event.u.resume.vip, data->vips[i].name, sizeof event.u.resume.vip);
+		event.u.resume.active = data->vips[i].active;
+		event.u.resume.last_sign_ns = data->vips[i].last_sign_ns;
+		feed(e, &event);
+	}
+	for (unsigned i = 0; i < data->n_addresses; i++) {
+		struct event event = { .type = EV_LEFTOVER };
+		memcpy(event.u.leftover.ifname, data->addresses[i].ifname, sizeof event.u.leftover.ifname);
+		event.u.leftover.ip = data->addresses[i].ip;
+		event.u.leftover.prefix = data->addresses[i].prefix;
+		feed(e, &event);
+	}
+}
+
+void engine_plan(struct engine *e)
+{
+	feed_type(e, EV_CONTINUE);
+}
+
+void engine_stop(struct engine *e)
+{
+	feed_type(e, EV_STOP);
+	engine_settle(e);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What turns the core: feeds it the events of kernel and packets, and carries out its actions. No waiting, no policy.
+ *
+ * The order of work is fixed here: packets that have arrived, then what is due by the clock, then everything else, a
+ * bounded amount at a time, so that an advert is never late for a flood of anything. */
+#ifndef STANDBYD_DAEMON_ENGINE_H
+#define STANDBYD_DAEMON_ENGINE_H
+
+#include <stdio.h>
+
+#include "core/core.h"
+#include "daemon/journal.h"
+#include "daemon/record.h"
+#include "kernel/applier.h"
+#include "kernel/netlink.h"
+#include "kernel/packet.h"
+
+struct engine {
+	struct core *core;
+	struct config *config;          /* in force; owned */
+	struct packets *packets;        /* this and the following: borrowed */
+	struct netlink_events *netlink;
+	struct applier *applier;
+	struct journal *journal;
+	struct record *record;
+	FILE *trace;                    /* NULL: none */
+
+	bool decided;                   /* the first snapshot was taken and its actions given out */
+	bool stopped;                   /* ACT_STOPPED */
+	uint64_t refused_ns;            /* when a reload found a bad file, CLOCK_BOOTTIME; 0: the last one was fine */
+	bool snapshot_waits;            /* ACT_SNAPSHOT in snapshot: the applier had no room for it */
+	struct action snapshot;
+	struct action *failed;          /* changes that the applier had no room for: to be answered */
+	unsigned n_failed, failed_size;
+};
+
+/* How many actions can be on their way at once with that configuration: the applier's capacity. */
+size_t engine_capacity(const struct config *);
+
+/* Takes over a configuration (owned from now on if 0 is returned) and lays the record out anew; engine_plan follows.
+ * 0 or -ENOMEM, and nothing has changed. `previous`: what a predecessor recorded, at the start; NULL: the record in
+ * force. */
+int engine_configure(struct engine *, struct config *, const struct record_data *previous);
+
+/* What the predecessor's record says: EV_RESUME and EV_LEFTOVER for each. After engine_configure, before any
+ * snapshot. */
+void engine_resume(struct engine *, const struct record_data *);
+
+/* Lets the core do what a new configuration asks for. */
+void engine_plan(struct engine *);
+
+/* Says goodbye for everything; engine.stopped follows. */
+void engine_stop(struct engine *);
+
+/* Packets that have arrived, then the clock. Every wake of the loop begins with it. */
+void engine_urgent(struct engine *);
+
+/* A bounded amount of what waits at the kernel's event socket, or at the applier. 0, or -errno: the socket is
+ * broken. */
+int engine_netlink(struct engine *);
+void engine_applier(struct engine *);
+
+/* Sends what is collected and wakes the applier: ends every piece of work. */
+void engine_settle(struct engine *);
+
+#endif

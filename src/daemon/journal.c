@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/journal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/sentence.h"
+#include "common/text.h"
+#include "daemon/clock.h"
+
+#define WAIT_OPEN (50 * NSEC_PER_MSEC) /* an entry waits at most so long for its figure; moving takes a few ms */
+
+struct entry {
+	uint64_t boot_ns, wall_ns;
+	int64_t away_ns;       /* how long traffic was away, -1: not known or not its matter */
+	struct object object;
+	struct note note;
+	char *name, *text;     /* one allocation, at name; NULL: not published yet */
+};
+
+struct journal {
+	struct entry ring[JOURNAL_KEPT];
+	uint64_t added, published;      /* sequence numbers: 1 is the first, these are the last */
+	uint64_t lost_ns[MAX_BONDS];    /* when the bond's active port failed, 0: it did not */
+	uint64_t open_seq[MAX_BONDS];   /* the entry that waits to know when traffic was back, 0: none */
+	unsigned n_open;
+	journal_subscriber *subscriber;
+	void *subscriber_data;
+};
+
+static struct entry *entry_of(const struct journal *journal, uint64_t seq)
+{
+	return (struct entry *)&journal->ring[seq % JOURNAL_KEPT];
+}
+
+struct journal *journal_new(void)
+{
+	return calloc(1, sizeof(struct journal));
+}
+
+void journal_free(struct journal *journal)
+{
+	if (!journal)
+		return;
+	for (unsigned i = 0; i < JOURNAL_KEPT; i++)
+		free(journal->ring[i].name);
+	free(journal);
+}
+
+/* Whether the next entry may still learn how long traffic was away. */
+static bool is_open(const struct journal *journal)
+{
+	uint64_t seq = journal->published + 1;
+	const struct entry *entry = entry_of(journal, seq);
+
+	return journal->n_open > 0 && entry->note.code == NOTE_ACTIVE_PORT &&
+	       journal->open_seq[entry->object.index % MAX_BONDS] == seq && clock_boot() - entry->boot_ns < WAIT_OPEN;
+}
+
+bool journal_pending(const struct journal *journal)
+{
+	return journal->published < journal->added && !is_open(journal);
+}
+
+void journal_subscribe(struct journal *journal, journal_subscriber *subscriber, void *data)
+{
+	journal->subscriber = subscriber;
+	journal->subscriber_data = data;
+}
+
+static void port_lost(struct journal *journal, unsigned bond, uint64_t now_ns)
+{
+	if (bond < MAX_BONDS && journal->lost_ns[bond] == 0)
+		journal->lost_ns[bond] = now_ns;
+}
+
+/* The bond has a port again. The bonding driver has moved the traffic by then; where addresses move, traffic is back
+ * with the first announcement (journal_announced). Returns how long it was away, or -1. */
+static int64_t port_found(struct journal *journal, const struct core *core, unsigned bond, uint64_t now_ns)
+{
+	struct bond_view view;
+	uint64_t lost;
+
+	if (bond >= MAX_BONDS || bond >= core_n_bonds(core) || journal->lost_ns[bond] == 0)
+		return -1;
+	core_bond(core, bond, &view);
+	if (view.driver == DRIVER_MOVE) {
+		journal->n_open += journal->open_seq[bond] == 0;
+		journal->open_seq[bond] = journal->added;
+		return -1;
+	}
+	lost = journal->lost_ns[bond];
+	journal->lost_ns[bond] = 0;
+	return (int64_t)(now_ns - lost);
+}
+
+static void close_entry(struct journal *journal, unsigned bond)
+{
+	if (journal->open_seq[bond] == 0)
+		return;
+	journal->open_seq[bond] = 0;
+	journal->n_open--;
+}
+
+static bool bond_has(const struct core *core, unsigned bond, const struct object *object)
+{
+	struct bond_view view;
+	struct vip_view vip;
+
+	if (object->type == OBJECT_BOND)
+		return object->index == bond;
+	if (object->type != OBJECT_VIP || object->index >= core_n_vips(core) || bond >= core_n_bonds(core))
+		return false;
+	core_bond(core, bond, &view);
+	core_vip(core, object->index, &vip);
+	return strcmp(vip.on, view.name) == 0;
+}
+
+void journal_announced(struct journal *journal, const struct core *core, const struct object *object, uint64_t now_ns)
+{
+	for (unsigned bond = 0; journal->n_open > 0 && bond < MAX_BONDS; bond++) {
+		if (journal->open_seq[bond] == 0 || !bond_has(core, bond, object))
+			continue;
+		entry_of(journal, journal->open_seq[bond])->away_ns = (int64_t)(now_ns - journal->lost_ns[bond]);
+		journal->lost_ns[bond] = 0;
+		close_entry(journal, bond);
+	}
+}
+
+/* How long traffic was away when this note ends an absence. For a vip that took over from silence it is the longest
+ * that it can have been: the active one may have answered for some time after its last advert. */
+static int64_t away(struct journal *journal, const struct core *core, const struct action *a, uint64_t now_ns)
+{
+	const struct note *n = &a->u.note;
+	enum object_type type = a->object.type;
+
+	if (n->code == NOTE_ACTIVE_PORT && n->reason.arg[1] >= 0)
+		return port_found(journal, core, a->object.index, now_ns);
+	if (n->code == NOTE_ACTIVE_PORT)
+		port_lost(journal, a->object.index, now_ns);
+	if (n->code != NOTE_STATE)
+		return -1;
+	if (type == OBJECT_PORT && n->previous == PORT_ACTIVE && (n->state == PORT_DOWN || n->state == PORT_ABSENT))
+		port_lost(journal, a->object.index, now_ns);
+	if (type == OBJECT_BOND && n->state == BOND_DOWN)
+		port_lost(journal, a->object.index, now_ns);
+	if (type == OBJECT_VIP && n->state == VIP_ACTIVE && n->reason.code == REASON_SILENCE)
+		return n->reason.arg[0];
+	return -1;
+}
+
+static void publish(struct journal *journal, const struct core *core);
+
+void journal_add(struct journal *journal, const struct core *core, const struct action *note, uint64_t now_ns)
+{
+	struct entry *entry;
+
+	if (journal->added - journal->published >= JOURNAL_KEPT)
+		publish(journal, core);
+	entry = entry_of(journal, ++journal->added);
+	free(entry->name);
+	entry->name = NULL;
+	*entry = (struct entry){ .boot_ns = now_ns, .wall_ns = clock_wall(now_ns), .object = note->object,
+				 .note = note->u.note, .away_ns = away(journal, core, note, now_ns) };
+}
+
+static int level_of_state(const struct entry *e)
+{
+	switch (e->object.type) {
+	case OBJECT_VIP:
+		return e->note.state == VIP_FAULT ? LOG_WARNING : LOG_NOTICE;
+	case OBJECT_BOND:
+		return e->note.state == BOND_UP ? LOG_NOTICE : LOG_WARNING;
+	case OBJECT_PORT:
+		return e->note.state <= PORT_DOWN ? LOG_WARNING : LOG_INFO;
+	case OBJECT_NONE:
+	case OBJECT_NODE:
+	case OBJECT_ADDRESS:
+	case OBJECT_ROUTE:
+		break;
+	}
+	return LOG_NOTICE;
+}
+
+static int level_of(const struct entry *e)
+{
+	switch (e->note.code) {
+	case NOTE_STATE:
+		return level_of_state(e);
+	case NOTE_ADOPTED:
+	case NOTE_ACTIVE_PORT:
+		return LOG_NOTICE;
+	case NOTE_REPAIRED:
+	case NOTE_REPAIR_BACKOFF:
+	case NOTE_REFUSED:
+	case NOTE_CONFLICT:
+	case NOTE_INTERVAL:
+	case NOTE_ADDRESS_LIST:
+	case NOTE_OWNER_CLASH:
+	case NOTE_OVERRUN:
+	case NOTE_LATE:
+	case NOTE_CODES:
+		break;
+	}
+	return LOG_WARNING;
+}
+
+/* A netlink port is most often the process id of who opened it: a daemon that removes our addresses can be named. */
+static void add_culprit(const struct note *note, char text[SENTENCE_SIZE])
+{
+	size_t length = strlen(text);
+	char path[32], name[32];
+	ssize_t n;
+	int fd;
+
+	if (note->code != NOTE_REPAIRED || note->reason.arg[0] <= 0 || note->reason.arg[0] > INT32_MAX)
+		return;
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)note->reason.arg[0]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, name, sizeof name - 1);
+	close(fd);
+	while (n > 0 && name[n - 1] == '\n')
+		n--;
+	if (n <= 0)
+		return;
+	name[n] = '\0';
+	for (char *c = name; *c; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	snprintf(text + length, SENTENCE_SIZE - length, ", probably %s", name);
+}
+
+static void publish(struct journal *journal, const struct core *core)
+{
+	uint64_t seq = journal->published + 1;
+	struct entry *entry = entry_of(journal, seq);
+	struct action action = { .type = ACT_NOTE, .object = entry->object, .u.note = entry->note };
+	const char *name = core_object_name(core, &entry->object);
+	char text[SENTENCE_SIZE];
+	size_t name_size = strlen(name) + 1, text_size;
+
+	journal->published = seq;
+	if (entry->note.code == NOTE_ACTIVE_PORT && journal->open_seq[entry->object.index % MAX_BONDS] == seq)
+		close_entry(journal, entry->object.index % MAX_BONDS);
+	sentence_of_note(core, &action, text);
+	add_culprit(&entry->note, text);
+	log_at(level_of(entry), "%s", text);
+	text_size = strlen(text) + 1;
+	entry->name = malloc(name_size + text_size);
+	if (!entry->name)
+		return;
+	entry->text = entry->name + name_size;
+	memcpy(entry->name, name, name_size);
+	memcpy(entry->text, text, text_size);
+	if (journal->subscriber)
+		journal->subscriber(journal->subscriber_data);
+}
+
+void journal_publish(struct journal *journal, const struct core *core, unsigned n)
+{
+	while (n-- > 0 && journal_pending(journal))
+		publish(journal, core);
+}
+
+void journal_flush(struct journal *journal, const struct core *core)
+{
+	while (journal->published < journal->added)
+		publish(journal, core);
+}
+
+void journal_reindex(struct journal *journal)
+{
+	memset(journal->lost_ns, 0, sizeof journal->lost_ns);
+}
+
+static const char *object_type_name(enum object_type type)
+{
+	switch (type) {
+	case OBJECT_NONE:
+		return "none";
+	case OBJECT_NODE:
+		return "node";
+	case OBJECT_BOND:
+		return "bond";
+	case OBJECT_PORT:
+		return "port";
+	case OBJECT_VIP:
+		return "vip";
+	case OBJECT_ADDRESS:
+		return "address";
+	case OBJECT_ROUTE:
+		return "route";
+	}
+	return "none";
+}
+
+static json_t *state_json(const struct entry *e, uint8_t state)
+{
+	if (e->note.code != NOTE_STATE)
+		return json_null();
+	if (e->object.type == OBJECT_VIP)
+		return json_string(vip_state_name(state));
+	if (e->object.type == OBJECT_BOND)
+		return json_string(bond_state_name(state));
+	if (e->object.type == OBJECT_PORT)
+		return json_string(port_state_name(state));
+	return json_null();
+}
+
+static json_t *entry_json(const struct entry *e, uint64_t seq)
+{
+	char time[TEXT_TIME_SIZE], reason[SENTENCE_SIZE];
+	json_t *json;
+
+	json = json_pack("{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:s, s:s}", "seq", (json_int_t)seq, "time",
+			 text_time(e->wall_ns, time), "object_type", object_type_name(e->object.type), "object",
+			 e->name, "code", note_code_name(e->note.code), "previous",
+			 state_json(e, e->note.previous), "state", state_json(e, e->note.state), "reason_code",
+			 reason_code_name(e->note.reason.code), "reason",
+			 sentence_of_reason(&e->note.reason, reason), "text", e->text);
+	if (json)
+		json_object_set_new(json, "away_ms",
+				    e->away_ns < 0 ? json_null() : json_real((double)e->away_ns / 1e6));
+	return json;
+}
+
+json_t *journal_entry(const struct journal *journal, uint64_t *seq)
+{
+	uint64_t first = journal->added > JOURNAL_KEPT ? journal->added - JOURNAL_KEPT + 1 : 1;
+
+	if (*seq < first)
+		*seq = first;
+	for (; *seq <= journal->published; ++*seq) {
+		const struct entry *entry = entry_of(journal, *seq);
+		json_t *json = entry->name ? entry_json(entry, *seq) : NULL;
+		if (json)
+			return json;
+	}
+	return NULL;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What happened, for people: the last notes of the core in memory, in the log, and for subscribers.
+ *
+ * Keeping a note costs a copy; its sentence, the log line and the subscribers' messages are made later, when nothing
+ * more urgent waits (journal_publish). */
+#ifndef STANDBYD_DAEMON_JOURNAL_H
+#define STANDBYD_DAEMON_JOURNAL_H
+
+#include <jansson.h>
+
+#include "core/core.h"
+
+enum { JOURNAL_KEPT = 1024 };
+
+struct journal;
+struct journal *journal_new(void); /* NULL: memory is short */
+void journal_free(struct journal *);
+
+/* Keeps a note that the core made at now_ns. */
+void journal_add(struct journal *, const struct core *, const struct action *note, uint64_t now_ns);
+/* Whether journal_publish has something to do. */
+bool journal_pending(const struct journal *);
+/* Tells that an address of that object was just announced: traffic that was away is back. Cheap when none was. */
+void journal_announced(struct journal *, const struct core *, const struct object *, uint64_t now_ns);
+
+/* Called after each entry that is published; it may read but not change the journal. */
+typedef void journal_subscriber(void *data);
+void journal_subscribe(struct journal *, journal_subscriber *, void *data);
+
+/* Publishes at most n notes; one that may still learn how long traffic was away is waited for, and what comes after
+ * it. */
+void journal_publish(struct journal *, const struct core *, unsigned n);
+/* Publishes all. Before the next core_configure, since names are the core's, and before the end. */
+void journal_flush(struct journal *, const struct core *);
+/* The indexes of bonds mean others from now on: a loss that is under way is not followed any further. */
+void journal_reindex(struct journal *);
+
+/* The published entry with the smallest sequence number that is ≥ *seq, as JSON (a new reference), and its number in
+ * *seq. NULL: there is none. Start with 0. */
+json_t *journal_entry(const struct journal *, uint64_t *seq);
+
+#endif

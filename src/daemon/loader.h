@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Reads a configuration on a thread of its own, because a disk may take its time and the loop must not. */
+#ifndef STANDBYD_DAEMON_LOADER_H
+#define STANDBYD_DAEMON_LOADER_H
+
+#include "core/config.h"
+
+struct loader;
+
+/* Starts to read; path must stay valid. NULL with errno. */
+struct loader *loader_start(const char *path);
+/* Readable when it is done. */
+int loader_fd(const struct loader *);
+/* Once it is done: the configuration (owned by the caller), or NULL; *diagnostics is what was said (free it; never
+ * NULL unless memory is short). Frees the loader. */
+struct config *loader_finish(struct loader *, char **diagnostics);
+
+#endif

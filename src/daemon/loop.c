@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "config/load.h"
+#include "daemon/clock.h"
+#include "daemon/loader.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+
+enum { PUBLISH_A_TURN = 16, RETELL_US = 100000 };
+
+struct loop {
+	sd_event *event;
+	sd_event_source *timer, *idle, *watchdog, *retell;
+	bool retelling;
+	uint64_t watchdog_us; /* between two signs of life for the service manager; 0: it does not ask for any */
+	uint64_t armed_us;
+	struct engine *engine;
+	struct control *control;
+	const char *config_path;
+	/* reload: one at a time; whoever asks meanwhile waits for the next */
+	struct loader *loader;
+	sd_event_source *loader_source;
+	uint64_t ticket;
+	bool reload_again;
+	bool ready, stopping;
+	int status; /* -1: goes on */
+};
+
+/* ---- reload ---------------------------------------------------------------------------------------------------- */
+
+static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *data);
+
+static void reload_answer(struct loop *l, enum reload_result result, const char *text)
+{
+	control_reloaded(l->control, l->ticket, result, text);
+	if (l->ready)
+		notify_ready();
+}
+
+static void reload_start(struct loop *l)
+{
+	int r;
+
+	l->ticket++;
+	l->reload_again = false;
+	if (l->ready)
+		notify_reloading();
+	l->loader = loader_start(l->config_path);
+	if (!l->loader) {
+		log_at(LOG_ERR, "cannot reload: %s", strerror(errno));
+		reload_answer(l, RELOAD_FAILED, strerror(errno));
+		return;
+	}
+	r = sd_event_add_io(l->event, &l->loader_source, loader_fd(l->loader), EPOLLIN, on_loaded, l);
+	if (r < 0) /* Nobody would hear that it is done; the loop itself is out of memory. */
+		l->status = EXIT_FAILED;
+}
+
+static uint64_t reload_request(void *data)
+{
+	struct loop *l = data;
+
+	if (l->stopping)
+		return 0;
+	if (l->loader) {
+		l->reload_again = true;
+		return l->ticket + 1;
+	}
+	/* The client is told its ticket before the answer can come: loading answers from the loop at the earliest. */
+	reload_start(l);
+	return l->loader ? l->ticket : 0;
+}
+
+static void log_lines(int level, const char *text)
+{
+	if (text && text[0])
+		log_at(level, "%s", text);
+}
+
+static void reload_apply(struct loop *l, struct config *config, const char *diagnostics)
+{
+	int r = engine_configure(l->engine, config, NULL);
+
+	if (r < 0) {
+		config_free(config);
+		log_at(LOG_ERR, "cannot take over the configuration: %s", strerror(-r));
+		reload_answer(l, RELOAD_FAILED, strerror(-r));
+		return;
+	}
+	engine_plan(l->engine);
+	l->engine->refused_ns = 0;
+	log_lines(LOG_WARNING, diagnostics);
+	log_at(LOG_NOTICE, "configuration %s is in force", l->engine->config->digest);
+	reload_answer(l, RELOAD_DONE, diagnostics);
+}
+
+static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct loop *l = data;
+	char *diagnostics = NULL;
+	struct config *config = loader_finish(l->loader, &diagnostics);
+	const char *text = diagnostics ? diagnostics : "";
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	l->loader = NULL;
+	l->loader_source = sd_event_source_disable_unref(l->loader_source);
+	if (l->stopping) {
+		config_free(config);
+		reload_answer(l, RELOAD_FAILED, "the daemon is stopping");
+	} else if (config) {
+		reload_apply(l, config, text);
+	} else {
+		l->engine->refused_ns = clock_boot();
+		log_lines(LOG_ERR, text);
+		log_at(LOG_ERR, "the configuration is bad, nothing was changed");
+		reload_answer(l, RELOAD_BAD, text);
+	}
+	free(diagnostics);
+	if (l->reload_again && !l->stopping)
+		reload_start(l);
+	return 0;
+}
+
+/* ---- sources --------------------------------------------------------------------------------------------------- */
+
+/* Packets and the clock: the loop itself does the work after every wake (engine_urgent). */
+static int on_packets(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	(void)source;
+	(void)fd;
+	(void)revents;
+	(void)data;
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	(void)usec;
+	l->armed_us = UINT64_MAX;
+	return 0;
+}
+
+static int on_netlink(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct loop *l = data;
+	int r = engine_netlink(l->engine);
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	if (r < 0) {
+		log_at(LOG_ERR, "the kernel's event socket is broken: %s", strerror(-r));
+		l->status = EXIT_FAILED; /* a successor adopts what we hold, and has a new socket */
+	}
+	return 0;
+}
+
+static int on_applier(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	engine_applier(l->engine);
+	return 0;
+}
+
+/* Nothing waits that is more urgent: sentences, the log, STATUS. */
+static int on_idle(sd_event_source *source, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	journal_publish(l->engine->journal, l->engine->core, PUBLISH_A_TURN);
+	if (!journal_pending(l->engine->journal) && !l->stopping)
+		notify_status(l->engine->core);
+	return 0;
+}
+
+static int on_watchdog(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct loop *l = data;
+
+	notify_watchdog();
+	sd_event_source_set_time(source, usec + l->watchdog_us);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int on_retell(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	(void)usec;
+	notify_again();
+	l->retelling = false; /* the turn's end sees whether it must go on */
+	return 0;
+}
+
+static void retell_later(struct loop *l)
+{
+	l->retelling = true;
+	sd_event_source_set_time_relative(l->retell, RETELL_US);
+	sd_event_source_set_enabled(l->retell, SD_EVENT_ONESHOT);
+}
+
+/* sd_event_set_watchdog would wait for a manager that does not read. */
+static int add_watchdog(struct loop *l)
+{
+	int r = sd_watchdog_enabled(1, &l->watchdog_us);
+
+	if (r <= 0)
+		return r;
+	l->watchdog_us /= 3;
+	return sd_event_add_time_relative(l->event, &l->watchdog, CLOCK_MONOTONIC, 0, l->watchdog_us / 8, on_watchdog, l);
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	if (l->stopping) {
+		log_at(LOG_WARNING,
+		       "told to stop again, exiting at once; the kernel removes the addresses when their lease ends");
+		_exit(EXIT_FAILED);
+	}
+	log_at(LOG_NOTICE, "stopping (signal %u)", info->ssi_signo);
+	l->stopping = true;
+	notify_stopping();
+	engine_stop(l->engine);
+	return 0;
+}
+
+static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	(void)source;
+	(void)info;
+	reload_request(data);
+	return 0;
+}
+
+/* All kernel sources have one priority, so that sd-event takes them in turn and none starves; what outranks them is
+ * done by engine_urgent before each. */
+static int add_sources(struct loop *l)
+{
+	struct engine *e = l->engine;
+	int r = sd_event_add_io(l->event, NULL, packets_fd(e->packets), EPOLLIN, on_packets, l);
+
+	if (r >= 0)
+		r = sd_event_add_io(l->event, NULL, netlink_events_fd(e->netlink), EPOLLIN, on_netlink, l);
+	if (r >= 0)
+		r = sd_event_add_io(l->event, NULL, applier_fd(e->applier), EPOLLIN, on_applier, l);
+	if (r >= 0)
+		r = sd_event_add_time(l->event, &l->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, l);
+	if (r >= 0)
+		r = sd_event_add_signal(l->event, NULL, SIGTERM, on_stop, l);
+	if (r >= 0)
+		r = sd_event_add_signal(l->event, NULL, SIGINT, on_stop, l);
+	if (r >= 0)
+		r = sd_event_add_signal(l->event, NULL, SIGHUP, on_hangup, l);
+	if (r >= 0)
+		r = sd_event_add_defer(l->event, &l->idle, on_idle, l);
+	if (r >= 0)
+		r = sd_event_add_time(l->event, &l->retell, CLOCK_MONOTONIC, UINT64_MAX, 0, on_retell, l);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(l->retell, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_source_set_priority(l->idle, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0)
+		r = control_attach(l->control, l->event, e, reload_request, l);
+	return r;
+}
+
+/* ---- turns ----------------------------------------------------------------------------------------------------- */
+
+static void arm_timer(struct loop *l)
+{
+	uint64_t deadline = core_deadline(l->engine->core);
+	uint64_t us = deadline == NEVER ? UINT64_MAX : deadline / 1000 + (deadline % 1000 != 0);
+
+	if (us == l->armed_us)
+		return;
+	l->armed_us = us;
+	sd_event_source_set_time(l->timer, us);
+	sd_event_source_set_enabled(l->timer, us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+}
+
+static void after_turn(struct loop *l)
+{
+	struct engine *e = l->engine;
+
+	engine_settle(e);
+	if (e->decided && !l->ready) {
+		l->ready = true;
+		notify_ready();
+		sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
+	}
+	if (journal_pending(e->journal))
+		sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
+	if (e->stopped && l->status < 0)
+		l->status = EXIT_FINE;
+	if (notify_kept() && !l->retelling)
+		retell_later(l);
+	arm_timer(l);
+}
+
+/* One wake of the loop. Whatever woke us, packets and the clock come first. */
+static int turn(struct loop *l)
+{
+	int r = sd_event_prepare(l->event);
+
+	if (r == 0)
+		r = sd_event_wait(l->event, UINT64_MAX);
+	if (r <= 0)
+		return r;
+	engine_urgent(l->engine);
+	r = sd_event_dispatch(l->event);
+	after_turn(l);
+	return r;
+}
+
+int loop_run(struct engine *engine, struct control *control, const char *config_path)
+{
+	struct loop l = { .engine = engine, .control = control, .config_path = config_path, .status = -1,
+			  .armed_us = UINT64_MAX };
+	int r = sd_event_new(&l.event);
+
+	if (r >= 0)
+		r = add_sources(&l);
+	if (r >= 0)
+		r = add_watchdog(&l);
+	if (r < 0) {
+		log_at(LOG_ERR, "cannot set up the event loop: %s", strerror(-r));
+		l.status = EXIT_FAILED;
+	} else {
+		after_turn(&l);
+	}
+	while (l.status < 0) {
+		r = turn(&l);
+		if (r < 0 && r != -EINTR) {
+			log_at(LOG_ERR, "the event loop failed: %s", strerror(-r));
+			l.status = EXIT_FAILED;
+		}
+	}
+	journal_flush(engine->journal, engine->core);
+	control_close(control);
+	sd_event_source_disable_unref(l.timer);
+	sd_event_source_disable_unref(l.idle);
+	sd_event_source_disable_unref(l.watchdog);
+	sd_event_source_disable_unref(l.retell);
+	sd_event_source_disable_unref(l.loader_source);
+	sd_event_unref(l.event);
+	return l.status;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The event loop: wakes for packets, the kernel, the applier, the clock, signals and clients, and lets the engine do
+ * what is urgent before anything else. */
+#ifndef STANDBYD_DAEMON_LOOP_H
+#define STANDBYD_DAEMON_LOOP_H
+
+#include "daemon/control.h"
+#include "daemon/engine.h"
+
+/* Runs until the daemon has stopped. All is borrowed. Signals TERM, INT and HUP must be blocked. Returns the exit
+ * status. */
+int loop_run(struct engine *, struct control *, const char *config_path);
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* standbyd: the order in which the daemon comes up. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "config/load.h"
+#include "daemon/clock.h"
+#include "daemon/control.h"
+#include "daemon/engine.h"
+#include "daemon/loop.h"
+#include "daemon/options.h"
+#include "daemon/privileges.h"
+#include "daemon/rundir.h"
+
+enum { NETLINK_BUFFER = 8 * 1024 * 1024 }; /* about ten thousand address changes while we sleep */
+
+struct daemon {
+	struct options options;
+	struct config *config;
+	int rundir;
+	struct control *control;
+	struct record_world world;
+	struct record_data previous;
+	struct engine engine;
+};
+
+static int fail(const char *what)
+{
+	log_at(LOG_ERR, "%s: %s", what, strerror(errno));
+	return EXIT_FAILED;
+}
+
+/* A socket per interface and family, and thousands of interfaces are allowed. */
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+}
+
+/* Blocked before any thread exists, so that only the loop's signalfd has them. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int load_config(struct daemon *d)
+{
+	d->config = config_load(d->options.config, stderr);
+	if (!d->config)
+		return EXIT_CONFIG;
+	return d->options.check ? EXIT_FINE : -1;
+}
+
+static int open_sockets(struct daemon *d)
+{
+	d->control = control_open(d->options.rundir, d->rundir);
+	if (!d->control)
+		return EXIT_FAILED;
+	d->engine.packets = packets_open();
+	if (!d->engine.packets)
+		return fail("cannot open the packet sockets");
+	d->engine.netlink = netlink_events_open(NETLINK_BUFFER);
+	if (!d->engine.netlink)
+		return fail("cannot open the kernel's event socket");
+	return -1;
+}
+
+static int open_trace(struct daemon *d)
+{
+	if (!d->options.trace)
+		return -1;
+	d->engine.trace = fopen(d->options.trace, "we");
+	return d->engine.trace ? -1 : fail("cannot open the trace file");
+}
+
+static void read_record(struct daemon *d)
+{
+	int r = record_world(&d->world);
+
+	if (r < 0)
+		log_at(LOG_WARNING, "cannot tell boot and namespace: %s; a crash will cost the roles", strerror(-r));
+	else
+		r = record_read(d->rundir, &d->world, clock_boot(), &d->previous);
+	if (r == -ESTALE)
+		log_at(LOG_NOTICE, "the state file is of another boot, network namespace or version, ignored");
+	else if (r == -EBADMSG)
+		log_at(LOG_WARNING, "the state file is damaged, ignored");
+	else if (r < 0 && r != -ENOENT)
+		log_at(LOG_WARNING, "cannot read the state file: %s", strerror(-r));
+}
+
+static int make_engine(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+	uint64_t seed = clock_boot();
+
+	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
+		log_at(LOG_DEBUG, "no random seed yet: %s", strerror(errno));
+	e->core = core_new(seed);
+	e->journal = journal_new();
+	e->record = record_new(d->rundir, &d->world);
+	e->applier = applier_new(engine_capacity(d->config));
+	if (!e->applier)
+		return fail("cannot start the applier");
+	if (!e->core || !e->journal || !e->record || engine_configure(e, d->config, &d->previous) < 0) {
+		errno = ENOMEM;
+		return fail("cannot take over the configuration");
+	}
+	d->config = NULL; /* the engine's now */
+	log_at(LOG_NOTICE, "standbyd " STANDBYD_VERSION " on node %s, configuration %s", e->config->node,
+	       e->config->digest);
+	return -1;
+}
+
+static int run(struct daemon *d)
+{
+	struct control *control = d->control;
+
+	engine_resume(&d->engine, &d->previous);
+	engine_plan(&d->engine);
+	engine_settle(&d->engine);
+	d->control = NULL; /* the loop closes it */
+	return loop_run(&d->engine, control, d->options.config);
+}
+
+static void clean_up(struct daemon *d)
+{
+	struct engine *e = &d->engine;
+
+	control_close(d->control);
+	if (e->applier)
+		applier_free(e->applier);
+	if (e->packets)
+		packets_close(e->packets);
+	if (e->netlink)
+		netlink_events_close(e->netlink);
+	record_free(e->record);
+	journal_free(e->journal);
+	core_free(e->core);
+	config_free(e->config);
+	config_free(d->config);
+	record_data_free(&d->previous);
+	free(e->failed);
+	if (e->trace)
+		fclose(e->trace);
+	if (d->rundir >= 0)
+		close(d->rundir);
+}
+
+/* Each step returns -1 to go on, or the exit status. */
+static int start(struct daemon *d)
+{
+	int status = load_config(d);
+
+	if (status < 0)
+		status = privileges_check() < 0 ? EXIT_FAILED : -1;
+	if (status < 0) {
+		d->rundir = rundir_open(d->options.rundir);
+		status = d->rundir < 0 ? EXIT_FAILED : -1;
+	}
+	if (status < 0)
+		status = open_sockets(d);
+	if (status < 0)
+		status = open_trace(d);
+	if (status < 0)
+		status = privileges_drop() < 0 ? EXIT_FAILED : -1;
+	if (status < 0) {
+		read_record(d);
+		status = make_engine(d);
+	}
+	if (status < 0)
+		status = run(d);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon d = { .rundir = -1 };
+	int status = options_parse(argc, argv, &d.options);
+
+	if (status >= 0)
+		return status;
+	log_open("standbyd", d.options.level);
+	raise_limits();
+	block_signals();
+	status = start(&d);
+	clean_up(&d);
+	return status;
+}

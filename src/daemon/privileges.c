@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <syslog.h>
+
+#include "common/log.h"
+
+int privileges_check(void)
+{
+	if (capng_get_caps_process() < 0) {
+		log_at(LOG_ERR, "cannot read this process's capabilities");
+		return -1;
+	}
+	if (capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_RAW))
+		return 0;
+	log_at(LOG_ERR, "standbyd needs the capabilities CAP_NET_ADMIN and CAP_NET_RAW: start it as root");
+	return -1;
+}
+
+int privileges_drop(void)
+{
+	/* Without CAP_SETPCAP the bounding set cannot be cut, which no_new_privs makes up for: nothing is ever
+	 * executed. */
+	bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+
+	capng_clear(CAPNG_SELECT_BOTH);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, -1);
+	if (capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0) {
+		log_at(LOG_ERR, "cannot give up capabilities: %s", strerror(errno));
+		return -1;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		log_at(LOG_ERR, "cannot set no_new_privs: %s", strerror(errno));
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Giving up what the daemon does not need. */
+#ifndef STANDBYD_DAEMON_PRIVILEGES_H
+#define STANDBYD_DAEMON_PRIVILEGES_H
+
+/* 0 if this process may change the network; else -1 and the reason was logged. */
+int privileges_check(void);
+
+/* Keeps CAP_NET_ADMIN and CAP_NET_RAW alone, for good. Before any thread is made: a capability belongs to a thread.
+ * 0, or -1 and the reason was logged. */
+int privileges_drop(void);
+
+#endif

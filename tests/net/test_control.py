@@ -1,0 +1,450 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The control socket and standbyctl: what they say, whom they obey, and that no client can harm the daemon."""
+import contextlib
+import json
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import plain_config, slack_ms, vip_config
+from lab import Standbyd, binary, now, wait_for
+
+ROOT = Path(__file__).resolve().parents[2]
+ADVERT_MS = 100
+
+
+class Client:
+    """A Varlink client that may misbehave."""
+
+    def __init__(self, daemon):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(15)
+        self.socket.connect(str(daemon.rundir / "io.standbyd"))
+        self.bytes = b""
+
+    def send(self, message):
+        self.socket.sendall(json.dumps(message).encode() + b"\0")
+        return self
+
+    def call(self, method, parameters=None, **more):
+        return self.send({"method": method, **({"parameters": parameters} if parameters is not None else {}), **more}).reply()
+
+    def reply(self):
+        """The next message; None when the daemon has closed."""
+        while b"\0" not in self.bytes:
+            try:
+                part = self.socket.recv(1 << 16)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return None
+            self.bytes += part
+        message, self.bytes = self.bytes.split(b"\0", 1)
+        return json.loads(message)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+@pytest.fixture
+def daemon(make_lab):
+    """A daemon alone on its wire, active."""
+    lab = make_lab(ports=1)
+    node = lab.lb1.ready()
+    node.address("eno1", "192.0.2.11/24")
+    return Standbyd(node, plain_config(node, advert=f"{ADVERT_MS}ms")).start().wait_state("active")
+
+
+def as_nobody(daemon, words):
+    """Runs standbyctl as a user without rights, for whom the socket's permissions have been opened."""
+    def drop():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    return subprocess.run([binary("standbyctl"), "-r", str(daemon.rundir), *words], capture_output=True, text=True, preexec_fn=drop)
+
+
+def in_user_namespace():
+    return Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
+
+
+def test_introspection(daemon):
+    with Client(daemon) as client:
+        info = client.call("org.varlink.service.GetInfo")["parameters"]
+        assert info["product"] == "standbyd" and "io.standbyd" in info["interfaces"]
+        text = client.call("org.varlink.service.GetInterfaceDescription", {"interface": "io.standbyd"})["parameters"]["description"]
+        assert text == (ROOT / "doc/io.standbyd.varlink").read_text()
+        assert "interface org.varlink.service" in client.call(
+            "org.varlink.service.GetInterfaceDescription", {"interface": "org.varlink.service"})["parameters"]["description"]
+
+
+def test_status_has_what_the_description_says(daemon):
+    """Every field of a reply is described, and every described field is there."""
+    text = (ROOT / "doc/io.standbyd.varlink").read_text()
+
+    def fields(name):
+        body = re.search(rf"(?:type {name} \(|method {name}\(\) -> \()\n(.*?)\n\)", text, re.S).group(1)
+        return {line.split(":")[0].strip() for line in body.splitlines()}
+    status = daemon.status()
+    assert set(status) == fields("Status") and status["schema"] == 1
+    assert set(status["vips"][0]) == fields("Vip") and set(status["vips"][0]["counters"]) == fields("Counters")
+    assert set(daemon.events()[0]) == fields("Event")
+
+
+def test_errors_are_varlinks(daemon):
+    with Client(daemon) as client:
+        error = client.call("io.standbyd.Nothing")
+        assert error == {"error": "org.varlink.service.MethodNotFound", "parameters": {"method": "io.standbyd.Nothing"}}
+        error = client.call("com.example.Nothing")
+        assert error["error"] == "org.varlink.service.InterfaceNotFound" and error["parameters"]["interface"] == "com.example"
+        error = client.call("org.varlink.service.GetInterfaceDescription", {"interface": "com.example"})
+        assert error["error"] == "org.varlink.service.InterfaceNotFound"
+        error = client.call("org.varlink.service.GetInterfaceDescription", {})
+        assert error == {"error": "org.varlink.service.InvalidParameter", "parameters": {"parameter": "interface"}}
+        error = client.call("io.standbyd.Events", {"follow": 1}, more=True)
+        assert error["error"] == "org.varlink.service.InvalidParameter"
+        assert client.call("io.standbyd.Events", {})["error"] == "org.varlink.service.ExpectedMore"
+        assert client.call("io.standbyd.Status")["parameters"]["schema"] == 1, "the connection lives on"
+
+
+def test_oneway_calls_have_no_answer_and_calls_may_be_queued(daemon):
+    with Client(daemon) as client:
+        for i in range(20):
+            client.send({"method": "io.standbyd.Status", "oneway": True})
+            client.send({"method": f"io.standbyd.N{i}"})
+        for i in range(20):
+            assert client.reply()["parameters"]["method"] == f"io.standbyd.N{i}"
+
+
+@pytest.mark.parametrize("bytes_", [b"\0", b"{}\0", b"[]\0", b"\xff\xfe\0", b'{"method": 1}\0', b'{"method": "a.b", "parameters": []}\0',
+                                    b"GET / HTTP/1.1\r\n\r\n\0", b'{"method":' + b"[" * 30000 + b"\0", b"{" * 65536 + b"\0"],
+                         ids=lambda b: repr(b[:24]))
+def test_what_is_no_call_is_cut_off(daemon, bytes_):
+    with Client(daemon) as client:
+        client.socket.sendall(bytes_)
+        assert client.reply() is None
+    assert daemon.state() == "active"
+    wait_for(lambda: "cut off" in daemon.log(), 5)
+
+
+def test_a_request_without_end_is_cut_off_at_its_limit(daemon):
+    with Client(daemon) as client:
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            for _ in range(100):
+                client.socket.sendall(b" " * 65536)
+    assert "exceeded a limit" in daemon.log()
+    assert daemon.state() == "active"
+
+
+def test_a_client_that_ends_its_side_still_gets_its_answer(daemon):
+    with Client(daemon) as client:
+        client.send({"method": "io.standbyd.Status"})
+        client.socket.shutdown(socket.SHUT_WR)
+        assert client.reply()["parameters"]["schema"] == 1
+        assert client.reply() is None
+
+
+def test_too_many_clients(daemon):
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(daemon)) for _ in range(32)]
+        for client in clients:
+            assert client.call("io.standbyd.Status")["parameters"]
+        assert Client(daemon).reply() is None
+        assert clients[0].call("io.standbyd.Status")["parameters"]
+    wait_for(lambda: daemon.ctl("status").returncode == 0, 5)
+
+
+def rss_kb(daemon):
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{daemon.process.pid}/status").read_text()).group(1))
+
+
+def test_a_flood_of_requests_delays_no_advert(daemon):
+    before = daemon.vip()["counters"]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(daemon)) for _ in range(30)]
+        request = json.dumps({"method": "io.standbyd.Status"}).encode() + b"\0"
+        got, end = 0, now() + 2_000_000_000
+        for client in clients:
+            client.socket.setblocking(False)
+        while now() < end:
+            readable, writable, _ = select.select(clients_of := [c.socket for c in clients], clients_of, [], 1)
+            for s in writable:
+                with contextlib.suppress(BlockingIOError):
+                    s.send(request)
+            for s in readable:
+                got += s.recv(1 << 20).count(b"\0")
+    assert got > 30, "the flood was served"
+    after = daemon.vip()["counters"]
+    assert after["adverts_sent"] - before["adverts_sent"] >= 2000 // ADVERT_MS * 0.8
+    assert after["late_max_ms"] < slack_ms(), after["late_max_ms"]
+
+
+def test_a_reader_that_never_reads_costs_little_and_nobody_else(daemon):
+    request = json.dumps({"method": "io.standbyd.Status"}).encode() + b"\0"
+    with contextlib.ExitStack() as stack:
+        before = rss_kb(daemon)
+        for _ in range(20):
+            client = stack.enter_context(Client(daemon))
+            client.socket.setblocking(False)
+            with contextlib.suppress(BlockingIOError, BrokenPipeError, ConnectionResetError):
+                for _ in range(100_000):
+                    client.socket.send(request)
+        assert daemon.state() == "active"
+        assert rss_kb(daemon) - before < 30_000
+
+
+def test_follow_tells_what_happens(daemon):
+    with Client(daemon) as client:
+        client.send({"method": "io.standbyd.Events", "parameters": {"follow": True}, "more": True})
+        seen = [client.reply() for _ in daemon.events()]
+        assert all(message["continues"] for message in seen)
+        daemon.node.pull("eno1")
+        message = client.reply()
+        while message["parameters"]["event"]["state"] != "fault":
+            message = client.reply()
+        event = message["parameters"]["event"]
+        assert (event["object_type"], event["object"], event["code"], event["previous"]) == ("vip", "web", "state", "active")
+        assert event["reason_code"] == "link-down" and event["text"].startswith("web: active → fault: ")
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d", event["time"])
+    numbers = [e["seq"] for e in daemon.events()]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_events_for_people_and_programs(daemon):
+    people, programs = daemon.ctl("events"), daemon.ctl("events", "--json")
+    assert people.returncode == programs.returncode == 0
+    lines = [json.loads(line) for line in programs.stdout.splitlines()]
+    assert [f"{e['time']}  {e['text']}" for e in lines] == people.stdout.splitlines()
+    last = lines[-1]
+    assert last["state"] == "active" and last["away_ms"] > 3 * ADVERT_MS
+    follower = subprocess.Popen([binary("standbyctl"), "-r", str(daemon.rundir), "events", "-f"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert [follower.stdout.readline().rstrip("\n") for _ in lines] == people.stdout.splitlines()
+        daemon.node.pull("eno1")
+        assert "active → fault" in follower.stdout.readline()
+        daemon.stop()
+        assert follower.wait(10) == 1, "the daemon is gone"
+    finally:
+        follower.kill()
+        follower.wait()
+        follower.stdout.close()
+
+
+def test_status_for_people(daemon):
+    done = daemon.ctl("status")
+    assert done.returncode == 0 and not done.stderr
+    assert re.search(r"^node lb1 ", done.stdout, re.M)
+    assert re.search(r"^vip web  active on eno1 for .*: heard nobody for ", done.stdout, re.M)
+    assert "192.0.2.100/32" in done.stdout and "held here by lb1" in done.stdout
+    assert "\033" not in done.stdout, "colour is for terminals"
+    assert json.loads(daemon.ctl("status", "--json").stdout)["vips"][0]["name"] == "web"
+
+
+def test_usage(daemon):
+    for words in ([], ["nothing"], ["status", "more"], ["reload", "--json"], ["status", "-f"], ["--nothing"], ["-r"]):
+        done = daemon.ctl(*words)
+        assert done.returncode == 2 and done.stderr and not done.stdout, words
+    for words in (["help"], ["--help"], ["help", "status"], ["--version"]):
+        done = daemon.ctl(*words)
+        assert done.returncode == 0 and done.stdout and not done.stderr, words
+
+
+def test_without_a_daemon(daemon):
+    daemon.stop()
+    for words in (["status"], ["events"], ["reload"], ["status", "--json"]):
+        done = daemon.ctl(*words)
+        assert done.returncode == 3 and "not running" in done.stderr, words
+    assert daemon.ctl("check", daemon.config_path).returncode == 0
+    assert not (daemon.rundir / "io.standbyd").exists()
+
+
+def test_a_socket_that_a_killed_daemon_left(daemon):
+    daemon.kill9()
+    assert (daemon.rundir / "io.standbyd").exists()
+    assert daemon.ctl("status").returncode == 3
+    daemon.start()
+    assert daemon.ctl("status").returncode == 0
+
+
+def test_permissions(daemon):
+    if in_user_namespace():
+        pytest.skip("another user is needed: run as root of the machine's user namespace")
+    path = daemon.rundir / "io.standbyd"
+    assert path.stat().st_mode & 0o777 == 0o660
+    done = as_nobody(daemon, ["status"])
+    assert done.returncode == 1 and "permission" in done.stderr.lower()
+    path.chmod(0o666)
+    assert as_nobody(daemon, ["status"]).returncode == 0
+    done = as_nobody(daemon, ["reload"])
+    assert done.returncode == 1 and "only root" in done.stderr
+
+
+def test_files_and_privileges(daemon):
+    assert (daemon.rundir / "state").stat().st_mode & 0o777 == 0o600
+    for task in Path(f"/proc/{daemon.process.pid}/task").iterdir():
+        status = (task / "status").read_text()
+        for name in ("CapEff", "CapPrm"):
+            assert int(re.search(rf"{name}:\s+(\w+)", status).group(1), 16) == 1 << 12 | 1 << 13, task
+        assert int(re.search(r"CapInh:\s+(\w+)", status).group(1), 16) == 0
+        assert re.search(r"NoNewPrivs:\s+1", status)
+
+
+def test_run_directory_is_made(make_lab):
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1.ready(), plain_config(lab.lb1))
+    daemon.rundir.rmdir()
+    daemon.start()
+    assert daemon.rundir.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_second_daemon_is_refused(daemon):
+    second = Standbyd(daemon.node, daemon.config, "second")
+    second.rundir = daemon.rundir
+    second.start(ready=False)
+    wait_for(lambda: not second.alive, 10)
+    assert second.process.poll() == 1
+    assert f"another standbyd, process {daemon.process.pid}, runs in {daemon.rundir}" in second.log()
+    assert daemon.state() == "active", "and the first one goes on, socket and all"
+
+
+def test_without_privileges_it_says_so(make_lab):
+    if in_user_namespace():
+        pytest.skip("another user is needed: run as root of the machine's user namespace")
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1, plain_config(lab.lb1))
+    done = subprocess.run(daemon.command(), capture_output=True, text=True, user=65534, group=65534, extra_groups=[])
+    assert done.returncode == 1 and "CAP_NET_ADMIN" in done.stderr
+    assert list(daemon.rundir.iterdir()) == []
+
+
+def test_in_a_user_namespace(make_lab):
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1, plain_config(lab.lb1))
+    if subprocess.run(["unshare", "-Urmn", "true"], capture_output=True).returncode:
+        pytest.skip("no user namespaces here")
+    command = daemon.command
+    daemon.command = lambda: ["unshare", "-Urn", *command()]
+    daemon.start()
+    assert daemon.state() == "init" and daemon.vip()["reason_code"] == "interface-absent"
+    assert daemon.ctl("reload").returncode == 0
+
+
+@pytest.mark.parametrize("words,status", [(["--nothing"], 2), (["more"], 2), (["--log-level", "loud"], 2), (["--help"], 0),
+                                          (["--version"], 0), (["--check", "-f", "/nonexistent"], 4), (["-f", "/nonexistent"], 4)])
+def test_usage_of_the_daemon(words, status):
+    done = subprocess.run([binary("standbyd"), *words], capture_output=True, text=True, timeout=20)
+    assert done.returncode == status
+    assert (done.stdout if status == 0 else done.stderr), "says something"
+
+
+def test_check_of_the_daemon_touches_nothing(make_lab):
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1, plain_config(lab.lb1))
+    done = subprocess.run([*daemon.command(), "--check"], capture_output=True, text=True)
+    assert done.returncode == 0 and list(daemon.rundir.iterdir()) == []
+    daemon.write("version: 1\nvipss: {}\n")
+    done = subprocess.run([*daemon.command(), "--check"], capture_output=True, text=True)
+    assert done.returncode == 4 and "did you mean 'vips'" in done.stderr
+
+
+def test_hangup_reloads_and_a_bad_file_is_a_warning(daemon):
+    good = daemon.config
+    digest = daemon.status()["digest"]
+    daemon.write(good.replace("vrid: 51", "vrid: 5100"))
+    daemon.signal(signal.SIGHUP)
+    wait_for(lambda: "nothing was changed" in daemon.log(), 10)
+    assert re.search(r"standbyd\.yaml:\d+:\d+: error: ", daemon.log())
+    status = daemon.status()
+    assert status["digest"] == digest and any("refused" in w for w in status["warnings"])
+    daemon.write(good + vip_config(daemon.node, name="mail", vrid=52, addresses=["192.0.2.101"], advert=f"{ADVERT_MS}ms"))
+    daemon.notified()
+    daemon.signal(signal.SIGHUP)
+    wait_for(lambda: daemon.vip("mail"), 10)
+    status = daemon.status()
+    assert status["digest"] != digest and not any("refused" in w for w in status["warnings"])
+    assert daemon.vip()["state"] == "active"
+    words = daemon.notified()
+    assert "RELOADING=1" in words and words.index("RELOADING=1") < words.index("READY=1")
+
+
+def test_many_reloads_at_once_are_all_answered(daemon):
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(daemon)) for _ in range(25)]
+        for client in clients:
+            client.send({"method": "io.standbyd.Reload"})
+        assert all(client.reply() == {"parameters": {"warnings": ""}} for client in clients)
+    assert daemon.state() == "active"
+
+
+def test_a_client_that_goes_away_during_its_reload(daemon):
+    for _ in range(20):
+        with Client(daemon) as client:
+            client.send({"method": "io.standbyd.Reload"})
+    with Client(daemon) as client:
+        assert client.call("io.standbyd.Reload") == {"parameters": {"warnings": ""}}
+
+
+def test_a_damaged_state_file_is_not_believed(daemon):
+    daemon.kill9()
+    state = daemon.rundir / "state"
+    bytes_ = bytearray(state.read_bytes())
+    bytes_[60] ^= 0x40
+    state.write_bytes(bytes_)
+    daemon.start()
+    assert "damaged" in daemon.log()
+    assert [e["state"] for e in daemon.events() if e["object"] == "web"][0] == "backup"
+
+
+def test_stop_tells_the_service_manager_and_exits_fine(daemon):
+    daemon.notified()
+    process = daemon.process
+    daemon.stop()
+    assert daemon.exit_status == 0 and process.returncode == 0
+    assert "STOPPING=1" in daemon.notified()
+    assert daemon.node.holds() is None
+
+
+def test_a_second_term_exits_at_once(make_lab):
+    lab = make_lab(ports=1)
+    node = lab.lb1.ready()
+    node.address("eno1", "192.0.2.11/24")
+    daemon = Standbyd(node, plain_config(node, advert="1s")).start().wait_state("active")
+    daemon.term()
+    wait_for(lambda: daemon.state() == "leaving", 5)
+    since = now()
+    daemon.term()
+    wait_for(lambda: not daemon.alive, 5)
+    assert now() - since < slack_ms() * 1_000_000 and daemon.process.poll() == 1
+    wait_for(lambda: node.holds() is None, 10, "the lease ends")
+
+
+def test_watchdog_is_fed(make_lab):
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1.ready(), plain_config(lab.lb1))
+    environment = daemon.environment
+    daemon.environment = lambda: {**environment(), "WATCHDOG_USEC": "400000"}
+    daemon.start()
+    wait_for(lambda: "WATCHDOG=1" in daemon.notified(), 5)
+
+
+def test_trace_has_events_and_actions(make_lab):
+    lab = make_lab(ports=1)
+    node = lab.lb1.ready()
+    node.address("eno1", "192.0.2.11/24")
+    daemon = Standbyd(node, plain_config(node, advert=f"{ADVERT_MS}ms"))
+    trace = daemon.directory / "trace"
+    command = daemon.command
+    daemon.command = lambda: [*command(), "--trace", trace]
+    daemon.start().wait_state("active")
+    lines = trace.read_text().splitlines()
+    assert any("snap-end" in line and not line.startswith("  → ") for line in lines)
+    assert any(line.startswith("  → ") and "advert" in line for line in lines)

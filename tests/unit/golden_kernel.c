@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* As much of a kernel as a story needs: it does what it is asked, and refuses what the real one refuses. */
+#include <errno.h>
+#include <string.h>
+
+#include "golden.h"
+
+struct golden_link *golden_link(struct golden *g, const char *name)
+{
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++)
+		if (g->links[i].link.ifindex && strcmp(g->links[i].link.name, name) == 0)
+			return &g->links[i];
+	return NULL;
+}
+
+static struct golden_link *link_by_index(struct golden *g, int ifindex)
+{
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++)
+		if (ifindex && g->links[i].link.ifindex == ifindex)
+			return &g->links[i];
+	return NULL;
+}
+
+const char *golden_link_name(const struct golden *g, int ifindex)
+{
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++)
+		if (ifindex && g->links[i].link.ifindex == ifindex)
+			return g->links[i].link.name;
+	return ifindex ? "gone" : "none";
+}
+
+struct golden_link *golden_link_add(struct golden *g, const char *name)
+{
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++) {
+		struct golden_link *l = &g->links[i];
+
+		if (l->link.ifindex)
+			continue;
+		memset(l, 0, sizeof *l);
+		l->link.ifindex = g->next_ifindex++;
+		strncpy(l->link.name, name, IFNAME_SIZE - 1);
+		l->link.mtu = 1500;
+		l->link.mac[0] = 2;
+		l->link.mac[5] = (uint8_t)l->link.ifindex;
+		return l;
+	}
+	return NULL;
+}
+
+void golden_link_tell(struct golden *g, const struct golden_link *link)
+{
+	struct event event = { .type = EV_LINK };
+
+	event.u.link = link->link;
+	golden_feed(g, &event);
+}
+
+/* ---- addresses and routes ------------------------------------------------------------------------------------------------- */
+
+static struct event_address *address_find(struct golden *g, int ifindex, const struct ip *ip, uint8_t prefix)
+{
+	for (unsigned i = 0; i < g->n_addresses; i++)
+		if (g->addresses[i].ifindex == ifindex && g->addresses[i].prefix == prefix && ip_equal(&g->addresses[i].ip, ip))
+			return &g->addresses[i];
+	return NULL;
+}
+
+int golden_address_set(struct golden *g, const struct event_address *a)
+{
+	struct event_address *old = address_find(g, a->ifindex, &a->ip, a->prefix);
+
+	if (!old && g->n_addresses == GOLDEN_ADDRESSES)
+		return ENOBUFS;
+	if (!old)
+		old = &g->addresses[g->n_addresses++];
+	*old = *a;
+	return 0;
+}
+
+int golden_address_drop(struct golden *g, int ifindex, const struct ip *ip, uint8_t prefix, struct event_address *gone)
+{
+	struct event_address *a = address_find(g, ifindex, ip, prefix);
+
+	if (!a)
+		return EADDRNOTAVAIL;
+	if (gone)
+		*gone = *a;
+	*a = g->addresses[--g->n_addresses];
+	return 0;
+}
+
+static int address_execute(struct golden *g, const struct action *action)
+{
+	const struct action_address *a = &action->u.address;
+	struct event_address address = {
+		.ifindex = a->ifindex, .ip = a->ip, .prefix = a->prefix, .ours = true, .valid_s = a->lifetime_s,
+		.permanent = a->lifetime_s == UINT32_MAX, .renewed_ns = g->now,
+	};
+
+	if (!link_by_index(g, a->ifindex))
+		return ENODEV;
+	if (action->type == ACT_ADDRESS_DEL)
+		return golden_address_drop(g, a->ifindex, &a->ip, a->prefix, NULL);
+	if (action->type == ACT_ADDRESS_ADD && address_find(g, a->ifindex, &a->ip, a->prefix))
+		return EEXIST;
+	return golden_address_set(g, &address);
+}
+
+static int route_execute(struct golden *g, const struct action *action)
+{
+	const struct action_route *r = &action->u.route;
+	unsigned i = 0;
+
+	if (!link_by_index(g, r->ifindex))
+		return ENODEV;
+	if (!link_by_index(g, r->ifindex)->link.up)
+		return ENETDOWN;
+	while (i < g->n_routes && (!ip_equal(&g->routes[i].route.to, &r->route.to) || g->routes[i].route.prefix != r->route.prefix ||
+				   g->routes[i].route.metric != r->route.metric))
+		i++;
+	if (action->type == ACT_ROUTE_DEL) {
+		if (i == g->n_routes)
+			return ESRCH;
+		g->routes[i] = g->routes[--g->n_routes];
+		return 0;
+	}
+	if (i < g->n_routes && !r->replace)
+		return EEXIST;
+	if (i == GOLDEN_ROUTES)
+		return ENOBUFS;
+	if (i == g->n_routes)
+		g->n_routes++;
+	g->routes[i] = (struct event_route){ .ifindex = r->ifindex, .route = r->route, .ours = true };
+	return 0;
+}
+
+/* ---- links ------------------------------------------------------------------------------------------------------------------ */
+
+static int enslave(struct golden *g, struct golden_link *port, int master)
+{
+	struct golden_link *bond = link_by_index(g, master);
+
+	if (!bond || bond->link.kind != KIND_BOND)
+		return bond ? EOPNOTSUPP : ENODEV;
+	if (port->link.up)
+		return EPERM;
+	port->link.master = master;
+	port->link.up = true;
+	port->link.carrier = port->cable;
+	memcpy(port->link.mac, bond->link.mac, MAC_SIZE);
+	if (!bond->link.bond.active && port->cable) {
+		bond->link.bond.active = port->link.ifindex;
+		bond->link.carrier = bond->link.up;
+	}
+	return 0;
+}
+
+static int set_active(struct golden_link *bond, const struct golden_link *port)
+{
+	if (!port || port->link.master != bond->link.ifindex || !bond->link.bond.active || !port->link.carrier)
+		return EINVAL;
+	bond->link.bond.active = port->link.ifindex;
+	return 0;
+}
+
+static int bond_create(struct golden *g, const char *name)
+{
+	struct golden_link *bond;
+
+	if (golden_link(g, name))
+		return EEXIST;
+	bond = golden_link_add(g, name);
+	if (!bond)
+		return ENOBUFS;
+	bond->link.kind = KIND_BOND;
+	bond->link.bond.mode = BOND_MODE_ACTIVEBACKUP;
+	bond->link.bond.miimon = BOND_MIIMON_MS;
+	bond->link.bond.reselect = BOND_RESELECT_FAILURE;
+	return 0;
+}
+
+static void bond_set(struct golden_link *bond, unsigned set)
+{
+	if (set & BOND_SET_MODE)
+		bond->link.bond.mode = BOND_MODE_ACTIVEBACKUP;
+	if (set & BOND_SET_MIIMON)
+		bond->link.bond.miimon = BOND_MIIMON_MS;
+	if (set & BOND_SET_NO_PRIMARY)
+		bond->link.bond.primary = 0;
+	if (set & BOND_SET_RESELECT)
+		bond->link.bond.reselect = BOND_RESELECT_FAILURE;
+}
+
+static int link_execute(struct golden *g, const struct action *action)
+{
+	const struct action_link *l = &action->u.link;
+	struct golden_link *link = link_by_index(g, l->ifindex);
+
+	if (action->type == ACT_BOND_CREATE)
+		return bond_create(g, l->ifname);
+	if (!link)
+		return ENODEV;
+	if (action->type == ACT_ENSLAVE)
+		return enslave(g, link, l->master);
+	if (action->type == ACT_SET_ACTIVE)
+		return set_active(link, link_by_index(g, l->port));
+	if (action->type == ACT_BOND_SET) {
+		bond_set(link, l->bond_set);
+		return 0;
+	}
+	link->link.up = action->type == ACT_LINK_UP;
+	link->link.carrier = link->link.up && (link->link.kind == KIND_BOND ? link->link.bond.active != 0 : link->cable);
+	return 0;
+}
+
+int golden_execute(struct golden *g, const struct action *action)
+{
+	if (action->type >= ACT_ADDRESS_ADD && action->type <= ACT_ADDRESS_DEL)
+		return address_execute(g, action);
+	if (action->type == ACT_ROUTE_ADD || action->type == ACT_ROUTE_DEL)
+		return route_execute(g, action);
+	if (action->type >= ACT_LINK_UP && action->type <= ACT_SET_ACTIVE)
+		return link_execute(g, action);
+	return 0;
+}
+
+void golden_snapshot(struct golden *g, uint32_t epoch)
+{
+	struct event event = { .type = EV_SNAP_BEGIN, .epoch = epoch };
+
+	golden_feed(g, &event);
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++) {
+		if (!g->links[i].link.ifindex)
+			continue;
+		event = (struct event){ .type = EV_LINK, .epoch = epoch };
+		event.u.link = g->links[i].link;
+		golden_feed(g, &event);
+	}
+	for (unsigned i = 0; i < g->n_addresses; i++) {
+		event = (struct event){ .type = EV_ADDRESS, .epoch = epoch };
+		event.u.address = g->addresses[i];
+		golden_feed(g, &event);
+	}
+	for (unsigned i = 0; i < g->n_routes; i++) {
+		event = (struct event){ .type = EV_ROUTE, .epoch = epoch };
+		event.u.route = g->routes[i];
+		golden_feed(g, &event);
+	}
+	event = (struct event){ .type = EV_SNAP_END, .epoch = epoch };
+	golden_feed(g, &event);
+}

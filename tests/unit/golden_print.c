@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One action as one line that a person can compare with the manual. */
+#include <inttypes.h>
+
+#include "common/text.h"
+#include "core/trace.h"
+#include "golden.h"
+
+static void print_note(struct golden *g, const struct action *a)
+{
+	const struct note *n = &a->u.note;
+	const char *name = core_object_name(g->core, &a->object);
+	char ip[TRACE_IP_SIZE], mac[TEXT_MAC_SIZE];
+
+	if (n->code != NOTE_STATE) {
+		fprintf(g->out, "note %s %s", name, note_code_name(n->code));
+		if (n->code == NOTE_CONFLICT)
+			fprintf(g->out, " %s", text_mac(n->mac, mac));
+		if (n->reason.code != REASON_NONE)
+			fprintf(g->out, " %s", reason_code_name(n->reason.code));
+	} else if (a->object.type == OBJECT_VIP) {
+		fprintf(g->out, "%s: %s -> %s, %s", name, vip_state_name(n->previous), vip_state_name(n->state),
+			reason_code_name(n->reason.code));
+	} else if (a->object.type == OBJECT_BOND) {
+		fprintf(g->out, "%s: %s -> %s, %s", name, bond_state_name(n->previous), bond_state_name(n->state),
+			reason_code_name(n->reason.code));
+	} else {
+		fprintf(g->out, "%s: %s -> %s, %s", name, port_state_name(n->previous), port_state_name(n->state),
+			reason_code_name(n->reason.code));
+	}
+	if (n->reason.arg[0] || n->reason.arg[1])
+		fprintf(g->out, " %" PRId64, n->reason.arg[0]);
+	if (n->reason.arg[1])
+		fprintf(g->out, " %" PRId64, n->reason.arg[1]);
+	if (n->reason.ip.family)
+		fprintf(g->out, " %s", trace_ip(&n->reason.ip, ip));
+}
+
+static void print_address(struct golden *g, const struct action *a)
+{
+	char ip[TRACE_IP_SIZE];
+
+	fprintf(g->out, "%s %s %s/%u", action_type_name(a->type), golden_link_name(g, a->u.address.ifindex),
+		trace_ip(&a->u.address.ip, ip), a->u.address.prefix);
+	if (a->type != ACT_ADDRESS_DEL && a->u.address.lifetime_s != UINT32_MAX)
+		fprintf(g->out, " for %us", a->u.address.lifetime_s);
+	if (a->type == ACT_ADDRESS_ADD && a->u.address.nodad && a->u.address.ip.family == FAMILY_6)
+		fprintf(g->out, " nodad");
+}
+
+static void print_route(struct golden *g, const struct action *a)
+{
+	const struct config_route *r = &a->u.route.route;
+	char to[TRACE_IP_SIZE], via[TRACE_IP_SIZE];
+
+	fprintf(g->out, "%s %s %s/%u via %s", action_type_name(a->type), golden_link_name(g, a->u.route.ifindex), trace_ip(&r->to, to),
+		r->prefix, trace_ip(&r->via, via));
+	if (r->metric)
+		fprintf(g->out, " metric %u", r->metric);
+	if (a->u.route.replace)
+		fprintf(g->out, " replace");
+}
+
+static void print_link(struct golden *g, const struct action *a)
+{
+	fprintf(g->out, "%s %s", action_type_name(a->type), a->u.link.ifname);
+	if (a->type == ACT_ENSLAVE)
+		fprintf(g->out, " to %s", golden_link_name(g, a->u.link.master));
+	if (a->type == ACT_SET_ACTIVE)
+		fprintf(g->out, " %s", golden_link_name(g, a->u.link.port));
+	if (a->type == ACT_BOND_SET)
+		fprintf(g->out, "%s%s%s%s", a->u.link.bond_set & BOND_SET_MODE ? " mode" : "",
+			a->u.link.bond_set & BOND_SET_MIIMON ? " miimon" : "",
+			a->u.link.bond_set & BOND_SET_NO_PRIMARY ? " no-primary" : "",
+			a->u.link.bond_set & BOND_SET_RESELECT ? " reselect" : "");
+}
+
+static void print_action(struct golden *g, const struct action *a)
+{
+	char ip[TRACE_IP_SIZE];
+
+	switch (a->type) {
+	case ACT_ADVERT:
+		fprintf(g->out, "advert %s vrid %u priority %u interval %ucs from %s", golden_link_name(g, a->u.advert.ifindex),
+			a->u.advert.vrid, a->u.advert.priority, a->u.advert.interval_cs, trace_ip(&a->u.advert.source, ip));
+		break;
+	case ACT_ANNOUNCE:
+		fprintf(g->out, "announce %s %s", golden_link_name(g, a->u.announce.ifindex), trace_ip(&a->u.announce.ip, ip));
+		break;
+	case ACT_ADDRESS_ADD:
+	case ACT_ADDRESS_RENEW:
+	case ACT_ADDRESS_DEL:
+		print_address(g, a);
+		break;
+	case ACT_ROUTE_ADD:
+	case ACT_ROUTE_DEL:
+		print_route(g, a);
+		break;
+	case ACT_LINK_UP:
+	case ACT_LINK_DOWN:
+	case ACT_BOND_CREATE:
+	case ACT_BOND_SET:
+	case ACT_ENSLAVE:
+	case ACT_SET_ACTIVE:
+		print_link(g, a);
+		break;
+	case ACT_SYSCTL:
+		fprintf(g->out, "sysctl %s %s %d", a->u.sysctl.ifname,
+			a->u.sysctl.key == SYSCTL_ARP_IGNORE ? "arp_ignore" : "arp_announce", a->u.sysctl.value);
+		break;
+	case ACT_LISTEN:
+	case ACT_UNLISTEN:
+		fprintf(g->out, "%s %s ipv%u", action_type_name(a->type), a->u.listen.ifname, a->u.listen.family);
+		break;
+	case ACT_NOTE:
+		print_note(g, a);
+		break;
+	case ACT_SNAPSHOT:
+	case ACT_STOPPED:
+	case ACT_TYPES:
+		fprintf(g->out, "%s", action_type_name(a->type));
+		break;
+	}
+}
+
+void golden_print(struct golden *g, const struct action *a)
+{
+	uint64_t us = (g->now - g->start) / 1000;
+
+	if (g->hidden[a->type])
+		return;
+	fprintf(g->out, "> %" PRIu64 ".%03" PRIu64 " ", us / 1000, us % 1000);
+	print_action(g, a);
+	fputc('\n', g->out);
+}

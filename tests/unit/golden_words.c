@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The words of a story's input lines (tests/unit/golden/README). */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/text.h"
+#include "config/load.h"
+#include "core/trace.h"
+#include "golden.h"
+
+struct words {
+	char *word[GOLDEN_WORDS];
+	unsigned n;
+};
+
+static bool wrong(struct golden *g, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool wrong(struct golden *g, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(g->error, sizeof g->error, format, ap);
+	va_end(ap);
+	return false;
+}
+
+static bool has(const struct words *w, const char *word)
+{
+	for (unsigned i = 1; i < w->n; i++)
+		if (strcmp(w->word[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* The word after `key`, NULL: not there. */
+static const char *after(const struct words *w, const char *key)
+{
+	for (unsigned i = 1; i + 1 < w->n; i++)
+		if (strcmp(w->word[i], key) == 0)
+			return w->word[i + 1];
+	return NULL;
+}
+
+static int errno_named(const char *name)
+{
+	static const struct { const char *name; int number; } all[] = {
+		{ "EPERM", EPERM }, { "EBUSY", EBUSY }, { "EINVAL", EINVAL }, { "ENOBUFS", ENOBUFS }, { "ENOMEM", ENOMEM },
+		{ "ENODEV", ENODEV }, { "EEXIST", EEXIST }, { "EADDRNOTAVAIL", EADDRNOTAVAIL }, { "EIO", EIO },
+		{ "ENETDOWN", ENETDOWN }, { "EAGAIN", EAGAIN },
+	};
+
+	for (size_t i = 0; name && i < sizeof all / sizeof all[0]; i++)
+		if (strcmp(all[i].name, name) == 0)
+			return all[i].number;
+	return 0;
+}
+
+static enum action_type action_named(const char *name)
+{
+	enum action_type type = ACT_ADVERT;
+
+	while (type < ACT_TYPES && strcmp(action_type_name(type), name) != 0)
+		type++;
+	return type;
+}
+
+/* ---- the daemon's life ---------------------------------------------------------------------------------------------------- */
+
+static struct config *load(struct golden *g)
+{
+	char path[512], text[2048];
+	struct config *config;
+	FILE *f, *diagnostics;
+	size_t n;
+
+	snprintf(path, sizeof path, "%s/story.yaml", g->directory);
+	f = fopen(path, "w");
+	if (!f || !g->yaml) {
+		wrong(g, "no configuration, or %s cannot be written", path);
+		return NULL;
+	}
+	fputs(g->yaml, f);
+	fclose(f);
+	diagnostics = tmpfile();
+	config = config_load(path, diagnostics);
+	rewind(diagnostics);
+	n = fread(text, 1, sizeof text - 1, diagnostics);
+	text[n] = 0;
+	if (!config)
+		fputs(text, stderr);
+	fclose(diagnostics);
+	unlink(path);
+	if (!config)
+		wrong(g, "the configuration is refused");
+	return config;
+}
+
+static bool word_start(struct golden *g)
+{
+	struct event go = { .type = EV_CONTINUE };
+
+	if (g->core)
+		return wrong(g, "it runs already");
+	g->config = load(g);
+	if (!g->config)
+		return false;
+	g->core = core_new(1);
+	if (!g->core || core_configure(g->core, g->config, g->now) != 0)
+		return wrong(g, "core_configure refuses");
+	for (unsigned i = 0; i < g->n_early; i++)
+		golden_feed(g, &g->early[i]);
+	g->n_early = 0;
+	golden_feed(g, &go);
+	return true;
+}
+
+static bool word_reload(struct golden *g)
+{
+	struct event go = { .type = EV_CONTINUE };
+	struct config *config = load(g);
+
+	if (!config || !g->core)
+		return config ? wrong(g, "nothing runs") : false;
+	config_free(g->old);
+	g->old = g->config;
+	g->config = config;
+	if (core_configure(g->core, g->config, g->now) != 0)
+		return wrong(g, "core_configure refuses");
+	golden_feed(g, &go);
+	return true;
+}
+
+static bool word_early(struct golden *g, const struct words *w)
+{
+	struct event *event = &g->early[g->n_early];
+	const char *age = after(w, "age");
+	uint64_t ns = 0;
+
+	memset(event, 0, sizeof *event);
+	if (g->n_early == sizeof g->early / sizeof g->early[0] || w->n < 3 || g->core)
+		return wrong(g, "too many, too short, or too late");
+	if (strcmp(w->word[0], "resume") == 0) {
+		event->type = EV_RESUME;
+		strncpy(event->u.resume.vip, w->word[1], NAME_SIZE - 1);
+		event->u.resume.active = has(w, "active");
+		if (!age || text_parse_duration(age, &ns) != 0)
+			return wrong(g, "age DURATION is missing");
+		event->u.resume.last_sign_ns = g->now - ns;
+	} else {
+		event->type = EV_LEFTOVER;
+		strncpy(event->u.leftover.ifname, w->word[1], IFNAME_SIZE - 1);
+		if (text_parse_cidr(w->word[2], &event->u.leftover.ip, &event->u.leftover.prefix) != 0)
+			return wrong(g, "'%s' is no address/prefix", w->word[2]);
+	}
+	g->n_early++;
+	return true;
+}
+
+/* ---- the kernel's messages --------------------------------------------------------------------------------------------------- */
+
+static bool link_gone(struct golden *g, struct golden_link *l)
+{
+	struct event event = { .type = EV_LINK_GONE };
+
+	event.u.link = l->link;
+	for (unsigned i = g->n_addresses; i-- > 0;)
+		if (g->addresses[i].ifindex == l->link.ifindex)
+			g->addresses[i] = g->addresses[--g->n_addresses];
+	for (unsigned i = g->n_routes; i-- > 0;)
+		if (g->routes[i].ifindex == l->link.ifindex)
+			g->routes[i] = g->routes[--g->n_routes];
+	l->link.ifindex = 0;
+	if (g->core)
+		golden_feed(g, &event);
+	return true;
+}
+
+static bool link_change(struct golden *g, struct golden_link *l, const struct words *w)
+{
+	const char *active = after(w, "active"), *master = after(w, "master"), *mode = after(w, "mode"), *mac = after(w, "mac");
+	struct golden_link *other;
+
+	if (has(w, "bond") || mode)
+		l->link.kind = KIND_BOND;
+	if (mode)
+		l->link.bond.mode = (uint8_t)atoi(mode);
+	else if (has(w, "bond"))
+		l->link.bond.mode = BOND_MODE_ACTIVEBACKUP;
+	if (has(w, "bond") || mode) {
+		l->link.bond.miimon = BOND_MIIMON_MS;
+		l->link.bond.reselect = BOND_RESELECT_FAILURE;
+	}
+	if (has(w, "bridge"))
+		l->link.kind = KIND_BRIDGE;
+	if (mac)
+		l->link.mac[5] = (uint8_t)strtoul(mac, NULL, 16);
+	if (has(w, "up"))
+		l->link.up = true;
+	if (has(w, "down"))
+		l->link.up = false;
+	if (has(w, "carrier"))
+		l->cable = true;
+	if (has(w, "no-carrier"))
+		l->cable = false;
+	l->link.carrier = l->link.up && l->cable;
+	other = active ? golden_link(g, active) : NULL;
+	if (active)
+		l->link.bond.active = other ? other->link.ifindex : 0;
+	other = master ? golden_link(g, master) : NULL;
+	if (master)
+		l->link.master = other ? other->link.ifindex : 0;
+	if (active && strcmp(active, "none") != 0 && !golden_link(g, active))
+		return wrong(g, "no link '%s'", active);
+	return true;
+}
+
+static bool word_link(struct golden *g, const struct words *w)
+{
+	struct golden_link *l = w->n > 1 ? golden_link(g, w->word[1]) : NULL;
+
+	if (w->n < 2)
+		return wrong(g, "which link?");
+	if (has(w, "gone"))
+		return l ? link_gone(g, l) : wrong(g, "no link '%s'", w->word[1]);
+	if (!l)
+		l = golden_link_add(g, w->word[1]);
+	if (!l || !link_change(g, l, w))
+		return l ? false : wrong(g, "too many links");
+	if (g->core)
+		golden_link_tell(g, l);
+	return true;
+}
+
+static bool word_address(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = has(w, "gone") ? EV_ADDRESS_GONE : EV_ADDRESS };
+	struct event_address *a = &event.u.address;
+	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
+	const char *age = after(w, "age"), *cause = after(w, "cause");
+	uint64_t ns = 0;
+
+	if (!l || text_parse_cidr(w->word[2], &a->ip, &a->prefix) != 0)
+		return wrong(g, "address LINK ADDRESS/PREFIX");
+	a->ifindex = l->link.ifindex;
+	a->ours = has(w, "ours");
+	a->permanent = !a->ours;
+	a->valid_s = a->ours ? 3 : UINT32_MAX;
+	if (age)
+		text_parse_duration(age, &ns);
+	a->renewed_ns = g->now - ns;
+	if (event.type == EV_ADDRESS_GONE && golden_address_drop(g, a->ifindex, &a->ip, a->prefix, a) != 0)
+		return wrong(g, "no such address");
+	if (event.type == EV_ADDRESS && golden_address_set(g, a) != 0)
+		return wrong(g, "too many addresses");
+	a->cause = cause ? (uint32_t)atoi(cause) : 0;
+	if (g->core && !has(w, "silently"))
+		golden_feed(g, &event);
+	return true;
+}
+
+static bool word_route(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = has(w, "gone") ? EV_ROUTE_GONE : EV_ROUTE };
+	struct event_route *r = &event.u.route;
+	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
+	const char *via = after(w, "via");
+	unsigned i = 0;
+
+	if (!l || !via || text_parse_ip(via, &r->route.via) != 0)
+		return wrong(g, "route LINK default|ADDRESS/PREFIX via ADDRESS");
+	r->route.to.family = r->route.via.family;
+	if (strcmp(w->word[2], "default") != 0 && text_parse_cidr(w->word[2], &r->route.to, &r->route.prefix) != 0)
+		return wrong(g, "'%s' is no destination", w->word[2]);
+	r->ifindex = l->link.ifindex;
+	r->ours = has(w, "ours");
+	while (i < g->n_routes && memcmp(&g->routes[i].route, &r->route, sizeof r->route) != 0)
+		i++;
+	if (event.type == EV_ROUTE && i == g->n_routes && i < GOLDEN_ROUTES)
+		g->routes[g->n_routes++] = *r;
+	else if (event.type == EV_ROUTE_GONE && i < g->n_routes)
+		g->routes[i] = g->routes[--g->n_routes];
+	if (g->core && !has(w, "silently"))
+		golden_feed(g, &event);
+	return true;
+}
+
+/* ---- packets ---------------------------------------------------------------------------------------------------------------- */
+
+static void list_hash(const struct golden *g, struct event_advert *a)
+{
+	for (unsigned i = 0; g->config && i < g->config->n_vips; i++) {
+		const struct config_vip *v = &g->config->vips[i];
+
+		if (v->vrid != a->vrid || v->family != a->family)
+			continue;
+		a->n_addresses = v->n_listed;
+		for (unsigned j = 0; j < v->n_listed; j++)
+			a->address_hash += core_address_hash(&g->config->addresses[v->first_address + j].ip);
+	}
+}
+
+static bool word_advert(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_ADVERT };
+	struct event_advert *a = &event.u.advert;
+	struct golden_link *l = w->n > 1 ? golden_link(g, w->word[1]) : NULL;
+	const char *from = after(w, "from"), *vrid = after(w, "vrid"), *priority = after(w, "priority");
+	const char *interval = after(w, "interval"), *seen = after(w, "seen");
+	uint64_t ago = 0;
+
+	if (!l || !from || !vrid || !priority || text_parse_ip(from, &a->source) != 0)
+		return wrong(g, "advert LINK from ADDRESS vrid N priority N [interval D] [list other] [seen D]");
+	a->ifindex = l->link.ifindex;
+	a->family = a->source.family;
+	a->version = 3;
+	a->vrid = (uint8_t)atoi(vrid);
+	a->priority = (uint8_t)atoi(priority);
+	a->interval_ns = NSEC_PER_SEC;
+	if (interval && text_parse_duration(interval, &a->interval_ns) != 0)
+		return wrong(g, "'%s' is no duration", interval);
+	if (seen && text_parse_duration(seen, &ago) == 0)
+		event.seen_ns = g->now - ago;
+	list_hash(g, a);
+	if (after(w, "list"))
+		a->address_hash++;
+	golden_feed(g, &event);
+	return true;
+}
+
+static bool word_claim(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_CLAIM };
+	struct event_claim *c = &event.u.claim;
+	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
+
+	if (!l || text_parse_ip(w->word[2], &c->ip) != 0)
+		return wrong(g, "claim LINK ADDRESS [own] [answer]");
+	c->ifindex = l->link.ifindex;
+	memcpy(c->mac, (uint8_t[]){ 2, 0xff, 0, 0, 0, 9 }, MAC_SIZE);
+	if (has(w, "own"))
+		memcpy(c->mac, l->link.mac, MAC_SIZE);
+	c->announcement = !has(w, "answer");
+	if (core_wants_claim(g->core, &c->ip))
+		golden_feed(g, &event);
+	else
+		fprintf(g->out, "> (not wanted)\n");
+	return true;
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------------------------------------ */
+
+static bool word_simple(struct golden *g, enum event_type type)
+{
+	struct event event = { .type = type };
+
+	if (!g->core)
+		return wrong(g, "nothing runs");
+	golden_feed(g, &event);
+	return true;
+}
+
+static bool word_fail(struct golden *g, const struct words *w)
+{
+	enum action_type type = w->n > 2 ? action_named(w->word[1]) : ACT_TYPES;
+
+	if (type == ACT_TYPES || !errno_named(w->word[2]))
+		return wrong(g, "fail ACTION ERRNO [COUNT]");
+	g->fail_errno[type] = errno_named(w->word[2]);
+	g->fail_count[type] = w->n > 3 ? (unsigned)atoi(w->word[3]) : 1;
+	return true;
+}
+
+static bool word_hide(struct golden *g, const struct words *w)
+{
+	for (unsigned i = 1; i < w->n; i++) {
+		enum action_type type = action_named(w->word[i]);
+
+		if (type == ACT_TYPES)
+			return wrong(g, "no action is called '%s'", w->word[i]);
+		g->hidden[type] = w->word[0][0] == 'h';
+	}
+	return true;
+}
+
+static bool word_answer(struct golden *g, const struct words *w)
+{
+	int error = strcmp(w->word[0], "refuse") == 0 ? errno_named(w->n > 1 ? w->word[1] : NULL) : 0;
+	unsigned n = w->n > 1 && strcmp(w->word[1], "all") == 0 ? g->n_pending : 1;
+
+	if (!g->n_pending || (w->word[0][0] == 'r' && !error))
+		return wrong(g, "nothing is pending, or no such errno");
+	while (n-- && g->n_pending)
+		golden_answer(g, error);
+	return true;
+}
+
+static bool word_auto(struct golden *g, const struct words *w)
+{
+	if (w->n != 2)
+		return wrong(g, "auto-done on|off");
+	g->auto_done = strcmp(w->word[1], "on") == 0;
+	golden_settle(g);
+	return true;
+}
+
+static bool perform(struct golden *g, const struct words *w)
+{
+	const char *verb = w->word[0];
+
+	if (strcmp(verb, "start") == 0)
+		return word_start(g);
+	if (strcmp(verb, "link") == 0)
+		return word_link(g, w);
+	if (strcmp(verb, "address") == 0)
+		return word_address(g, w);
+	if (strcmp(verb, "route") == 0)
+		return word_route(g, w);
+	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0)
+		return word_early(g, w);
+	if (strcmp(verb, "fail") == 0)
+		return word_fail(g, w);
+	if (strcmp(verb, "hide") == 0 || strcmp(verb, "show") == 0)
+		return word_hide(g, w);
+	if (strcmp(verb, "auto-done") == 0)
+		return word_auto(g, w);
+	if (strcmp(verb, "wait") == 0 || strcmp(verb, "late") == 0)
+		return true;
+	if (!g->core)
+		return wrong(g, "'%s' before start", verb);
+	if (strcmp(verb, "reload") == 0)
+		return word_reload(g);
+	if (strcmp(verb, "advert") == 0)
+		return word_advert(g, w);
+	if (strcmp(verb, "claim") == 0)
+		return word_claim(g, w);
+	if (strcmp(verb, "stop") == 0)
+		return word_simple(g, EV_STOP);
+	if (strcmp(verb, "overrun") == 0)
+		return word_simple(g, EV_OVERRUN);
+	if (strcmp(verb, "timer") == 0)
+		return word_simple(g, EV_TIMER);
+	if (strcmp(verb, "done") == 0 || strcmp(verb, "refuse") == 0)
+		return word_answer(g, w);
+	return wrong(g, "'%s' is no word of a story", verb);
+}
+
+static bool move_time(struct golden *g, const char *offset, bool late)
+{
+	uint64_t ns;
+
+	if (text_parse_duration(offset + 1, &ns) != 0 || g->start + ns < g->now)
+		return wrong(g, "'%s' is no time, or runs backwards", offset);
+	if (!late)
+		golden_run_until(g, g->start + ns);
+	g->now = g->start + ns;
+	return true;
+}
+
+bool golden_line(struct golden *g, const char *line)
+{
+	char copy[512];
+	struct words w = { .n = 0 };
+	char *save = NULL;
+
+	snprintf(copy, sizeof copy, "%s", line);
+	for (char *p = strtok_r(copy, " \t\n", &save); p && w.n < GOLDEN_WORDS; p = strtok_r(NULL, " \t\n", &save))
+		w.word[w.n++] = p;
+	if (!w.n)
+		return true;
+	if (w.word[0][0] == '+') {
+		if (!move_time(g, w.word[0], w.n > 1 && strcmp(w.word[1], "late") == 0))
+			return false;
+		memmove(&w.word[0], &w.word[1], --w.n * sizeof w.word[0]);
+	}
+	return w.n ? perform(g, &w) : true;
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The state file: what is written is read back; what is torn, flipped or foreign is never believed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon/record.h"
+
+#define NOW (1000 * NSEC_PER_SEC)
+
+static char directory[64];
+static int rundir;
+static const struct record_world world = { .boot_id = { 1, 2, 3 }, .netns = 4026531840 };
+
+/* ---- a core that has just what a record asks of it ------------------------------------------------------------- */
+
+static struct config_address addresses[] = {
+	{ .ip = { FAMILY_4, { 192, 0, 2, 100 } }, .prefix = 32 },
+	{ .ip = { FAMILY_4, { 192, 0, 2, 101 } }, .prefix = 24 },
+	{ .ip = { FAMILY_6, { 0x20, 1, 0xd, 0xb8 } }, .prefix = 128 },
+};
+
+static struct config_bond bonds[] = {
+	{ .name = "b", .driver = DRIVER_MOVE, .ports = { "eno1", "eno2" }, .n_ports = 2, .prefer = -1 },
+};
+
+static struct config_vip make_vip(const char *name, const char *on, int bond, uint8_t vrid, unsigned first, unsigned n)
+{
+	struct config_vip vip = { .bond = bond, .vrid = vrid, .priority = 100, .family = addresses[first].ip.family,
+				  .advert_ns = NSEC_PER_SEC, .lease_ns = 10 * NSEC_PER_SEC,
+				  .leave_timeout_ns = NSEC_PER_SEC, .first_address = first, .n_addresses = n,
+				  .n_listed = n };
+
+	snprintf(vip.name, sizeof vip.name, "%s", name);
+	snprintf(vip.on, sizeof vip.on, "%s", on);
+	return vip;
+}
+
+struct fixture {
+	struct core *core;
+	struct config_vip vips[3];
+	struct config config;
+	struct record *record;
+};
+
+static void configure(struct fixture *f, unsigned n_vips)
+{
+	f->config = (struct config){ .node = "n", .bonds = bonds, .n_bonds = 1, .vips = f->vips, .n_vips = n_vips,
+				     .addresses = addresses, .n_addresses = 3 };
+	assert_int_equal(core_configure(f->core, &f->config, NOW), 0);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	snprintf(directory, sizeof directory, "/tmp/test-record-XXXXXX");
+	if (!f || !mkdtemp(directory))
+		return -1;
+	rundir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	f->core = core_new(1);
+	f->vips[0] = make_vip("web", "eth0", -1, 1, 0, 1);
+	f->vips[1] = make_vip("mail", "b", 0, 2, 1, 1);
+	f->vips[2] = make_vip("six", "eth1", -1, 3, 2, 1);
+	f->record = record_new(rundir, &world);
+	if (!f->core || !f->record)
+		return -1;
+	configure(f, 3);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	record_free(f->record);
+	core_free(f->core);
+	free(f);
+	unlinkat(rundir, "state", 0);
+	unlinkat(rundir, "state.new", 0);
+	close(rundir);
+	return rmdir(directory);
+}
+
+static void lay_out(struct fixture *f, const struct record_data *previous)
+{
+	assert_int_equal(record_layout(f->record, f->core, &f->config, previous, NOW), 0);
+	assert_int_equal(faccessat(rundir, "state.new", F_OK, 0), -1);
+}
+
+static size_t load(uint8_t *bytes, size_t size)
+{
+	int fd = openat(rundir, "state", O_RDONLY);
+	ssize_t n = read(fd, bytes, size);
+
+	close(fd);
+	assert_true(n > 0 && (size_t)n < size);
+	return (size_t)n;
+}
+
+static void store(const uint8_t *bytes, size_t size)
+{
+	int fd = openat(rundir, "state", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, bytes, size), (ssize_t)size);
+	close(fd);
+}
+
+static const struct record_vip *find(const struct record_data *data, const char *name)
+{
+	for (unsigned i = 0; i < data->n_vips; i++) {
+		if (strcmp(data->vips[i].name, name) == 0)
+			return &data->vips[i];
+	}
+	return NULL;
+}
+
+static bool has_address(const struct record_data *data, const char *ifname, unsigned address)
+{
+	for (unsigned i = 0; i < data->n_addresses; i++) {
+		const struct record_address *a = &data->addresses[i];
+		if (strcmp(a->ifname, ifname) == 0 && ip_equal(&a->ip, &addresses[address].ip) &&
+		    a->prefix == addresses[address].prefix)
+			return true;
+	}
+	return false;
+}
+
+static void is_read_back(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	assert_int_equal(record_read(rundir, &world, NOW, &data), -ENOENT);
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, NOW - 5);
+	record_set(f->record, 1, false, NOW - 9);
+	record_set(f->record, 0, true, NOW - 3);
+	record_set(f->record, 99, true, NOW);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_non_null(find(&data, "web"));
+	assert_true(find(&data, "web")->active);
+	assert_int_equal(find(&data, "web")->last_sign_ns, (NOW - 3) & ~1ULL);
+	assert_false(find(&data, "mail")->active);
+	assert_null(find(&data, "six"));
+	assert_int_equal(data.n_addresses, 4);
+	assert_true(has_address(&data, "eth0", 0));
+	assert_true(has_address(&data, "eno1", 1));
+	assert_true(has_address(&data, "eno2", 1));
+	assert_true(has_address(&data, "eth1", 2));
+	record_data_free(&data);
+}
+
+static void is_of_this_boot_and_namespace_only(void **state)
+{
+	struct fixture *f = *state;
+	struct record_world boot = world, netns = world;
+	struct record_data data;
+
+	lay_out(f, NULL);
+	boot.boot_id[15] = 1;
+	netns.netns++;
+	assert_int_equal(record_read(rundir, &boot, NOW, &data), -ESTALE);
+	assert_int_equal(record_read(rundir, &netns, NOW, &data), -ESTALE);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	record_data_free(&data);
+}
+
+static void does_not_believe_the_future(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, NOW + 2);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_null(find(&data, "web"));
+	record_data_free(&data);
+}
+
+static void is_refused_when_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+	uint8_t bytes[4096];
+	size_t size;
+
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, NOW - 2);
+	size = load(bytes, sizeof bytes);
+	for (size_t n = 0; n < size; n++) {
+		store(bytes, n);
+		assert_int_equal(record_read(rundir, &world, NOW, &data), -EBADMSG);
+		assert_null(data.vips);
+	}
+	bytes[size] = 0;
+	store(bytes, size + 1);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), -EBADMSG);
+	store(bytes, size);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	record_data_free(&data);
+}
+
+/* Every bit of the file flipped: the file is refused, or the slot is, and the vip's other slot or nothing speaks.
+ * Never a time that was not written, never a role that was not held. */
+static void is_never_believed_when_flipped(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+	uint8_t bytes[4096];
+	size_t size;
+
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, 100);
+	record_set(f->record, 0, true, 200);
+	record_set(f->record, 1, false, 300);
+	record_set(f->record, 1, false, 400);
+	size = load(bytes, sizeof bytes);
+	for (size_t bit = 0; bit < size * 8; bit++) {
+		const struct record_vip *web, *mail;
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		store(bytes, size);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		if (record_read(rundir, &world, NOW, &data) < 0)
+			continue;
+		assert_true(data.n_vips <= 2 && data.n_addresses == 4);
+		web = find(&data, "web");
+		mail = find(&data, "mail");
+		if (web)
+			assert_true(web->active && (web->last_sign_ns == 100 || web->last_sign_ns == 200));
+		if (mail)
+			assert_true(!mail->active && (mail->last_sign_ns == 300 || mail->last_sign_ns == 400));
+		record_data_free(&data);
+	}
+}
+
+/* Killed between the two stores of a slot: the other slot speaks. */
+static void survives_a_torn_slot(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+	uint8_t bytes[4096], before[4096];
+	size_t size;
+
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, 100);
+	record_set(f->record, 0, true, 200);
+	size = load(before, sizeof before);
+	record_set(f->record, 0, true, 300);
+	load(bytes, sizeof bytes);
+	for (size_t i = 0; i < size; i++) {
+		uint8_t kept = bytes[i];
+		if (before[i] == bytes[i])
+			continue;
+		bytes[i] = before[i];
+		store(bytes, size);
+		bytes[i] = kept;
+		assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+		assert_true(find(&data, "web")->active);
+		assert_int_equal(find(&data, "web")->last_sign_ns, 200);
+		record_data_free(&data);
+	}
+}
+
+static void carries_what_a_reload_removed(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, NOW - 4);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	addresses[0].prefix = 24;
+	configure(f, 3);
+	lay_out(f, &data);
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_true(find(&data, "web")->active);
+	assert_true(has_address(&data, "eth0", 0));
+	addresses[0].prefix = 32;
+	assert_true(has_address(&data, "eth0", 0));
+
+	/* An hour later it is forgotten: no lease and no leave-timeout lasts that long. */
+	configure(f, 3);
+	assert_int_equal(record_layout(f->record, f->core, &f->config, &data, NOW + 3601 * NSEC_PER_SEC), 0);
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	addresses[0].prefix = 24;
+	assert_true(has_address(&data, "eth0", 0));
+	addresses[0].prefix = 32;
+	record_data_free(&data);
+}
+
+static void goes_on_without_a_file(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	assert_int_equal(mkdirat(rundir, "state.new", 0700), 0);
+	assert_true(record_layout(f->record, f->core, &f->config, NULL, NOW) < 0);
+	record_set(f->record, 0, true, NOW);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	assert_int_equal(data.n_vips, 0);
+	assert_int_equal(unlinkat(rundir, "state.new", AT_REMOVEDIR), 0);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), -ENOENT);
+}
+
+static void finds_its_world(void **state)
+{
+	struct record_world here, again;
+
+	(void)state;
+	assert_int_equal(record_world(&here), 0);
+	assert_int_equal(record_world(&again), 0);
+	assert_memory_equal(&here, &again, sizeof here);
+	assert_true(here.netns > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(is_read_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_of_this_boot_and_namespace_only, setup, teardown),
+		cmocka_unit_test_setup_teardown(does_not_believe_the_future, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_refused_when_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_never_believed_when_flipped, setup, teardown),
+		cmocka_unit_test_setup_teardown(survives_a_torn_slot, setup, teardown),
+		cmocka_unit_test_setup_teardown(carries_what_a_reload_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(goes_on_without_a_file, setup, teardown),
+		cmocka_unit_test(finds_its_world),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
