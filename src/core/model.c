@@ -228,13 +228,6 @@ void model_place_arrived(struct core *core, struct place *place, bool ours)
 	tell_owner(core, addr);
 }
 
-void model_place_left(struct core *core, struct place *place)
-{
-	place->present = false;
-	place->ours = false;
-	tell_owner(core, &core->addrs[place->addr]);
-}
-
 /* The kernel flushes IPv4 routes without a word when a link is set down or loses its last IPv4 address (fib_disable_ip):
  * what we knew of them is void. To add one again that is still there does no harm. */
 static void routes_forget(struct core *core, const struct iface *iface)
@@ -248,6 +241,15 @@ static void routes_forget(struct core *core, const struct iface *iface)
 	}
 }
 
+void model_place_left(struct core *core, struct place *place)
+{
+	place->present = false;
+	place->ours = false;
+	if (core->addrs[place->addr].owner == OWNER_BOND)
+		routes_forget(core, &core->ifaces[place->iface]);
+	tell_owner(core, &core->addrs[place->addr]);
+}
+
 static void place_absent(struct core *core, struct place *place, uint32_t cause)
 {
 	struct addr *addr = &core->addrs[place->addr];
@@ -257,8 +259,6 @@ static void place_absent(struct core *core, struct place *place, uint32_t cause)
 		return;
 	if (plan_place_wanted(core, place))
 		change_repair(core, &place->change, addr_object(addr), &addr->ip, cause);
-	if (addr->owner == OWNER_BOND)
-		routes_forget(core, &core->ifaces[place->iface]);
 	model_place_left(core, place);
 }
 

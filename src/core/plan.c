@@ -866,10 +866,11 @@ static void route_answer(struct core *core, const struct action *action, int err
 		route_added(core, place);
 		return;
 	}
-	if (!place->change.failures) { /* the retries are silent */
+	/* One that is there already is looked for first: it may be ours. The retries are silent. */
+	if (place->change.failures == (error == EEXIST))
 		note_refused(core, action, error);
-		model_want_snapshot(core); /* EEXIST: is it ours after all? */
-	}
+	if (!place->change.failures)
+		model_want_snapshot(core);
 	change_failed(core, &place->change, error);
 }
 
@@ -957,7 +958,11 @@ static void link_answer(struct core *core, const struct action *action, int erro
 	if (error) {
 		link_refused(core, bond, port, action, error);
 	} else {
-		change_done(change);
+		/* To set a port down and up again belongs to taking it: only that it was taken ends the waits between. */
+		if (port && action->type != ACT_ENSLAVE && bond->iface != NONE)
+			change->gen = 0;
+		else
+			change_done(change);
 		change->await_ns = !told && action->type != ACT_BOND_SET ? core->now + AWAIT_LINK : 0;
 		link_done(core, bond, port, action, told);
 	}
