@@ -124,6 +124,15 @@ static void enter_backup(struct core *core, struct vip *vip, struct reason reaso
 	vip->left = false;
 }
 
+/* An interval from now, or up to a quarter of it sooner: vips whose intervals are equal come to fall into four turns, and
+ * each turn's adverts leave in one system call. */
+static uint64_t next_advert(const struct core *core, const struct vip *vip)
+{
+	uint64_t due = core->now + vip->cfg.advert_ns;
+
+	return due - due % (vip->cfg.advert_ns / 4);
+}
+
 static void schedule_renewal(struct core *core, struct vip *vip)
 {
 	vip->renew_ns = vip_has_lease(core, vip) && !is_owner(vip) ? core->now + vip->cfg.lease_ns / 3 : NEVER;
@@ -138,7 +147,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	vip->interval_ns = vip->cfg.advert_ns;
 	vip->send_advert = vip->first_advert = true;
 	vip->sent_ns = core->now;
-	vip->advert_ns = core->now + vip->cfg.advert_ns;
+	vip->advert_ns = next_advert(core, vip);
 	vip->refusals = 0;
 	vip->rearmed = vip->told_interval = false;
 	vip->counters.became_active++;
@@ -446,7 +455,7 @@ static void answer(struct core *core, struct vip *vip)
 		return;
 	vip->answered_ns = core->now;
 	vip->send_advert = true;
-	vip->advert_ns = core->now + vip->cfg.advert_ns;
+	vip->advert_ns = next_advert(core, vip);
 	vip_announce(core, vip);
 }
 
@@ -486,7 +495,7 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 	}
 	if (advert->priority == 0) {
 		vip->send_advert = true;
-		vip->advert_ns = core->now + vip->cfg.advert_ns;
+		vip->advert_ns = next_advert(core, vip);
 	} else if (beats(vip, advert)) {
 		leave(core, vip, reason);
 		follow(core, vip, advert);
@@ -648,7 +657,7 @@ static void active_timer(struct core *core, struct vip *vip)
 		vip->send_advert = true;
 		vip->advert_ns += vip->cfg.advert_ns;
 		if (vip->advert_ns <= core->now)
-			vip->advert_ns = core->now + vip->cfg.advert_ns;
+			vip->advert_ns = next_advert(core, vip);
 		if (vip->renew_ns < core->now + vip->cfg.advert_ns)
 			renew(core, vip);
 	}
