@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What must hold in every world. Each check has a name; a bound is computed from the protocol's own times, the delays of
+ * this world, and the last disturbance of the nodes it speaks of. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/invariant.h"
+#include "sim.h"
+
+#define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC)  /* design/vrrp.md: at the latest 100 ms after the new one's first advert */
+#define LEASE_SLACK        (1500 * NSEC_PER_MSEC) /* the kernel's laziness with lifetimes */
+
+/* A fault that touched this node: bounds count from here, or from `grace` later. */
+void check_disturb(struct world *w, struct node *node, uint64_t grace_ns)
+{
+	if (node->excused_ns < w->now + grace_ns)
+		node->excused_ns = w->now + grace_ns;
+}
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static uint64_t since(const struct world *w, uint64_t when)
+{
+	return w->now > when ? w->now - when : 0;
+}
+
+/* What the simulator itself delays: packets, loop, and a queue of changes for every address there is. */
+static uint64_t slack(const struct world *w)
+{
+	uint64_t changes = 16;
+
+	for (unsigned v = 0; v < w->n_vips; v++)
+		changes += w->vips[v].n_addresses * 2;
+	return 70 * NSEC_PER_MSEC + changes * w->apply_ns * 2 + 2 * (w->delay_ns + w->jitter_ns) + 4 * w->loop_ns;
+}
+
+uint64_t check_down(const struct world *w, const struct node *node, unsigned vip)
+{
+	uint64_t advert = w->vips[vip].advert_ns;
+
+	return 3 * advert + (256 - node->priority[vip]) * advert / 256;
+}
+
+static bool well(const struct node *node)
+{
+	return node->running && !node->stalled && !node->loop_stalled;
+}
+
+/* ---- who has what -------------------------------------------------------------------------------------------------------- */
+
+int check_vip_of(const struct world *w, const struct ip *ip, unsigned *address)
+{
+	const uint8_t *b = ip->bytes;
+	unsigned v;
+
+	if (ip->family == FAMILY_4 && (b[0] != 10 || b[1] != 1))
+		return -1;
+	if (ip->family == FAMILY_6 && b[0] != 0xfd)
+		return -1;
+	v = ip->family == FAMILY_4 ? b[2] : b[13];
+	*address = ip->family == FAMILY_4 ? b[3] : b[15];
+	return v < w->n_vips && *address < w->vips[v].n_addresses ? (int)v : -1;
+}
+
+static int holding_path(const struct node *node, unsigned vip)
+{
+	for (unsigned i = 0; i < SIM_LINKS; i++)
+		if (node->watch[vip].have[i])
+			return lan_path(node, node->links[i].ifindex);
+	return -1;
+}
+
+static bool connected(const struct world *w, unsigned a, unsigned b, unsigned vip)
+{
+	int pa = holding_path(&w->nodes[a], vip), pb = holding_path(&w->nodes[b], vip);
+
+	if (pa < 0 || pb < 0 || !lan_port_live(w, &w->nodes[a], (unsigned)pa) || !lan_port_live(w, &w->nodes[b], (unsigned)pb))
+		return false;
+	if (w->blocked[a] & 1ULL << b || w->blocked[b] & 1ULL << a)
+		return false;
+	return w->trunk || lan_switch_of(&w->nodes[a], (unsigned)pa) == lan_switch_of(&w->nodes[b], (unsigned)pb);
+}
+
+/* Two well nodes that hear each other: the loser hears the winner's advert within one interval and lets go 100 ms later. */
+static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
+{
+	struct world_vip *v = &w->vips[vip];
+	const struct node *na = &w->nodes[a], *nb = &w->nodes[b];
+	uint64_t from = later(later(na->watch[vip].had_ns, nb->watch[vip].had_ns), v->disturbed_ns);
+	uint64_t both;
+
+	if (!well(na) || !well(nb) || !connected(w, a, b, vip)) {
+		w->apart_ns[a][b] = w->now;
+		return;
+	}
+	/* Both said goodbye: each keeps answering for as long as it may, check_holding watches that. */
+	if (na->watch[vip].state == VIP_LEAVING && nb->watch[vip].state == VIP_LEAVING)
+		w->apart_ns[a][b] = w->now;
+	from = later(later(from, w->apart_ns[a][b]), later(na->excused_ns, nb->excused_ns));
+	both = since(w, from);
+	if (both > w->statistics->two_holders_ns) {
+		w->statistics->two_holders_ns = both;
+		w->statistics->two_seed = w->seed;
+	}
+	if (both > v->advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns)
+		world_fail(w, na, "two-holders", "vip %u is on nodes %u and %u for %llu ms", vip, a, b, both / NSEC_PER_MSEC);
+}
+
+static void check_pairs(struct world *w, unsigned vip)
+{
+	uint64_t any = w->vips[vip].any;
+
+	for (unsigned a = 0; a < w->n_nodes; a++)
+		for (unsigned b = a + 1; any >> a & 1 && b < w->n_nodes; b++)
+			if (any >> b & 1)
+				check_pair(w, vip, a, b);
+}
+
+void check_addresses(struct world *w, struct node *node, const struct ip *ip, int link, int change)
+{
+	unsigned address;
+	int v = check_vip_of(w, ip, &address);
+	struct watch *watch;
+	bool complete = false, had;
+
+	if (v < 0)
+		return;
+	watch = &node->watch[v];
+	had = watch->total > 0;
+	if (w->vips[v].any & (w->vips[v].any - 1))
+		check_pairs(w, (unsigned)v);
+	watch->have[link] += (unsigned)change;
+	watch->total += (unsigned)change;
+	for (unsigned i = 0; i < SIM_LINKS; i++)
+		complete = complete || watch->have[i] == w->vips[v].n_addresses;
+	if (!had)
+		watch->had_ns = w->now;
+	if (complete != watch->complete || had != (watch->total > 0))
+		watch->changed_ns = w->now;
+	watch->complete = complete;
+	if (!watch->total) {
+		watch->release_ns = 0;
+		watch->must_remove = false;
+		w->vips[v].any &= ~(1ULL << node->id);
+	} else {
+		w->vips[v].any |= 1ULL << node->id;
+	}
+	if (complete)
+		w->vips[v].all |= 1ULL << node->id;
+	else
+		w->vips[v].all &= ~(1ULL << node->id);
+}
+
+/* ---- after every step ---------------------------------------------------------------------------------------------------- */
+
+static void state_changed(struct world *w, struct node *node, unsigned vip, const struct vip_view *view)
+{
+	struct watch *watch = &node->watch[vip];
+
+	watch->state_since_ns = w->now;
+	watch->zero_ns = watch->claimed = watch->claimed_ns = 0;
+	if (view->state == VIP_ACTIVE && view->reason.code == REASON_RESUMED &&
+	    since(w, watch->sign_ns) > 3 * node->advert_ns[vip] + 100 * NSEC_PER_MSEC)
+		world_fail(w, node, "resumed", "vip %u: the last sign is %llu ms old", vip, since(w, watch->sign_ns) / NSEC_PER_MSEC);
+	if (view->state == VIP_ACTIVE && w->now < watch->listen_ns)
+		world_fail(w, node, "late-backup", "vip %u: woke late and did not listen", vip);
+	watch->listen_ns = 0;
+	if (view->state == VIP_ACTIVE) {
+		if (w->vips[vip].holder != (int)node->id)
+			w->statistics->takeovers++;
+		w->vips[vip].holder = (int)node->id;
+		watch->advertised = watch->zero_sent = false;
+		watch->n_adverts = 0;
+		watch->advert_ns = watch->release_ns = 0;
+	} else {
+		watch->must_remove = false;
+	}
+	if (watch->state == VIP_ACTIVE)
+		watch->announced = 0;
+	watch->state = view->state;
+	node->record[vip].active = view->state == VIP_ACTIVE;
+}
+
+void check_states(struct world *w, struct node *node)
+{
+	struct vip_view view;
+	unsigned n = core_n_vips(node->core);
+	uint64_t seen = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned vip;
+
+		core_vip(node->core, i, &view);
+		vip = view.vrid - 1U;
+		if (vip >= w->n_vips) {
+			world_fail(w, node, "view", "a vip with vrid %u was never configured", view.vrid);
+			return;
+		}
+		if (view.removed && node->configured[vip])
+			continue; /* its successor is in the table too */
+		seen |= 1ULL << vip;
+		node->watch[vip].known = true;
+		node->watch[vip].reason = view.reason.code;
+		node->watch[vip].priority = view.effective_priority;
+		if (view.state != node->watch[vip].state)
+			state_changed(w, node, vip, &view);
+	}
+	for (unsigned v = 0; v < w->n_vips; v++)
+		node->watch[v].known = seen >> v & 1;
+}
+
+static bool is_send(const struct action *a)
+{
+	return a->type == ACT_ADVERT || a->type == ACT_ANNOUNCE;
+}
+
+static bool is_change(const struct action *a)
+{
+	return a->type >= ACT_ADDRESS_ADD && a->type <= ACT_UNLISTEN;
+}
+
+void check_answer(struct world *w, struct node *node, const struct event *event)
+{
+	if (event->type != EV_DONE && event->type != EV_FAILED)
+		return;
+	for (unsigned i = 0; i < node->n_flight; i++)
+		if (node->flight[i].gen == event->u.result.action.gen) {
+			node->flight[i] = node->flight[--node->n_flight];
+			return;
+		}
+	world_fail(w, node, "answer", "an answer to what was not asked, gen %u", event->u.result.action.gen);
+}
+
+void check_step(struct world *w, struct node *node, size_t n)
+{
+	const char *broken = core_broken(node->core);
+	bool change = false;
+
+	if (broken)
+		world_fail(w, node, "core-broken", "%s", broken);
+	if (n > w->cap)
+		world_fail(w, node, "cap", "%zu actions, cap %u", n, w->cap);
+	for (size_t i = 0; i < n; i++) {
+		change = change || is_change(&w->out[i]);
+		if (change && is_send(&w->out[i]))
+			world_fail(w, node, "order", "a packet after a change in one step");
+	}
+	if (node->step_instant_ns != w->now) {
+		node->step_instant_ns = w->now;
+		node->steps_at_instant = 0;
+	}
+	if (++node->steps_at_instant > 3000)
+		world_fail(w, node, "busy", "%u steps at one instant", node->steps_at_instant);
+}
+
+/* ---- changes ------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ p[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
+/* The object that a change is about: at most one may be in flight. */
+uint64_t check_key(const struct action *a)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	switch (a->type) {
+	case ACT_ADDRESS_ADD:
+	case ACT_ADDRESS_RENEW:
+	case ACT_ADDRESS_DEL:
+		hash = mix(hash, "address", 7);
+		hash = mix(hash, &a->u.address.ifindex, sizeof(int));
+		return mix(mix(hash, a->u.address.ip.bytes, 16), &a->u.address.prefix, 1);
+	case ACT_ROUTE_ADD:
+	case ACT_ROUTE_DEL:
+		hash = mix(mix(hash, "route", 5), &a->u.route.ifindex, sizeof(int));
+		return mix(mix(hash, a->u.route.route.to.bytes, 16), &a->u.route.route.metric, sizeof(uint32_t));
+	case ACT_BOND_CREATE:
+		return mix(mix(hash, "create", 6), a->u.link.ifname, strlen(a->u.link.ifname));
+	case ACT_LINK_UP:
+	case ACT_LINK_DOWN:
+	case ACT_BOND_SET:
+	case ACT_ENSLAVE:
+	case ACT_SET_ACTIVE:
+		return mix(mix(hash, "link", 4), &a->u.link.ifindex, sizeof(int));
+	case ACT_SYSCTL:
+		hash = mix(mix(hash, "sysctl", 6), &a->u.sysctl.ifindex, sizeof(int));
+		return mix(hash, &a->u.sysctl.key, sizeof a->u.sysctl.key);
+	case ACT_LISTEN:
+	case ACT_UNLISTEN:
+		hash = mix(mix(hash, "listen", 6), &a->u.listen.ifindex, sizeof(int));
+		return mix(hash, &a->u.listen.family, 1);
+	case ACT_ADVERT:
+	case ACT_ANNOUNCE:
+	case ACT_SNAPSHOT:
+	case ACT_NOTE:
+	case ACT_STOPPED:
+	case ACT_TYPES:
+		break;
+	}
+	return 0;
+}
+
+static int change_ifindex(const struct action *a)
+{
+	if (a->type <= ACT_ADDRESS_DEL)
+		return a->u.address.ifindex;
+	if (a->type <= ACT_ROUTE_DEL)
+		return a->u.route.ifindex;
+	if (a->type <= ACT_SET_ACTIVE)
+		return a->u.link.ifindex;
+	return a->type == ACT_SYSCTL ? a->u.sysctl.ifindex : a->u.listen.ifindex;
+}
+
+void check_submit(struct world *w, struct node *node, const struct action *a)
+{
+	uint64_t key = check_key(a);
+	int ifindex = change_ifindex(a);
+
+	if (a->type != ACT_BOND_CREATE && (ifindex <= 0 || ifindex > node->next_ifindex))
+		world_fail(w, node, "ifindex", "%s for an interface %d that never was", action_type_name(a->type), ifindex);
+	if (a->gen <= node->last_gen)
+		world_fail(w, node, "gen", "%s has gen %u after %u", action_type_name(a->type), a->gen, node->last_gen);
+	node->last_gen = a->gen;
+	for (unsigned i = 0; i < node->n_flight; i++)
+		if (node->flight[i].key == key) {
+			world_fail(w, node, "in-flight", "%s gen %u while gen %u of the same object is in flight",
+				   action_type_name(a->type), a->gen, node->flight[i].gen);
+			return;
+		}
+	if (node->n_flight == SIM_QUEUE) {
+		world_fail(w, node, "in-flight", "more than %d changes in flight", SIM_QUEUE);
+		return;
+	}
+	node->flight[node->n_flight].key = key;
+	node->flight[node->n_flight++].gen = a->gen;
+}
+
+/* ---- packets ------------------------------------------------------------------------------------------------------------- */
+
+static void first_advert(struct world *w, struct node *node, unsigned vip)
+{
+	struct watch *watch = &node->watch[vip];
+	bool excused = since(w, node->excused_ns) < slack(w);
+
+	if (!watch->complete && !excused)
+		world_fail(w, node, "advert-before-addresses", "vip %u: %u of its %u addresses are there", vip, watch->total,
+			   w->vips[vip].n_addresses);
+	if (watch->announced != (1ULL << w->vips[vip].n_addresses) - 1)
+		world_fail(w, node, "advert-before-announcement", "vip %u: announced 0x%" PRIx64, vip, watch->announced);
+}
+
+static void next_advert(struct world *w, struct node *node, unsigned vip)
+{
+	struct watch *watch = &node->watch[vip];
+	uint64_t gap = since(w, watch->advert_ns), bound = node->advert_ns[vip] + w->loop_ns + NSEC_PER_MSEC;
+
+	if (gap > bound && watch->advert_ns > node->excused_ns)
+		world_fail(w, node, "advert-late", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us", vip, gap / 1000,
+			   node->advert_ns[vip] / 1000);
+	/* The second may come early: the core lets several vips speak in one turn. */
+	if (watch->n_adverts > 1 && gap + 2 * w->loop_ns + NSEC_PER_MSEC < node->advert_ns[vip] && since(w, watch->any_heard_ns) > 2 * node->advert_ns[vip] &&
+	    watch->advert_ns > later(node->excused_ns, watch->configured_ns) + node->advert_ns[vip])
+		world_fail(w, node, "advert-early", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us, nobody spoke", vip,
+			   gap / 1000, node->advert_ns[vip] / 1000);
+	if (!watch->complete && since(w, later(watch->changed_ns, node->excused_ns)) > 2 * NSEC_PER_SEC + slack(w))
+		world_fail(w, node, "advert-without-addresses", "vip %u: %u of its %u addresses are there", vip, watch->total,
+			   w->vips[vip].n_addresses);
+}
+
+void check_advert_sent(struct world *w, struct node *node, const struct action_advert *a)
+{
+	unsigned vip = a->vrid - 1U;
+	struct watch *watch = &node->watch[vip];
+
+	if (vip >= w->n_vips || a->ifindex <= 0 || a->ifindex > node->next_ifindex || !a->n_addresses ||
+	    a->n_addresses != w->vips[vip].n_listed) {
+		world_fail(w, node, "advert", "malformed");
+		return;
+	}
+	if (a->source.bytes[3] != node->id + 1 || a->source.bytes[0] != 10)
+		world_fail(w, node, "advert", "wrong source");
+	if (a->priority == 0) {
+		if (watch->zero_sent)
+			world_fail(w, node, "zero-twice", "vip %u: a second goodbye", vip);
+		watch->zero_sent = true;
+		return;
+	}
+	if (a->interval_cs * 10 * NSEC_PER_MSEC != node->advert_ns[vip])
+		world_fail(w, node, "advert", "vip %u: interval %u cs", vip, a->interval_cs);
+	if (watch->must_remove)
+		world_fail(w, node, "late-advert", "vip %u: woke later than the lease and speaks before it removed", vip);
+	if (!watch->advertised)
+		first_advert(w, node, vip);
+	else
+		next_advert(w, node, vip);
+	watch->advertised = true;
+	watch->n_adverts++;
+	watch->advert_ns = w->now;
+}
+
+void check_announced(struct world *w, struct node *node, const struct ip *ip)
+{
+	unsigned address;
+	int vip = check_vip_of(w, ip, &address);
+
+	if (vip >= 0)
+		node->watch[vip].announced |= 1ULL << address;
+}
+
+/* Called before the core hears it. */
+void check_advert_heard(struct world *w, struct node *node, const struct event_advert *a)
+{
+	unsigned vip = a->vrid - 1U;
+	struct watch *watch;
+	bool better;
+
+	if (vip >= w->n_vips)
+		return;
+	watch = &node->watch[vip];
+	watch->any_heard_ns = w->now;
+	watch->zero_ns = !a->priority && watch->known && watch->state == VIP_BACKUP ? w->now : 0;
+	watch->listen_ns = 0;
+	if (!a->priority)
+		return;
+	watch->heard_ns = w->now;
+	better = a->priority > watch->priority || (a->priority == watch->priority && a->source.bytes[3] > node->id + 1);
+	if (watch->known && watch->total && !watch->release_ns &&
+	    (watch->state == VIP_LEAVING || (watch->state == VIP_ACTIVE && better)))
+		watch->release_ns = w->now;
+}
+
+/* Called before the core hears it. */
+void check_claim_heard(struct world *w, struct node *node, const struct ip *ip)
+{
+	unsigned address;
+	int vip = check_vip_of(w, ip, &address);
+	struct watch *watch;
+
+	if (vip < 0 || !node->watch[vip].known || node->watch[vip].state != VIP_LEAVING)
+		return;
+	watch = &node->watch[vip];
+	watch->claimed |= 1ULL << address;
+	if (!watch->claimed_ns && watch->claimed == (1ULL << w->vips[vip].n_addresses) - 1)
+		watch->claimed_ns = w->now;
+}
+
+/* Make before break: an active vip's address does not go from a port that works before it is on another. */
+void check_removed(struct world *w, struct node *node, const struct action_address *a)
+{
+	unsigned address;
+	int vip = check_vip_of(w, &a->ip, &address);
+	const struct sim_link *link = kernel_link(node, a->ifindex);
+
+	if (vip < 0 || !link || !link->carrier || !well(node) || node->watch[vip].state != VIP_ACTIVE || !node->watch[vip].known ||
+	    since(w, later(node->excused_ns, node->watch[vip].state_since_ns)) < NSEC_PER_SEC)
+		return;
+	for (unsigned i = 0; i < node->n_addresses; i++)
+		if (ip_equal(&node->addresses[i].ip, &a->ip))
+			return;
+	world_fail(w, node, "break-before-make", "vip %d: an address left a port that works and is nowhere", vip);
+}
+
+/* ---- by time ------------------------------------------------------------------------------------------------------------- */
+
+/* Whether the vip's interface can carry it, physically, and nobody set it down. */
+static bool usable(const struct world *w, const struct node *node)
+{
+	const struct sim_link *bond = &node->links[SIM_PORTS];
+
+	for (unsigned port = 0; port < SIM_PORTS; port++) {
+		const struct sim_link *link = &node->links[port];
+
+		if (link->exists && lan_port_live(w, node, port) && !link->held_down && (link->up || node->kind != NODE_PLAIN))
+			return node->kind != NODE_KERNEL || !bond->exists || bond->up;
+	}
+	return false;
+}
+
+static void check_none(struct world *w, struct node *node, unsigned vip)
+{
+	struct watch *watch = &node->watch[vip];
+	uint64_t from = later(later(watch->heard_ns, watch->configured_ns), later(node->excused_ns, node->process_ns));
+	uint64_t bound = check_down(w, node, vip) + w->vips[vip].advert_ns + slack(w) + w->linkwatch_ns;
+	uint64_t none;
+
+	if (watch->complete) {
+		watch->heard_ns = later(watch->heard_ns, w->now); /* counts from when it lost it */
+		return;
+	}
+	if (!usable(w, node))
+		return;
+	if (node->kind != NODE_PLAIN)
+		bound += 2 * BOND_MIIMON_MS * NSEC_PER_MSEC;
+	none = since(w, from);
+	if (none > w->statistics->no_holder_ns) {
+		w->statistics->no_holder_ns = none;
+		w->statistics->none_seed = w->seed;
+	}
+	if (none > bound)
+		world_fail(w, node, "no-holder", "vip %u: nobody holds or advertises it for %llu ms, state %s, reason %s", vip,
+			   none / NSEC_PER_MSEC, vip_state_name(watch->state), reason_code_name(watch->reason));
+}
+
+static void check_holding(struct world *w, struct node *node, unsigned vip)
+{
+	struct watch *watch = &node->watch[vip];
+	uint64_t state_ns = since(w, later(watch->state_since_ns, node->excused_ns));
+	uint64_t leave = 4 * node->advert_ns[vip];
+
+	if (leave > w->vips[vip].leave_timeout_ns)
+		leave = w->vips[vip].leave_timeout_ns;
+	if (watch->release_ns && since(w, later(watch->release_ns, node->excused_ns)) > LEAVE_AFTER_ADVERT + slack(w))
+		world_fail(w, node, "release", "vip %u: heard the new holder %llu ms ago and still has addresses", vip,
+			   since(w, watch->release_ns) / NSEC_PER_MSEC);
+	if (watch->claimed_ns && watch->total && since(w, later(watch->claimed_ns, node->excused_ns)) > slack(w))
+		world_fail(w, node, "release", "vip %u: saw the new holder announce everything and still has addresses", vip);
+	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node) &&
+	    since(w, later(watch->zero_ns, node->excused_ns)) >
+		    (256U - node->priority[vip]) * w->vips[vip].advert_ns / 256 + slack(w))
+		world_fail(w, node, "goodbye", "vip %u: the active one said goodbye %llu ms ago", vip, since(w, watch->zero_ns) / NSEC_PER_MSEC);
+	if (watch->state == VIP_LEAVING && state_ns > leave + slack(w))
+		world_fail(w, node, "leaving", "vip %u: leaving for %llu ms", vip, state_ns / NSEC_PER_MSEC);
+	if (watch->state == VIP_ACTIVE && since(w, later(later(watch->advert_ns, watch->state_since_ns), node->excused_ns)) >
+						 node->advert_ns[vip] + slack(w))
+		world_fail(w, node, "silent", "vip %u: active and says nothing", vip);
+	if (watch->state != VIP_ACTIVE && watch->state != VIP_LEAVING && watch->total && watch->reason != REASON_TAKING &&
+	    since(w, later(later(watch->changed_ns, watch->state_since_ns), node->excused_ns)) > NSEC_PER_SEC + slack(w))
+		world_fail(w, node, "keeps", "vip %u: has %u addresses in state %s, reason %s", vip, watch->total,
+			   vip_state_name(watch->state), reason_code_name(watch->reason));
+}
+
+/* A dead or hanging daemon's addresses are the kernel's to remove. */
+static void check_lease(struct world *w, struct node *node, unsigned vip)
+{
+	if (node->watch[vip].total && since(w, node->unwell_ns) > w->vips[vip].lease_ns + LEASE_SLACK + slack(w))
+		world_fail(w, node, "lease", "vip %u is still here %llu ms after the daemon's last sign", vip,
+			   since(w, node->unwell_ns) / NSEC_PER_MSEC);
+}
+
+/* Whoever is refused waits before the next try. */
+void check_failed(struct world *w, struct node *node, const struct action *a)
+{
+	if (since(w, node->failed_since_ns) > NSEC_PER_SEC) {
+		node->failed_since_ns = w->now;
+		node->n_failed = 0;
+	}
+	if (++node->n_failed > 40 + 12 * w->n_vips * SIM_VIP_ADDRESSES)
+		world_fail(w, node, "storm", "%u refusals within a second, the last of %s", node->n_failed, action_type_name(a->type));
+}
+
+/* The kernel takes an address away: right when its daemon is dead, wrong when it is well and active. */
+void check_expired(struct world *w, struct node *node, const struct ip *ip)
+{
+	unsigned address;
+	int vip = check_vip_of(w, ip, &address);
+
+	if (vip >= 0 && well(node) && node->watch[vip].state == VIP_ACTIVE && since(w, node->excused_ns) > w->vips[vip].lease_ns)
+		world_fail(w, node, "expired", "vip %d is active and was not renewed", vip);
+}
+
+static void check_node(struct world *w, struct node *node)
+{
+	if (node->queue_n && since(w, node->queue[node->queue_head].submitted_ns) > 10 * NSEC_PER_MSEC)
+		check_disturb(w, node, 0); /* a slow kernel is a disturbance for as long as it lasts */
+	if (well(node) && node->stopping && since(w, later(node->stopping_ns, node->excused_ns)) > 12 * NSEC_PER_SEC + slack(w))
+		world_fail(w, node, "stop-hangs", "still there %llu ms after it was told to stop",
+			   since(w, node->stopping_ns) / NSEC_PER_MSEC);
+	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
+		if (!well(node)) {
+			check_lease(w, node, v);
+			continue;
+		}
+		if (!node->watch[v].known)
+			continue;
+		if (node->configured[v] && !node->stopping)
+			check_none(w, node, v);
+		check_holding(w, node, v);
+	}
+}
+
+void check_time(struct world *w)
+{
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
+		check_node(w, &w->nodes[n]);
+	for (unsigned v = 0; v < w->n_vips && !w->failed; v++)
+		if (w->vips[v].any & (w->vips[v].any - 1))
+			check_pairs(w, v);
+}
+
+void check_woken(struct world *w, struct node *node, uint64_t late_ns)
+{
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		struct watch *watch = &node->watch[v];
+
+		watch->zero_ns = 0;
+		watch->must_remove = watch->known && watch->state == VIP_ACTIVE && watch->total &&
+				     late_ns > w->vips[v].lease_ns + node->advert_ns[v] + 100 * NSEC_PER_MSEC;
+		/* Its Down had passed long ago: it listens anew, for the shortest Down that may be in force. */
+		if (watch->known && watch->state == VIP_BACKUP && !watch->total && !node->n_flight &&
+		    late_ns > 5 * w->vips[v].advert_ns + 100 * NSEC_PER_MSEC)
+			watch->listen_ns = w->now + 30 * NSEC_PER_MSEC;
+	}
+}
+
+void check_stopped(struct world *w, struct node *node)
+{
+	if (!node->stopping)
+		world_fail(w, node, "stopped", "stopped without having been told to");
+	for (unsigned v = 0; v < w->n_vips; v++)
+		if (node->watch[v].total && since(w, node->excused_ns) > 5 * NSEC_PER_SEC)
+			world_fail(w, node, "left-behind", "vip %u: %u addresses left by a graceful stop", v, node->watch[v].total);
+}
+
+/* ---- after settling ------------------------------------------------------------------------------------------------------ */
+
+static void settled_bond(struct world *w, struct node *node)
+{
+	struct bond_view view;
+	const struct sim_link *bond = &node->links[SIM_PORTS], *carrier;
+	unsigned addresses = 0, routes = 0;
+
+	if (!core_n_bonds(node->core))
+		return;
+	core_bond(node->core, 0, &view);
+	if (view.state != BOND_UP || view.active_port < 0) {
+		world_fail(w, node, "settled-bond", "%s, reason %s, both cables are in", bond_state_name(view.state),
+			   reason_code_name(view.reason.code));
+		return;
+	}
+	carrier = node->kind == NODE_KERNEL ? bond : &node->links[view.active_port];
+	if (node->kind == NODE_KERNEL && node->links[view.active_port].ifindex != bond->active)
+		world_fail(w, node, "settled-bond", "the core thinks port %d is active, the kernel has ifindex %d", view.active_port,
+			   bond->active);
+	for (unsigned i = 0; i < node->n_addresses; i++) {
+		const struct sim_address *a = &node->addresses[i];
+
+		if (!ip_equal(&a->ip, &node->config_addresses[0].ip))
+			continue;
+		if (a->ifindex != carrier->ifindex || a->expires_ns != NEVER)
+			world_fail(w, node, "settled-bond", "its address is on ifindex %d%s", a->ifindex,
+				   a->expires_ns != NEVER ? " with a lifetime" : "");
+		addresses++;
+	}
+	for (unsigned i = 0; i < node->n_routes; i++)
+		routes += node->routes[i].ifindex == carrier->ifindex;
+	if (addresses != 1 || routes != 1)
+		world_fail(w, node, "settled-bond", "%u addresses, %u routes", addresses, routes);
+}
+
+static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_t best)
+{
+	struct watch *watch = &node->watch[vip];
+	bool holds = w->vips[vip].all >> node->id & 1;
+
+	if (!node->configured[vip]) {
+		if (watch->total)
+			world_fail(w, node, "settled-vip", "vip %u is not configured here and has addresses", vip);
+		return;
+	}
+	if (holds != (watch->state == VIP_ACTIVE) || (!holds && watch->state != VIP_BACKUP) || (!holds && watch->total))
+		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip, vip_state_name(watch->state),
+			   reason_code_name(watch->reason), watch->total);
+	if (holds && w->vips[vip].preempt && node->priority[vip] != best)
+		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip, node->priority[vip],
+			   best);
+}
+
+void check_settled(struct world *w)
+{
+	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
+		uint8_t best = 0;
+		uint64_t all = w->vips[v].all;
+
+		for (unsigned n = 0; n < w->n_nodes; n++)
+			if (w->nodes[n].configured[v] && w->nodes[n].priority[v] > best)
+				best = w->nodes[n].priority[v];
+		if (best && (all == 0 || all & (all - 1)))
+			world_fail(w, NULL, "settled-holders", "vip %u: holders 0x%" PRIx64, v, all);
+		for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
+			settled_vip(w, &w->nodes[n], v, best);
+	}
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
+		struct node *node = &w->nodes[n];
+
+		settled_bond(w, node);
+		for (unsigned i = 0; i < node->n_addresses; i++) {
+			unsigned address;
+
+			if (check_vip_of(w, &node->addresses[i].ip, &address) >= 0 && node->addresses[i].expires_ns == NEVER)
+				world_fail(w, node, "settled-lease", "an address of a vip without a lifetime");
+		}
+	}
+}
+
+void check_nothing_left(struct world *w)
+{
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
+		struct node *node = &w->nodes[n];
+
+		if (node->running)
+			world_fail(w, node, "stop-hangs", "does not stop");
+		for (unsigned v = 0; v < w->n_vips; v++)
+			if (node->watch[v].total)
+				world_fail(w, node, "left-behind", "vip %u: %u addresses after everybody stopped", v, node->watch[v].total);
+	}
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Two switches with a trunk between them, a cable per port, and what gets lost, late, doubled or out of order on the way.
+ * Packets are the real bytes of src/wire. */
+#include <string.h>
+
+#include "sim.h"
+#include "wire/arp.h"
+#include "wire/nd.h"
+#include "wire/vrrp.h"
+
+int lan_switch_of(const struct node *node, unsigned port)
+{
+	return node->kind == NODE_PLAIN ? (int)(node->id % 2) : (int)port;
+}
+
+bool lan_port_live(const struct world *w, const struct node *node, unsigned port)
+{
+	return w->cable[node->id][port] && w->switch_up[lan_switch_of(node, port)];
+}
+
+int lan_path(const struct node *node, int ifindex)
+{
+	const struct sim_link *link = NULL;
+
+	for (unsigned i = 0; i < SIM_LINKS; i++)
+		if (node->links[i].exists && node->links[i].ifindex == ifindex)
+			link = &node->links[i];
+	if (!link || !link->up)
+		return -1;
+	if (link->kind != KIND_BOND)
+		return link->port;
+	for (unsigned i = 0; i < SIM_PORTS; i++)
+		if (node->links[i].exists && node->links[i].ifindex == link->active && node->links[i].up)
+			return node->links[i].port;
+	return -1;
+}
+
+/* ---- packets in flight --------------------------------------------------------------------------------------------------- */
+
+static struct packet *packet_take(struct world *w, uint32_t *slot)
+{
+	struct packet *p;
+
+	if (!w->n_free_packets)
+		return NULL;
+	*slot = w->free_packets[--w->n_free_packets];
+	p = &w->packets[*slot];
+	p->references = 1;
+	p->vip = -1;
+	p->ttl = VRRP_TTL;
+	return p;
+}
+
+void lan_release(struct world *w, uint32_t slot)
+{
+	if (--w->packets[slot].references == 0)
+		w->free_packets[w->n_free_packets++] = slot;
+}
+
+static void packet_to(struct world *w, uint32_t slot, unsigned node, unsigned port)
+{
+	uint64_t delay = w->delay_ns + rng_below(&w->rng, w->jitter_ns + 1) + w->burst_delay_ns;
+
+	if (rng_chance(&w->rng, w->reorder))
+		delay += rng_below(&w->rng, 5 * NSEC_PER_MSEC);
+	w->packets[slot].references++;
+	world_schedule(w, w->now + delay, HAPPEN_PACKET, node, slot, port);
+}
+
+static void packet_lost(struct world *w, const struct packet *p)
+{
+	w->statistics->lost++;
+	if (p->vip >= 0)
+		w->vips[p->vip].disturbed_ns = w->now;
+}
+
+static void packet_flood(struct world *w, const struct node *from, unsigned out, uint32_t slot)
+{
+	struct packet *p = &w->packets[slot];
+	int entry = lan_switch_of(from, out);
+
+	for (unsigned n = 0; n < w->n_nodes; n++)
+		for (unsigned port = 0; port < (w->nodes[n].kind == NODE_PLAIN ? 1 : SIM_PORTS); port++) {
+			const struct node *to = &w->nodes[n];
+
+			if ((n == from->id && port == out) || !to->powered || !lan_port_live(w, to, port))
+				continue;
+			if ((lan_switch_of(to, port) != entry && !w->trunk) || w->blocked[from->id] & 1ULL << n)
+				continue;
+			if (rng_chance(&w->rng, w->loss + w->burst_loss)) {
+				packet_lost(w, p);
+				continue;
+			}
+			packet_to(w, slot, n, port);
+			if (rng_chance(&w->rng, w->duplicate))
+				packet_to(w, slot, n, port);
+		}
+}
+
+static void packet_send(struct world *w, struct node *node, int ifindex, uint32_t slot)
+{
+	int port = lan_path(node, ifindex);
+
+	w->statistics->packets++;
+	w->packets[slot].from = (uint16_t)node->id;
+	if (port >= 0 && lan_port_live(w, node, (unsigned)port))
+		packet_flood(w, node, (unsigned)port, slot);
+	else
+		packet_lost(w, &w->packets[slot]);
+	lan_release(w, slot);
+}
+
+void lan_advert(struct world *w, struct node *node, const struct action_advert *a)
+{
+	struct ip list[SIM_VIP_ADDRESSES];
+	uint32_t slot;
+	struct packet *p = packet_take(w, &slot);
+
+	if (!p)
+		return;
+	for (unsigned i = 0; i < a->n_addresses && i < SIM_VIP_ADDRESSES; i++)
+		list[i] = a->addresses[i].ip;
+	p->kind = PACKET_VRRP;
+	p->vip = a->vrid - 1;
+	p->source = a->source;
+	p->destination = a->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
+	p->length = (uint16_t)vrrp_encode(p->bytes, sizeof p->bytes, a->vrid, a->priority, a->interval_cs, &p->source,
+					  &p->destination, list, a->n_addresses,
+					  rng_chance(&w->rng, 500000) ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798);
+	if (!p->length)
+		world_fail(w, node, "advert", "vrrp_encode refuses it");
+	packet_send(w, node, a->ifindex, slot);
+}
+
+static void announcement(struct world *w, struct node *node, int ifindex, const struct ip *ip, const uint8_t mac[MAC_SIZE])
+{
+	uint32_t slot;
+	struct packet *p = packet_take(w, &slot);
+	unsigned address;
+
+	if (!p)
+		return;
+	p->vip = check_vip_of(w, ip, &address);
+	if (ip->family == FAMILY_4) {
+		p->kind = PACKET_ARP;
+		p->length = ARP_FRAME;
+		arp_announcement(p->bytes, ARP_FORM_REQUEST, mac, ip);
+	} else {
+		p->kind = PACKET_ND;
+		p->length = ND_FRAME;
+		nd_announcement(p->bytes, mac, ip, false);
+	}
+	packet_send(w, node, ifindex, slot);
+}
+
+void lan_announce(struct world *w, struct node *node, const struct action_announce *a)
+{
+	announcement(w, node, a->ifindex, &a->ip, a->mac);
+}
+
+/* ---- what does not belong there ---------------------------------------------------------------------------------------- */
+
+/* A packet on a vrid of ours that must be dropped. */
+void lan_bad_packet(struct world *w, struct node *node)
+{
+	struct world_vip *vip = &w->vips[rng_below(&w->rng, w->n_vips)];
+	uint32_t slot;
+	struct packet *p = packet_take(w, &slot);
+	struct ip list[1] = { vip->addresses[0].ip };
+
+	if (!p)
+		return;
+	p->kind = PACKET_VRRP;
+	p->source = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 200 } };
+	p->destination = vrrp_group_4;
+	list[0].family = FAMILY_4;
+	p->length = (uint16_t)vrrp_encode(p->bytes, sizeof p->bytes, (uint8_t)(vip - w->vips + 1), 255, 1, &p->source,
+					  &p->destination, list, 1, VRRP_CHECKSUM_RFC5798);
+	switch (rng_below(&w->rng, 5)) {
+	case 0:
+		p->ttl = 254;
+		break;
+	case 1:
+		p->bytes[6] ^= 0x55;
+		break;
+	case 2:
+		p->length -= 3;
+		break;
+	case 3:
+		p->bytes[0] = 0x32;
+		break;
+	default:
+		p->bytes[3] = 0;
+		break;
+	}
+	packet_send(w, node, node->links[0].ifindex, slot);
+}
+
+/* Somebody else answers for one of our addresses. */
+void lan_foreign_claim(struct world *w, struct node *node, unsigned vip)
+{
+	const uint8_t mac[MAC_SIZE] = { 2, 0xff, 0, 0, 0, (uint8_t)rng_below(&w->rng, 4) };
+
+	announcement(w, node, node->links[0].ifindex, &w->vips[vip].addresses[0].ip, mac);
+}
+
+/* ---- arriving ------------------------------------------------------------------------------------------------------------ */
+
+static bool wanted(const struct node *node, const struct packet *p, int ifindex)
+{
+	uint8_t family = p->source.family;
+
+	if (p->kind != PACKET_VRRP)
+		return true;
+	for (unsigned i = 0; i < node->n_listening; i++)
+		if (node->listening[i].ifindex == ifindex && node->listening[i].family == family)
+			return true;
+	return false;
+}
+
+void lan_arrive(struct world *w, struct node *node, unsigned port, uint32_t slot)
+{
+	const struct sim_link *link = &node->links[port];
+	const struct sim_link *bond = link->master ? kernel_link(node, link->master) : NULL;
+	struct packet *p = &w->packets[slot];
+	int ifindex = link->ifindex;
+	struct waiting_packet *wait;
+
+	if (!node->powered || !link->exists || !link->up || !lan_port_live(w, node, port) ||
+	    (bond && bond->active != link->ifindex) || (bond && !bond->up)) {
+		lan_release(w, slot);
+		return;
+	}
+	if (bond)
+		ifindex = bond->ifindex;
+	if (!node->running || !wanted(node, p, ifindex) || node->socket_n == SIM_SOCKET) {
+		if (node->running)
+			packet_lost(w, p);
+		lan_release(w, slot);
+		return;
+	}
+	wait = &node->socket[(node->socket_head + node->socket_n++) % SIM_SOCKET];
+	wait->seen_ns = w->now;
+	wait->slot = slot;
+	wait->ifindex = ifindex;
+	shell_wake_at(w, node, w->now + rng_below(&w->rng, w->loop_ns));
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A world: nodes with a real core each, a simulated kernel below it, a LAN of two switches between them, and a clock that
+ * jumps from one thing that happens to the next. One seed is one world; the same seed is the same world, byte for byte. */
+#ifndef STANDBYD_SIM_H
+#define STANDBYD_SIM_H
+
+#include <stddef.h>
+
+#include "core/core.h"
+#include "rng.h"
+
+enum {
+	SIM_NODES = 16,
+	SIM_VIPS = 32,
+	SIM_VIP_ADDRESSES = 4,
+	SIM_PORTS = 2,       /* cables per node: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
+	SIM_LINKS = 4,       /* eth0, eth1, bond0, and one to spare */
+	SIM_ADDRESSES = SIM_VIPS * SIM_VIP_ADDRESSES * 2 + 16,
+	SIM_ROUTES = 8,
+	SIM_QUEUE = 1024,    /* actions that wait for the applier */
+	SIM_RESULTS = 2048,  /* results and snapshot items that wait for the loop */
+	SIM_LIVE = 4096,     /* netlink messages that wait for the loop */
+	SIM_SOCKET = 512,    /* packets that wait for the loop */
+	SIM_PACKETS = 8192,
+	SIM_TRACE = 256,
+	SIM_FAULTS = 64,
+	SIM_PACKET_SIZE = 8 + SIM_VIP_ADDRESSES * 16 + 96,
+};
+
+#define SIM_START     (1000 * NSEC_PER_SEC)
+#define REFUSED_LONG_GRACE (34 * NSEC_PER_SEC) /* the longest back-off */
+#define REFUSED_GRACE (5 * NSEC_PER_SEC) /* a refusal makes the core wait before it tries again, longer each time */
+
+/* ---- the queue of what will happen --------------------------------------------------------------------------------- */
+
+enum happen {
+	HAPPEN_RUN,     /* a node's loop wakes */
+	HAPPEN_PACKET,  /* a packet arrives at a node's port */
+	HAPPEN_APPLY,   /* a node's applier executes the head of its queue */
+	HAPPEN_EXPIRE,  /* a node's kernel looks for expired addresses */
+	HAPPEN_MIIMON,  /* a bonding device polls */
+	HAPPEN_LINKWATCH, /* a delayed carrier message */
+	HAPPEN_FAULT,   /* the next fault */
+	HAPPEN_HEAL,    /* a fault ends */
+	HAPPEN_DELETE,  /* somebody deletes an address */
+	HAPPEN_CHECK,   /* the checks that depend on time alone */
+};
+
+struct happening {
+	uint64_t time, order; /* order: first scheduled, first served */
+	uint32_t a, b;
+	uint16_t node;
+	uint16_t type;
+};
+
+struct heap {
+	struct happening *items;
+	size_t n, size;
+	uint64_t order;
+};
+
+void heap_push(struct heap *, struct happening);
+bool heap_pop(struct heap *, struct happening *);
+
+/* ---- a node's kernel ------------------------------------------------------------------------------------------------ */
+
+struct sim_link {
+	bool exists, up;
+	bool carrier;      /* plain: cable, switch and IFF_UP; bond: a port counted up */
+	int ifindex, master;
+	int port;          /* cable, -1: a bond */
+	char name[IFNAME_SIZE];
+	uint8_t mac[MAC_SIZE], own_mac[MAC_SIZE];
+	enum link_kind kind;
+	uint8_t mode, reselect;
+	uint32_t miimon;
+	int active, primary;
+	bool counted_up;   /* as a bond's port: what miimon last found */
+	bool poll_armed, watch_armed;
+	bool held_down;    /* by somebody who wants it down */
+};
+
+struct sim_address {
+	int ifindex;
+	struct ip ip;
+	uint8_t prefix;
+	bool ours;
+	uint32_t valid_s;
+	uint64_t renewed_ns, expires_ns; /* NEVER: permanent */
+};
+
+struct sim_route {
+	int ifindex;
+	struct config_route route;
+	bool ours;
+};
+
+struct waiting_event {
+	uint64_t ready_ns;
+	struct event event;
+};
+
+struct waiting_packet {
+	uint64_t seen_ns;
+	uint32_t slot;
+	int ifindex;
+};
+
+struct waiting_action {
+	uint64_t submitted_ns;
+	struct action action;
+	uint64_t key;
+};
+
+enum node_kind { NODE_PLAIN, NODE_MOVE, NODE_KERNEL };
+
+/* What the checks know of one vip on one node. */
+struct watch {
+	enum vip_state state;
+	bool known;            /* the core has it */
+	enum reason_code reason;
+	uint8_t priority;
+	uint64_t state_since_ns;
+	unsigned have[SIM_LINKS], total; /* its addresses in this kernel, per link */
+	bool complete;         /* all of them on one link */
+	uint64_t had_ns;       /* since when it has any */
+	uint64_t changed_ns;   /* when that last changed, or `total` became or left 0 */
+	uint64_t advert_ns;    /* last own advert, 0: none since active */
+	uint64_t announced;    /* addresses announced since the taking began */
+	bool advertised;       /* since active */
+	unsigned n_adverts;    /* since active */
+	bool zero_sent;        /* since active */
+	uint64_t heard_ns;     /* last foreign advert with priority > 0 that the core was given */
+	uint64_t release_ns;   /* since when it has reason to let go, 0: none */
+	uint64_t any_heard_ns; /* last foreign advert of any priority that the core was given */
+	uint64_t zero_ns;      /* since when it knows that the active one left, 0: it does not */
+	uint64_t claimed;      /* while leaving: addresses that another was seen to announce */
+	uint64_t claimed_ns;   /* since when that is all of them, 0: not all */
+	uint64_t listen_ns;    /* woke late as a backup: not active before */
+	uint64_t sign_ns;      /* the last sign of the process before this one, 0: none */
+	bool must_remove;      /* woke later than the lease: remove before any advert */
+	uint64_t configured_ns;
+};
+
+struct record {
+	bool active;
+	uint64_t last_sign_ns;
+};
+
+struct leftover {
+	char ifname[IFNAME_SIZE];
+	struct ip ip;
+	uint8_t prefix;
+};
+
+struct node {
+	unsigned id;
+	enum node_kind kind;
+	bool vip_on_bond;
+
+	struct sim_link links[SIM_LINKS];
+	int next_ifindex;
+	struct sim_address addresses[SIM_ADDRESSES];
+	unsigned n_addresses;
+	struct sim_route routes[SIM_ROUTES];
+	unsigned n_routes;
+	uint64_t expire_armed_ns;
+
+	struct waiting_event *live;
+	unsigned live_head, live_n, live_limit, drop_live;
+	bool enobufs;
+
+	bool running, stalled, loop_stalled, stopping, powered;
+	uint64_t unwell_ns;      /* since when it is stalled or gone */
+	uint64_t process_ns;     /* when the process started */
+	uint32_t life;           /* of the process: what was scheduled for an earlier one is void */
+	uint64_t boot;
+	struct core *core;
+	uint64_t run_ns;         /* earliest scheduled wake, NEVER: none */
+	struct { int ifindex; uint8_t family; } listening[SIM_LINKS * 2 + 4];
+	unsigned n_listening;
+	struct waiting_packet *socket;
+	unsigned socket_head, socket_n;
+	struct waiting_action *queue;
+	unsigned queue_head, queue_n, queue_limit;
+	struct action refused[256]; /* what did not fit, answered after the step */
+	unsigned n_refused;
+	struct action snapshot;
+	bool snapshot_waits;
+	bool applying;
+	unsigned dump_phase;
+	struct waiting_event *results;
+	unsigned results_head, results_n;
+	unsigned refuse_next, refuse_in; /* refuse so many, after so many */
+	int refuse_errno;
+	uint32_t refuse_types;   /* mask of enum action_type: refused for as long as the fault lasts */
+	uint64_t failed_since_ns;
+	unsigned n_failed;       /* answers EV_FAILED within a second */
+	uint64_t slow_until_ns;
+	uint32_t last_gen;
+	uint64_t step_instant_ns;
+	unsigned steps_at_instant, timers_in_a_row;
+
+	struct record record[SIM_VIPS];
+	uint64_t record_boot;
+	struct leftover leftovers[SIM_ADDRESSES];
+	unsigned n_leftovers;
+
+	struct config config;
+	struct config_vip config_vips[SIM_VIPS];
+	struct config_bond config_bond;
+	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + 4];
+	struct config_route config_routes[2];
+	bool configured[SIM_VIPS];
+	uint8_t priority[SIM_VIPS];
+	uint64_t advert_ns[SIM_VIPS];
+
+	struct { uint64_t key; uint32_t gen; } flight[SIM_QUEUE]; /* changes that are not answered yet */
+	unsigned n_flight;
+	struct watch watch[SIM_VIPS];
+	uint64_t stopping_ns;
+	uint64_t deleted_ns;     /* when somebody last deleted something here */
+	uint64_t excused_ns;     /* checks by time start counting here: the last fault that touched this node */
+};
+
+/* ---- the world ------------------------------------------------------------------------------------------------------ */
+
+enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND };
+
+struct packet {
+	uint32_t references;
+	enum packet_kind kind;
+	uint16_t from, length;
+	int vip;
+	int ttl;
+	struct ip source, destination;
+	uint8_t bytes[SIM_PACKET_SIZE];
+};
+
+struct world_vip {
+	struct config_address addresses[SIM_VIP_ADDRESSES];
+	unsigned n_addresses, n_listed;
+	uint64_t advert_ns, lease_ns, leave_timeout_ns; /* advert: the largest of all nodes */
+	bool preempt;
+	uint64_t any, all;       /* which nodes' kernels have any, all of its addresses */
+	uint64_t disturbed_ns;   /* the last packet of it that was lost */
+	int holder;              /* the last node that became active, -1 */
+};
+
+enum fault_kind {
+	FAULT_CABLE, FAULT_SWITCH, FAULT_TRUNK, FAULT_PARTITION, FAULT_ONE_WAY, FAULT_LOSS, FAULT_DELAY,
+	FAULT_CRASH, FAULT_POWER, FAULT_STALL, FAULT_LOOP_STALL, FAULT_STOP, FAULT_RELOAD, FAULT_ADDRESS_DELETED,
+	FAULT_BASE_DELETED, FAULT_LINK_RECREATED, FAULT_LINK_DOWN, FAULT_OVERRUN, FAULT_REFUSE, FAULT_SLOW, FAULT_BAD_PACKET,
+	FAULT_CLAIM, FAULT_BOND_TOUCHED, FAULT_ROUTE_DELETED, FAULT_REFUSE_LONG,
+	FAULT_KINDS
+};
+
+struct fault {
+	bool on;
+	enum fault_kind kind;
+	unsigned node, port; /* FAULT_PARTITION: node is one side as a mask; FAULT_ONE_WAY: port does not hear node */
+};
+
+enum trace_kind { TRACE_EVENT, TRACE_ACTION, TRACE_TEXT };
+
+struct trace_entry {
+	uint64_t time;
+	uint16_t node;
+	uint16_t kind;
+	union {
+		struct event event;
+		struct action action;
+		char text[120];
+	} u;
+};
+
+struct statistics {
+	uint64_t worlds, virtual_ns, takeovers, steps, packets, lost, faults[FAULT_KINDS];
+	uint64_t two_holders_ns, no_holder_ns; /* the longest that a check looked at (both connected; somebody able) */
+	uint64_t two_seed, none_seed;
+	uint64_t hash; /* over what every core was told and said */
+};
+
+struct options {
+	uint64_t seed;
+	unsigned nodes, vips;      /* 0: the seed decides */
+	uint64_t steps;            /* 0: no limit */
+	uint64_t failovers;        /* worlds until so many takeovers have happened */
+	uint64_t worlds;
+	uint64_t time_ns;          /* of faults in one world; 0: the seed decides */
+	int kind;                  /* enum node_kind, -1: the seed decides */
+	uint32_t faults;           /* mask of enum fault_kind */
+	uint64_t verbose_from_ns;  /* NEVER: not verbose */
+	bool trace_hash, keep_going, quiet;
+	uint32_t lies; /* mask of enum action_type: what the applier only pretends to do, so that the checks are checked */
+};
+
+struct world {
+	const struct options *options;
+	uint64_t seed, now;
+	struct rng rng;
+	struct heap heap;
+	unsigned n_nodes, n_vips;
+	struct node *nodes;
+	struct world_vip vips[SIM_VIPS];
+	struct packet *packets;
+	uint32_t *free_packets;
+	unsigned n_free_packets;
+
+	bool cable[SIM_NODES][SIM_PORTS], switch_up[2], trunk;
+	uint64_t apart_ns[SIM_NODES][SIM_NODES]; /* when two nodes that hold one vip were last seen not to hear each other */
+	uint64_t blocked[SIM_NODES]; /* who does not hear this node */
+	uint32_t loss, burst_loss, duplicate, reorder, spike; /* millionths */
+	uint64_t delay_ns, jitter_ns, burst_delay_ns, apply_ns, loop_ns, linkwatch_ns;
+	unsigned cap;
+	uint32_t fault_mask;
+	uint64_t fault_gap_ns, hold_ns, check_ns;
+	bool faults_on;
+	struct fault faults[SIM_FAULTS];
+
+	struct action out[256];
+	struct trace_entry *trace;
+	uint64_t trace_n;
+	struct statistics *statistics;
+	uint64_t hash;
+	bool failed;
+	const char *failed_check;
+};
+
+/* world.c */
+bool world_run(struct world *, const struct options *, uint64_t seed, struct statistics *);
+void world_schedule(struct world *, uint64_t time, enum happen, unsigned node, uint32_t a, uint32_t b);
+void world_configure(struct world *, struct node *); /* builds node->config from configured[], priority[] */
+
+/* kernel.c */
+void kernel_boot(struct world *, struct node *);
+void kernel_off(struct world *, struct node *);
+struct sim_link *kernel_link(struct node *, int ifindex);
+struct sim_link *kernel_link_named(struct node *, const char *name);
+void kernel_refresh(struct world *, struct node *); /* carrier as cables, switches and flags have it */
+int kernel_set_up(struct world *, struct node *, struct sim_link *, bool up, uint32_t cause);
+int kernel_address_set(struct world *, struct node *, const struct action_address *, bool create, bool ours, uint32_t cause);
+int kernel_address_delete(struct world *, struct node *, int ifindex, const struct ip *, uint8_t prefix, uint32_t cause);
+int kernel_route_set(struct world *, struct node *, const struct action_route *, bool ours, uint32_t cause);
+int kernel_route_delete(struct world *, struct node *, int ifindex, const struct config_route *, uint32_t cause);
+void kernel_expire(struct world *, struct node *);
+void kernel_delete_link(struct world *, struct node *, struct sim_link *);
+void kernel_create_nic(struct world *, struct node *, unsigned port);
+void kernel_base_address(struct world *, struct node *, struct sim_link *);
+void kernel_tell_link(struct world *, struct node *, const struct sim_link *, uint32_t cause);
+void kernel_tell(struct world *, struct node *, const struct event *);
+void kernel_event_link(const struct sim_link *, struct event *);
+void kernel_event_address(const struct world *, const struct sim_address *, struct event *);
+void kernel_event_route(const struct sim_route *, struct event *);
+
+/* bonding.c */
+int bonding_create(struct world *, struct node *, const char *name, uint32_t cause);
+int bonding_set(struct world *, struct node *, struct sim_link *, unsigned set, uint32_t cause);
+int bonding_enslave(struct world *, struct node *, struct sim_link *port, int master, uint32_t cause);
+int bonding_set_active(struct world *, struct node *, struct sim_link *bond, int port, uint32_t cause);
+void bonding_release(struct world *, struct node *, struct sim_link *port, uint32_t cause);
+void bonding_arm(struct world *, struct node *, struct sim_link *port);
+void bonding_poll(struct world *, struct node *, struct sim_link *bond);
+
+/* applier.c */
+bool applier_take(struct world *, struct node *, const struct action *);
+void applier_run(struct world *, struct node *);
+
+/* lan.c */
+void lan_advert(struct world *, struct node *, const struct action_advert *);
+void lan_announce(struct world *, struct node *, const struct action_announce *);
+void lan_bad_packet(struct world *, struct node *);
+void lan_foreign_claim(struct world *, struct node *, unsigned vip);
+void lan_arrive(struct world *, struct node *, unsigned port, uint32_t slot);
+void lan_release(struct world *, uint32_t slot);
+bool lan_port_live(const struct world *, const struct node *, unsigned port); /* cable and switch */
+int lan_switch_of(const struct node *, unsigned port);
+int lan_path(const struct node *, int ifindex); /* the cable that a packet out of this interface takes, -1: none */
+
+/* shell.c */
+void shell_start(struct world *, struct node *);
+void shell_kill(struct world *, struct node *);
+void shell_stop(struct world *, struct node *);
+void shell_reload(struct world *, struct node *);
+void shell_stall(struct world *, struct node *, bool loop_only);
+void shell_wake(struct world *, struct node *);
+void shell_run(struct world *, struct node *);
+void shell_wake_at(struct world *, struct node *, uint64_t when);
+void shell_post(struct world *, struct node *, const struct event *); /* a result of the applier */
+
+/* faults.c */
+void fault_happen(struct world *);
+void fault_heal(struct world *, unsigned slot);
+void fault_delete(struct world *, struct node *);
+void fault_heal_all(struct world *);
+const char *fault_name(enum fault_kind);
+
+/* check.c */
+void check_addresses(struct world *, struct node *, const struct ip *, int link, int change);
+void check_failed(struct world *, struct node *, const struct action *);
+void check_expired(struct world *, struct node *, const struct ip *);
+void check_states(struct world *, struct node *);
+void check_step(struct world *, struct node *, size_t n);
+void check_answer(struct world *, struct node *, const struct event *);
+void check_submit(struct world *, struct node *, const struct action *);
+uint64_t check_key(const struct action *);
+void check_advert_sent(struct world *, struct node *, const struct action_advert *);
+void check_announced(struct world *, struct node *, const struct ip *);
+void check_claim_heard(struct world *, struct node *, const struct ip *);
+void check_removed(struct world *, struct node *, const struct action_address *);
+void check_advert_heard(struct world *, struct node *, const struct event_advert *);
+void check_stopped(struct world *, struct node *);
+void check_woken(struct world *, struct node *, uint64_t late_ns);
+void check_time(struct world *);
+void check_settled(struct world *);
+void check_nothing_left(struct world *);
+void check_disturb(struct world *, struct node *, uint64_t grace_ns);
+int check_vip_of(const struct world *, const struct ip *, unsigned *address);
+uint64_t check_down(const struct world *, const struct node *, unsigned vip);
+
+/* record.c */
+void trace_add_event(struct world *, const struct node *, const struct event *);
+void trace_add_action(struct world *, const struct node *, const struct action *);
+void trace_add_text(struct world *, unsigned node, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void world_fail(struct world *, const struct node *, const char *check, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+#endif
