@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the namespace tests: labs that are always taken down, daemons' logs beside a failure, a deadline for each test."""
+import os
+import signal
+
+import pytest
+
+from lab import VIP, Keepalived, Lab, Standbyd, keepalived_instance
+
+# One CPU, slow forks: a guest's client asks at 1 kHz, and is allowed more for what the machine itself costs.
+IN_GUEST = bool(os.environ.get("STANDBYD_UML"))
+SANITIZED = bool(os.environ.get("STANDBYD_SANITIZED"))
+INTERVAL_US = 1000 if IN_GUEST else 500
+TEST_SECONDS = 180 if IN_GUEST else 90
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "bonding: needs the kernel's bonding driver; runs in user-mode Linux where the host has none")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item):
+    def late(*_):
+        raise TimeoutError(f"the test took longer than {TEST_SECONDS} s")
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and call.when == "call":
+        for lab in getattr(item, "labs", []):
+            for name, text in lab.logs().items():
+                lines = text.splitlines()
+                report.sections.append((f"log of {name}", "\n".join(lines[:20] + ["…"] * (len(lines) > 80) + lines[20:][-60:])))
+
+
+@pytest.fixture
+def make_lab(request):
+    """Lab(...), taken down after the test. A sanitizer's complaint in any standbyd log is a failure."""
+    request.node.labs = []
+
+    def make(**options):
+        lab = Lab(**options)
+        request.node.labs.append(lab)
+        return lab
+    yield make
+    logs = {}
+    for lab in request.node.labs:
+        logs.update(lab.logs())
+        lab.close()
+    for name, text in logs.items():
+        for sign in ("ERROR: AddressSanitizer", "runtime error:", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer", "Assertion"):
+            assert sign not in text, f"{name}: {text[text.index(sign):][:4000]}"
+
+
+def vip_config(node, on="eno1", priority=100, advert="100ms", addresses=(VIP,), vrid=51, name="web", **more):
+    """A vip as a configuration has it; `more` are further keys with '_' for '-'."""
+    listed = ", ".join(f'"{a}"' for a in addresses)
+    lines = [f"  {name}:", f"    on: {on}", "    protocol: vrrp", f"    vrid: {vrid}", f"    priority: {priority}",
+             f"    advert: {advert}", f"    addresses: [{listed}]"]
+    lines += [f"    {key.replace('_', '-')}: {value}" for key, value in more.items()]
+    return "\n".join(lines) + "\n"
+
+
+def plain_config(node, *vips, **options):
+    return f"version: 1\nnode: {node.name}\nvips:\n" + ("".join(vips) or vip_config(node, **options))
+
+
+def bound_ms(advert_ms, priority):
+    """Down of RFC 9568 section 6.1: three intervals and the skew."""
+    return 3 * advert_ms + (256 - priority) * advert_ms / 256
+
+
+class Pair:
+    """Two nodes with one NIC each on one wire, lb1 with priority 200 and lb2 with 100, and a client that asks the vip."""
+
+    def __init__(self, lab, kinds=("standbyd", "standbyd"), advert_ms=100, addresses=(VIP,), **options):
+        self.lab, self.kinds, self.advert_ms, self.addresses, self.options = lab, kinds, advert_ms, addresses, options
+        self.n1, self.n2 = lab.nodes
+        for node in lab.nodes:
+            node.ready().address("eno1", f"192.0.2.{10 + node.number}/24")
+            if any(":" in a for a in addresses):
+                node.address("eno1", f"2001:db8::{10 + node.number}/64")
+        lab.answer()
+        self.d1, self.d2 = (self._daemon(node, kind, priority) for node, kind, priority in zip(lab.nodes, kinds, (200, 100)))
+
+    def config(self, node, priority, **options):
+        return plain_config(node, priority=priority, advert=f"{self.advert_ms}ms", addresses=self.addresses,
+                            **{**self.options, **options})
+
+    def _daemon(self, node, kind, priority):
+        if kind == "keepalived":
+            return Keepalived(node, keepalived_instance(priority=priority, advert=self.advert_ms / 1000, addresses=self.addresses))
+        return Standbyd(node, self.config(node, priority))
+
+    def down_ms(self, priority=100):
+        return bound_ms(self.advert_ms, priority)
+
+    def start(self):
+        """Both run, lb1 is active, and the client is asking it."""
+        self.d1.start()
+        self.d2.start()
+        self.probe = self.lab.probe(self.addresses[0], INTERVAL_US)
+        self.probe.answered_by("lb1", 15)
+        for daemon, state in ((self.d1, "active"), (self.d2, "backup")):
+            if isinstance(daemon, Standbyd):
+                daemon.wait_state(state)
+        return self
+
+
+@pytest.fixture
+def pair(make_lab):
+    """pair(kinds=…, advert_ms=…): a running Pair."""
+    return lambda **options: Pair(make_lab(ports=1), **options).start()
+
+
+def allowed(probe_intervals=0):
+    """Packets that the machine's own scheduling may cost where a handover costs none: none on a machine with its CPUs for
+    itself, a few where one CPU does everything."""
+    return probe_intervals + (3 if IN_GUEST else 0)
+
+
+def slack_ms():
+    return 600 if IN_GUEST or SANITIZED else 250
+

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reload: wrong input changes nothing and says where; right input disturbs nobody else."""
+import re
+
+from conftest import allowed, plain_config, slack_ms, vip_config
+from lab import MS, VIP, Standbyd, now, pass_time, wait_for
+
+VIP_2 = "192.0.2.101"
+
+
+def untouched(two, since, sniffer):
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    adverts = sniffer.adverts("192.0.2.11", since, vrid=51)
+    gaps = [b["at"] - a["at"] for a, b in zip(adverts, adverts[1:])]
+    assert gaps and max(gaps) <= (2 * two.advert_ms + slack_ms()) * MS, f"an advert was late: {max(gaps) / MS} ms"
+    assert all(f["priority"] == 200 for f in adverts)
+
+
+def test_a_typo_changes_nothing_and_is_found_by_file_and_line(pair):
+    two = pair()
+    sniffer = two.lab.sniff()
+    since = now()
+    good = two.d1.config
+    two.d1.write(good.replace("    advert:", "    advret:"))
+    done = two.d1.ctl("reload")
+    assert done.returncode == 4, (done.returncode, done.stdout, done.stderr)
+    line = 1 + good[:good.index("    advert:")].count("\n")
+    said = done.stdout + done.stderr
+    assert re.search(rf"standbyd\.yaml:{line}:\d+: error: unknown key 'advret'", said), said
+    assert "did you mean 'advert'" in said
+    pass_time(1)
+    untouched(two, since, sniffer)
+    assert two.d1.state() == "active"
+
+
+def test_every_error_is_told_in_one_run(pair):
+    two = pair()
+    two.d1.write(two.d1.config.replace("advert: 100ms", "advert: 100").replace("priority: 200", "priority: 300"))
+    done = two.d1.ctl("reload")
+    assert done.returncode == 4 and len(re.findall(r": error: ", done.stdout + done.stderr)) == 2, done
+
+
+def test_check_needs_no_daemon(make_lab):
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1, plain_config(lab.lb1))
+    assert daemon.ctl("check", daemon.config_path).returncode == 0
+    daemon.write("version: 1\nvips: {web: {vrid: 300}}\n")
+    done = daemon.ctl("check", daemon.config_path)
+    assert done.returncode == 4 and "error" in done.stdout + done.stderr
+    assert daemon.ctl("status").returncode == 3, "no daemon runs"
+
+
+def test_a_daemon_refuses_to_start_with_a_bad_file(make_lab):
+    lab = make_lab(ports=1)
+    node = lab.lb1.ready()
+    before = node.addresses()
+    daemon = Standbyd(node, plain_config(node).replace("vrid: 51", "vrid: 0"))
+    daemon.start(ready=False)
+    wait_for(lambda: not daemon.alive, 10)
+    assert daemon.process.returncode == 4 and "error" in daemon.log()
+    assert node.addresses() == before
+
+
+def test_adding_and_removing_a_vip_disturbs_nobody(pair):
+    two = pair()
+    sniffer = two.lab.sniff()
+    since = now()
+    for node, daemon, priority in ((two.n1, two.d1, 200), (two.n2, two.d2, 100)):
+        daemon.write(plain_config(node, vip_config(node, priority=priority),
+                                  vip_config(node, priority=priority, name="mail", vrid=52, addresses=(VIP_2,))))
+        done = daemon.ctl("reload")
+        assert done.returncode == 0, done
+    two.d1.wait_state("active", name="mail")
+    assert two.n1.holds(VIP_2) == "eno1" and not two.n2.holds(VIP_2)
+    pass_time(0.5)
+    untouched(two, since, sniffer)
+
+    since = now()
+    for node, daemon, priority in ((two.n1, two.d1, 200), (two.n2, two.d2, 100)):
+        daemon.write(plain_config(node, vip_config(node, priority=priority)))
+        assert daemon.ctl("reload").returncode == 0
+    wait_for(lambda: not two.n1.holds(VIP_2) and not two.n2.holds(VIP_2), 15, f"{VIP_2} gone from both")
+    untouched(two, since, sniffer)
+
+
+def test_a_higher_priority_takes_over_without_loss(pair):
+    two = pair()
+    two.d2.write(two.config(two.n2, 250))
+    since = now()
+    assert two.d2.ctl("reload").returncode == 0
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], window
+
+
+def test_a_reload_of_the_same_file_is_nothing(pair):
+    two = pair()
+    sniffer = two.lab.sniff()
+    since = now()
+    for _ in range(5):
+        assert two.d1.ctl("reload").returncode == 0
+    pass_time(0.5)
+    untouched(two, since, sniffer)
+    assert not two.n1.changes(since=since) and two.n1.holds(VIP)
