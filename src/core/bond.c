@@ -153,6 +153,13 @@ static struct reason device_trouble(const struct core *core, const struct bond *
 	return (struct reason){ .code = REASON_NONE };
 }
 
+static bool in_use(const struct core *core, const struct bond *bond)
+{
+	const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
+
+	return device ? device->bond_active && device->carrier : bond->active != NONE;
+}
+
 static enum bond_state evaluate(const struct core *core, const struct bond *bond, struct reason *reason)
 {
 	unsigned standby = 0, healthy = 0;
@@ -164,8 +171,9 @@ static enum bond_state evaluate(const struct core *core, const struct bond *bond
 	*reason = device_trouble(core, bond);
 	if (reason->code != REASON_NONE)
 		return BOND_DOWN;
-	/* While the kernel is being told of the next port the old one is still called active: the bond lives. */
-	if (!healthy || bond->active == NONE || (bond->iface != NONE && !core->ifaces[bond->iface].carrier)) {
+	/* While the kernel is being told of the next port the old one is still called active, even one that is not in the
+	 * list: the bond lives. */
+	if (!healthy || !in_use(core, bond)) {
 		reason->code = REASON_BOND_NO_PORT;
 		return BOND_DOWN;
 	}

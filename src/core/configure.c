@@ -52,6 +52,75 @@ void core_free(struct core *core)
 	free(core);
 }
 
+/* ---- names --------------------------------------------------------------------------------------------------------- */
+
+/* Vips by name, so that thousands are matched in the time that a reload may take from the loop. Names may repeat. */
+struct names {
+	uint32_t *slots; /* index + 1, open addressing */
+	unsigned size;
+};
+
+static unsigned name_slot(const struct names *names, const char *name)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *name; name++)
+		hash = (hash ^ (unsigned char)*name) * 16777619U;
+	return hash & (names->size - 1);
+}
+
+static int names_init(struct names *names, unsigned n)
+{
+	names->size = power_of_two(n);
+	names->slots = calloc(names->size, sizeof *names->slots);
+	return names->slots ? 0 : -ENOMEM;
+}
+
+static void names_add(struct names *names, const char *name, unsigned index)
+{
+	unsigned slot = name_slot(names, name);
+
+	while (names->slots[slot])
+		slot = (slot + 1) & (names->size - 1);
+	names->slots[slot] = index + 1;
+}
+
+/* The index of a candidate, NONE at the end; start with *cursor 0. Names of candidates may differ. */
+static int names_next(const struct names *names, const char *name, unsigned *cursor)
+{
+	unsigned slot = (name_slot(names, name) + *cursor) & (names->size - 1);
+
+	(*cursor)++;
+	return (int)names->slots[slot] - 1;
+}
+
+/* Both configurations and their vips' names, while one becomes the other. */
+struct change_over {
+	const struct core *old;
+	const struct config *config;
+	struct names old_names, new_names;
+};
+
+static void change_over_free(struct change_over *over)
+{
+	free(over->old_names.slots);
+	free(over->new_names.slots);
+}
+
+static int change_over_init(struct change_over *over, const struct core *old, const struct config *config)
+{
+	*over = (struct change_over){ .old = old, .config = config };
+	if (names_init(&over->old_names, old->n_vips) < 0 || names_init(&over->new_names, config->n_vips) < 0) {
+		change_over_free(over);
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < old->n_vips; i++)
+		names_add(&over->old_names, old->vips[i].cfg.name, i);
+	for (unsigned i = 0; i < config->n_vips; i++)
+		names_add(&over->new_names, config->vips[i].name, i);
+	return 0;
+}
+
 /* ---- what comes along --------------------------------------------------------------------------------------------- */
 
 static bool same_vip(const struct vip *vip, const struct config_vip *cfg)
@@ -61,12 +130,14 @@ static bool same_vip(const struct vip *vip, const struct config_vip *cfg)
 	       (vip->cfg.priority == 255) == (cfg->priority == 255);
 }
 
-static const struct vip *old_vip(const struct core *old, const struct config_vip *cfg)
+static const struct vip *old_vip(const struct change_over *over, const struct config_vip *cfg)
 {
 	const struct vip *leaving = NULL;
+	unsigned cursor = 0;
+	int i;
 
-	for (unsigned i = 0; i < old->n_vips; i++) {
-		const struct vip *vip = &old->vips[i];
+	while ((i = names_next(&over->old_names, cfg->name, &cursor)) != NONE) {
+		const struct vip *vip = &over->old->vips[i];
 		if (!same_vip(vip, cfg))
 			continue;
 		if (!vip->removed)
@@ -78,10 +149,14 @@ static const struct vip *old_vip(const struct core *old, const struct config_vip
 }
 
 /* Whether an old vip that the new configuration does not have still has something to let go. */
-static bool must_stay(const struct core *old, const struct config *config, const struct vip *vip)
+static bool must_stay(const struct change_over *over, const struct vip *vip)
 {
-	for (unsigned i = 0; i < config->n_vips; i++) {
-		if (same_vip(vip, &config->vips[i]) && old_vip(old, &config->vips[i]) == vip)
+	unsigned cursor = 0;
+	int i;
+
+	while ((i = names_next(&over->new_names, vip->cfg.name, &cursor)) != NONE) {
+		const struct config_vip *cfg = &over->config->vips[i];
+		if (same_vip(vip, cfg) && old_vip(over, cfg) == vip)
 			return false;
 	}
 	return !vip->gone && vip_wants_addresses(vip);
@@ -94,17 +169,22 @@ static bool same_bond(const struct config_bond *a, const struct config_bond *b)
 
 static const struct bond *old_bond(const struct core *old, const struct config_bond *cfg)
 {
+	const struct bond *removed = NULL;
+
 	for (unsigned i = 0; i < old->n_bonds; i++) {
-		if (!old->bonds[i].removed && same_bond(&old->bonds[i].cfg, cfg))
+		if (!same_bond(&old->bonds[i].cfg, cfg))
+			continue;
+		if (!old->bonds[i].removed)
 			return &old->bonds[i];
+		removed = &old->bonds[i];
 	}
-	return NULL;
+	return removed;
 }
 
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
 struct sizes {
-	unsigned vips, bonds, ifaces, addresses, addrs, places, routes;
+	unsigned vips, bonds, ifaces, addresses, addrs, places, routes, orphan_routes;
 };
 
 static struct sizes measure(const struct core *old, const struct config *config)
@@ -133,6 +213,8 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	size.addresses += old->config.n_addresses;
 	size.addrs += old->n_places + old->n_addrs + MAX_LEFTOVERS;
 	size.places += old->n_places + old->n_places + MAX_LEFTOVERS;
+	size.routes += old->n_route_places;
+	size.orphan_routes = old->n_route_places;
 	return size;
 }
 
@@ -153,7 +235,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->addr_hash = calloc(core->addr_hash_size, sizeof *core->addr_hash);
 	core->iface_hash = calloc(core->iface_hash_size, sizeof *core->iface_hash);
 	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
-	core->config.routes = calloc(config->n_routes + 1, sizeof *core->config.routes);
+	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
 	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->bonds ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
 		return -ENOMEM;
@@ -209,19 +291,27 @@ static void add_routes(struct core *core, struct bond *bond, unsigned index)
 {
 	unsigned spots = bond->iface != NONE ? 1 : bond->cfg.n_ports;
 
-	bond->routes = core->config.routes + bond->cfg.first_route;
 	bond->first_route_place = core->n_route_places;
 	bond->n_route_places = bond->cfg.n_routes * spots;
 	for (unsigned i = 0; i < bond->cfg.n_routes; i++) {
 		for (unsigned j = 0; j < spots; j++)
 			core->route_places[core->n_route_places++] =
-				(struct route_place){ .bond = (uint16_t)index,
-						      .number = (uint16_t)i,
+				(struct route_place){ .bond = (int)index,
+						      .route = &core->config.routes[bond->cfg.first_route + i],
 						      .iface = bond->iface != NONE ? bond->iface : bond->ports[j].iface };
 	}
 }
 
-static unsigned add_bond(struct core *core, const struct config_bond *cfg)
+/* A removed bond leaves an interface to a successor that has it already. */
+static void claim_iface(struct iface *iface, unsigned bond, int port, bool removed)
+{
+	if (removed && iface->bond != NONE)
+		return;
+	iface->bond = (int)bond;
+	iface->port = port;
+}
+
+static unsigned add_bond(struct core *core, const struct config_bond *cfg, bool removed)
 {
 	unsigned index = core->n_bonds++;
 	struct bond *bond = &core->bonds[index];
@@ -231,16 +321,16 @@ static unsigned add_bond(struct core *core, const struct config_bond *cfg)
 			       .active = NONE,
 			       .wanted = NONE,
 			       .home = NONE,
+			       .removed = removed,
 			       .announce_step = ANNOUNCE_STEPS };
 	if (cfg->driver == DRIVER_KERNEL) {
 		bond->iface = add_iface(core, cfg->name);
-		core->ifaces[bond->iface].bond = (int)index;
+		claim_iface(&core->ifaces[bond->iface], index, NONE, removed);
 	}
 	for (unsigned i = 0; i < cfg->n_ports; i++) {
 		struct iface *iface = &core->ifaces[add_iface(core, cfg->ports[i])];
 		bond->ports[i].iface = (int)(iface - core->ifaces);
-		iface->bond = (int)index;
-		iface->port = (int)i;
+		claim_iface(iface, index, (int)i, removed);
 	}
 	return index;
 }
@@ -272,22 +362,29 @@ static int find_lan(struct core *core, int bond, int iface)
 	return (int)(lan - core->lans);
 }
 
-static void mark_lan(struct core *core, int lan)
+/* Removed vips come last, and leave an interface to those that speak there already. */
+static void claim_lan(struct iface *iface, int lan, bool removed)
+{
+	if (!removed || iface->lan == NONE)
+		iface->lan = lan;
+}
+
+static void mark_lan(struct core *core, int lan, bool removed)
 {
 	const struct bond *bond;
 
 	if (core->lans[lan].bond == NONE) {
-		core->ifaces[core->lans[lan].iface].lan = lan;
+		claim_lan(&core->ifaces[core->lans[lan].iface], lan, removed);
 		return;
 	}
 	bond = &core->bonds[core->lans[lan].bond];
 	if (bond->iface != NONE)
-		core->ifaces[bond->iface].lan = lan;
+		claim_lan(&core->ifaces[bond->iface], lan, removed);
 	for (unsigned i = 0; bond->iface == NONE && i < bond->cfg.n_ports; i++)
-		core->ifaces[bond->ports[i].iface].lan = lan;
+		claim_lan(&core->ifaces[bond->ports[i].iface], lan, removed);
 }
 
-static struct vip *add_vip(struct core *core, const struct config_vip *cfg)
+static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool removed)
 {
 	unsigned index = core->n_vips++;
 	struct vip *vip = &core->vips[index];
@@ -297,6 +394,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg)
 			     .first_addr = core->n_addrs,
 			     .n_addrs = cfg->n_addresses,
 			     .iface = NONE,
+			     .removed = removed,
 			     .announce_step = ANNOUNCE_STEPS,
 			     .down_ns = NEVER,
 			     .advert_ns = NEVER,
@@ -309,7 +407,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg)
 	if (cfg->bond == NONE)
 		vip->iface = add_iface(core, cfg->on);
 	vip->lan = find_lan(core, cfg->bond, vip->iface);
-	mark_lan(core, vip->lan);
+	mark_lan(core, vip->lan, removed);
 	slot = &core->lans[vip->lan].vip[cfg->family == FAMILY_6][cfg->vrid];
 	if (*slot)
 		vip->lan = NONE; /* removed, and a successor speaks there */
@@ -344,26 +442,26 @@ static int stay_on(struct core *core, const struct core *old, const struct vip *
 	}
 	cfg = bond->cfg;
 	cfg.n_addresses = cfg.n_routes = 0;
-	index = add_bond(core, &cfg);
-	core->bonds[index].removed = true;
+	index = add_bond(core, &cfg, true);
 	return (int)index;
 }
 
-static void bring_along(struct core *core, const struct core *old, const struct config *config)
+static void bring_along(struct core *core, const struct change_over *over)
 {
+	const struct core *old = over->old;
+
 	for (unsigned i = 0; i < old->n_vips; i++) {
 		const struct vip *from = &old->vips[i];
 		struct config_vip cfg = from->cfg;
-		struct vip *vip;
-		if (!must_stay(old, config, from))
+		if (!must_stay(over, from))
 			continue;
 		cfg.bond = stay_on(core, old, from);
 		cfg.first_address = core->config.n_addresses;
 		memcpy(&core->config.addresses[cfg.first_address], &old->config.addresses[from->cfg.first_address],
 		       cfg.n_addresses * sizeof *core->config.addresses);
 		core->config.n_addresses += cfg.n_addresses;
-		vip = add_vip(core, &cfg);
-		vip->removed = true;
+		add_vip(core, &cfg, true);
+		core->has_removed = true;
 	}
 }
 
@@ -397,8 +495,6 @@ static void carry_place(struct core *core, struct place *place, const struct pla
 	place->ours |= from->ours;
 	place->renewed_ns = max64(place->renewed_ns, from->renewed_ns);
 	place->epoch = from->epoch;
-	if (!place->change.gen)
-		place->change = from->change;
 	core->addrs[place->addr].announce |= addr->announce;
 	core->addrs[place->addr].released |= addr->released;
 	core->addrs[place->addr].claimed_ns = addr->claimed_ns;
@@ -417,6 +513,8 @@ static bool carry_to_all(struct core *core, const struct place *from, const stru
 			if (strcmp(core->ifaces[place->iface].name, ifname) != 0)
 				continue;
 			carry_place(core, place, from, addr);
+			if (!found && !place->change.gen) /* an answer is for one */
+				place->change = from->change;
 			found = true;
 		}
 	}
@@ -436,21 +534,20 @@ static void orphan(struct core *core, const struct core *old, const struct place
 		return;
 	known = model_iface_by_name(core, iface->name) != NULL;
 	to = add_addr(core, &(struct config_address){ .ip = addr->ip, .prefix = addr->prefix }, OWNER_NOBODY, 0, 0);
+	core->n_orphans++;
 	add_place(core, to, add_iface(core, iface->name));
 	if (!known)
 		carry_iface(&core->ifaces[core->places[to->first_place].iface], iface);
 }
 
 /* Whether the bond of that address stays without its configuration: its addresses stay too. */
-static bool stays_unmanaged(const struct core *old, const struct config *config, const struct addr *addr)
+static bool stays_unmanaged(const struct core *old, const struct config *config, int bond)
 {
-	if (addr->owner != OWNER_BOND)
-		return false;
-	for (unsigned i = 0; i < config->n_bonds; i++) {
-		if (same_bond(&config->bonds[i], &old->bonds[addr->owner_index].cfg))
+	for (unsigned i = 0; bond != NONE && i < config->n_bonds; i++) {
+		if (same_bond(&config->bonds[i], &old->bonds[bond].cfg))
 			return false;
 	}
-	return true;
+	return bond != NONE;
 }
 
 static void carry_places(struct core *core, const struct core *old, const struct config *config)
@@ -459,29 +556,54 @@ static void carry_places(struct core *core, const struct core *old, const struct
 		const struct place *from = &old->places[i];
 		const struct addr *addr = &old->addrs[from->addr];
 		const char *ifname = old->ifaces[from->iface].name;
-		if (carry_to_all(core, from, addr, ifname) || stays_unmanaged(old, config, addr))
+		if (carry_to_all(core, from, addr, ifname) ||
+		    stays_unmanaged(old, config, addr->owner == OWNER_BOND ? addr->owner_index : NONE))
 			continue;
 		orphan(core, old, from);
 		carry_to_all(core, from, addr, ifname);
 	}
 }
 
-static void carry_routes(struct core *core, const struct core *old)
+static struct route_place *find_route(struct core *core, const struct config_route *route, const char *ifname)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		struct route_place *place = &core->route_places[i];
+		if (memcmp(route, place->route, sizeof *route) == 0 && strcmp(core->ifaces[place->iface].name, ifname) == 0)
+			return place;
+	}
+	return NULL;
+}
+
+/* A route that no bond has any more is let go, like an address. */
+static struct route_place *orphan_route(struct core *core, const struct config_route *route, const char *ifname)
+{
+	struct config_route *copy = &core->config.routes[core->config.n_routes++];
+	struct route_place *place = &core->route_places[core->n_route_places++];
+
+	*copy = *route;
+	*place = (struct route_place){ .bond = NONE, .route = copy, .iface = add_iface(core, ifname) };
+	core->n_orphans++;
+	return place;
+}
+
+static void carry_routes(struct core *core, const struct core *old, const struct config *config)
 {
 	for (unsigned i = 0; i < old->n_route_places; i++) {
 		const struct route_place *from = &old->route_places[i];
-		const struct config_route *route = &old->bonds[from->bond].routes[from->number];
-		for (unsigned j = 0; j < core->n_route_places; j++) {
-			struct route_place *place = &core->route_places[j];
-			const struct config_route *other = &core->bonds[place->bond].routes[place->number];
-			if (memcmp(route, other, sizeof *route) != 0 ||
-			    strcmp(core->ifaces[place->iface].name, old->ifaces[from->iface].name) != 0)
-				continue;
-			place->present = from->present;
-			place->had = from->had;
-			place->epoch = from->epoch;
-			place->change = from->change;
+		const struct iface *iface = &old->ifaces[from->iface];
+		struct route_place *place = find_route(core, from->route, iface->name);
+		if (!place && (!from->had || stays_unmanaged(old, config, from->bond)))
+			continue;
+		if (!place) {
+			bool known = model_iface_by_name(core, iface->name) != NULL;
+			place = orphan_route(core, from->route, iface->name);
+			if (!known)
+				carry_iface(&core->ifaces[place->iface], iface);
 		}
+		place->present = from->present;
+		place->had = from->had;
+		place->epoch = from->epoch;
+		place->change = from->change;
 	}
 }
 
@@ -549,11 +671,13 @@ static const struct vip *staying_vip(const struct core *old, const struct vip *v
 	return NULL;
 }
 
-static void carry_over(struct core *core, const struct core *old, const struct config *config)
+static void carry_over(struct core *core, const struct change_over *over)
 {
+	const struct core *old = over->old;
+
 	carry_ifaces(core, old);
-	carry_places(core, old, config);
-	carry_routes(core, old);
+	carry_places(core, old, over->config);
+	carry_routes(core, old, over->config);
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		const struct bond *from = old_bond(old, &core->bonds[i].cfg);
 		if (from)
@@ -561,7 +685,7 @@ static void carry_over(struct core *core, const struct core *old, const struct c
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
-		const struct vip *from = vip->removed ? staying_vip(old, vip) : old_vip(old, &vip->cfg);
+		const struct vip *from = vip->removed ? staying_vip(old, vip) : old_vip(over, &vip->cfg);
 		if (!from)
 			continue;
 		carry_vip(vip, from);
@@ -587,17 +711,19 @@ static void copy_config(struct core *core, const struct config *config)
 	}
 }
 
-static void build(struct core *core, const struct core *old, const struct config *config)
+static void build(struct core *core, const struct change_over *over)
 {
+	const struct config *config = over->config;
+
 	copy_config(core, config);
 	for (unsigned i = 0; i < config->n_bonds; i++)
-		add_bond(core, &config->bonds[i]);
+		add_bond(core, &config->bonds[i], false);
 	for (unsigned i = 0; i < config->n_bonds; i++)
 		fill_bond(core, i);
 	for (unsigned i = 0; i < config->n_vips; i++)
-		add_vip(core, &config->vips[i]);
-	bring_along(core, old, config);
-	carry_over(core, old, config);
+		add_vip(core, &config->vips[i], false);
+	bring_along(core, over);
+	carry_over(core, over);
 	model_rehash_ifaces(core);
 }
 
@@ -609,7 +735,7 @@ static void carry_rest(struct core *core, const struct core *old)
 	core->random = old->random;
 	core->gen = old->gen;
 	core->resumes = old->resumes;
-	core->n_resumes = old->n_resumes;
+	core->n_resumes = old->snap_known ? 0 : old->n_resumes; /* of vips that started with this process */
 	core->epoch = old->epoch;
 	core->snap_open = false; /* one that is under way knows nothing of the new names */
 	core->snap_known = old->snap_known;
@@ -633,8 +759,9 @@ static void settle(struct core *core)
 		else if (core->stopping)
 			vip_stop(core, vip, REASON_STOPPING);
 		vip_link(core, vip);
-		if (vip->phase == PHASE_ACTIVE && vip->renew_ns != NEVER)
-			vip->renew_ns = min64(vip->renew_ns, core->now + vip->cfg.lease_ns / 3);
+		/* Another lease, or another number of IPv6 addresses on the node: the kernel is told at once. */
+		if (vip->phase == PHASE_ACTIVE && vip->cfg.priority != 255)
+			vip_renew(core, vip, true);
 	}
 	for (unsigned i = 0; i < unit_count(core); i++)
 		queue_add(&core->dirty, i);
@@ -645,6 +772,7 @@ int core_configure(struct core *core, const struct config *config, uint64_t now_
 {
 	struct core next = { 0 };
 	struct sizes size = measure(core, config);
+	struct change_over over;
 
 	if (now_ns > core->now)
 		core->now = now_ns;
@@ -654,7 +782,12 @@ int core_configure(struct core *core, const struct config *config, uint64_t now_
 		core_free_tables(&next);
 		return -ENOMEM;
 	}
-	build(&next, core, config);
+	if (change_over_init(&over, core, config) < 0) {
+		core_free_tables(&next);
+		return -ENOMEM;
+	}
+	build(&next, &over);
+	change_over_free(&over);
 	if (queue_init(&next.dirty, unit_count(&next)) < 0 || heap_init(&next.heap, unit_count(&next)) < 0) {
 		core_free_tables(&next);
 		return -ENOMEM;

@@ -87,11 +87,27 @@ static struct vip *find_vip(struct core *core, const struct iface *iface, uint8_
 	return index ? &core->vips[index - 1] : NULL;
 }
 
+/* Vips that a reload removed still listen for their successors, also where another lan has their interface now. */
+static void tell_removed(struct core *core, const struct iface *iface, const struct event_advert *advert)
+{
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i];
+		if (vip->removed && !vip->gone && vip->cfg.vrid == advert->vrid && vip->cfg.family == advert->family &&
+		    model_vip_uses(core, vip, iface))
+			vip_advert(core, vip, advert);
+	}
+}
+
 static void handle_advert(struct core *core, const struct event_advert *advert)
 {
 	struct iface *iface = model_iface_by_index(core, advert->ifindex);
 	struct vip *vip = iface ? find_vip(core, iface, advert->family, advert->vrid) : NULL;
 
+	if (iface && core->has_removed && iface->lan != NONE &&
+	    !model_is_own_source(core, &core->lans[iface->lan], &advert->source))
+		tell_removed(core, iface, advert);
+	if (vip && vip->removed)
+		return;
 	if (!vip) {
 		core->counters.dropped[DROP_VRID]++;
 		return;
@@ -115,9 +131,7 @@ static void handle_claim(struct core *core, const struct event_claim *claim)
 		if (addr->owner != OWNER_VIP)
 			continue;
 		struct vip *vip = &core->vips[addr->owner_index];
-		bool same_bond = vip->iface == NONE && core->lans[iface->lan].bond == vip->cfg.bond;
-		bool same_iface = vip->iface != NONE && core->lans[iface->lan].iface == vip->iface;
-		if (same_bond || same_iface)
+		if (model_vip_uses(core, vip, iface))
 			vip_claim(core, vip, addr, claim);
 	}
 }
@@ -219,10 +233,10 @@ static void dispatch(struct core *core, const struct event *event)
 		model_overrun(core);
 		break;
 	case EV_DONE:
-		plan_done(core, &event->u.result);
+		answer_done(core, &event->u.result);
 		break;
 	case EV_FAILED:
-		plan_failed(core, &event->u.result);
+		answer_failed(core, &event->u.result);
 		break;
 	case EV_ADVERT:
 		handle_advert(core, &event->u.advert);

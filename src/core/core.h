@@ -135,7 +135,7 @@ struct action {
 		struct action_link link;
 		struct action_sysctl sysctl;
 		struct action_listen listen;
-		struct { uint32_t epoch; } snapshot;
+		struct { uint32_t epoch; bool routes; } snapshot; /* routes: they are asked for too */
 		struct note note;
 	} u;
 };

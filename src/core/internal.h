@@ -2,7 +2,8 @@
 /* The core's own structures, and what its files offer each other.
  *
  * Files, in the order an event passes them: core (dispatch), model (what is), port and bond (which port), vip (the
- * election), plan (should − is → actions), timer (what is due). configure builds all tables; view and names show them.
+ * election), plan and plan_bond (should − is → actions), answer (what became of them), timer (what is due). configure builds
+ * all tables; view and names show them.
  *
  * Everything is an index into a table that core_configure allocated: ifaces, places, bonds, vips. A `place` is one
  * address on one interface where it may be: one for a plain interface, one per port for a bond that moves. */
@@ -30,7 +31,7 @@ enum {
 #define RETRY_MAX         (30 * NSEC_PER_SEC)
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
-#define AWAIT_LINK        (100 * NSEC_PER_MSEC)  /* the event of a link's change comes within milliseconds, or was lost */
+#define AWAIT_OWN         (100 * NSEC_PER_MSEC)  /* a change's own event comes within milliseconds, or was lost */
 #define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */
 #define STOP_GRACE        (5 * NSEC_PER_SEC)     /* how long a stop waits for the kernel beyond leave-timeout */
 
@@ -40,7 +41,7 @@ struct change {
 	uint8_t type;           /* enum action_type of that action */
 	bool told;              /* the kernel's own event came while it was in flight: EV_DONE knows nothing newer */
 	int target;             /* of a link's change: the ifindex of the master or of the active port */
-	uint64_t await_ns;      /* a link's change is made, its own event is to come until then; 0: it came */
+	uint64_t await_ns;      /* the change is made, its own event is to come until then: what comes before is older; 0: it came */
 	uint8_t failures;       /* in a row */
 	uint8_t repairs;        /* since repair_since */
 	uint8_t backoffs;       /* repairs that had to wait, in a row: the wait doubles */
@@ -108,7 +109,8 @@ struct place {
 };
 
 struct route_place {
-	uint16_t bond, number;
+	const struct config_route *route;
+	int bond;                /* NONE: no object has it any more */
 	int iface;
 	bool present, had;       /* had: it was ours here, so that a REPLACE hits our own */
 	uint32_t epoch;
@@ -135,13 +137,11 @@ struct bond {
 	struct port ports[MAX_PORTS];
 	int iface;               /* the device; NONE: driver move */
 	unsigned first_addr, n_addrs;
-	const struct config_route *routes; /* core.routes + first */
 	unsigned first_route_place, n_route_places;
 	int active;              /* the port in use, as far as known; NONE */
 	int wanted;              /* the port that should be in use; NONE */
 	int home;                /* driver move: the port that has the addresses, also while no port is healthy; NONE */
 	bool raised;             /* the device was set up once */
-	int blocked;             /* errno for which the device can't be had or changed; 0: none */
 	bool removed;
 	enum bond_state state, told;
 	struct reason reason, told_reason;
@@ -164,6 +164,7 @@ struct vip {
 	bool stopping;           /* on its way out for good */
 	bool gone;               /* and there */
 	bool tried_resume;
+	uint64_t resume_age_ns;  /* how old the predecessor's last sign was that was too old; 0: there was none */
 	enum vip_phase phase;
 	enum vip_state told;
 	struct reason reason, told_reason;
@@ -178,6 +179,7 @@ struct vip {
 	uint64_t leave_ns;       /* leaving ends */
 	uint64_t renew_ns;       /* renewal is due at the latest */
 	uint64_t retry_ns;       /* fault by refusal: stands again */
+	uint64_t taking_ns;      /* decided to take over */
 	uint64_t place_ns;       /* earliest retry among its addresses */
 	uint8_t refusals;
 	bool left;               /* the last thing heard was priority 0 */
@@ -230,24 +232,27 @@ struct core {
 	struct place *places;
 	struct route_place *route_places;
 	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places;
+	unsigned n_orphans;      /* addresses and routes that no object has any more */
 	struct bond *bonds;
 	unsigned n_bonds;
 	struct vip *vips;
 	unsigned n_vips;
+	bool has_removed;        /* some of them are no longer configured */
 	uint32_t *addr_hash;     /* ip → addr + 1, open addressing */
 	unsigned addr_hash_size;
 	uint32_t *iface_hash;    /* ifindex → iface + 1 */
 	unsigned iface_hash_size;
 	struct unit_queue dirty;
 	struct heap heap;
-	struct event_resume *resumes;  /* only until the first snapshot has ended and the vips have started */
+	struct event_resume *resumes;  /* of the predecessor; forgotten at the first reload */
 	unsigned n_resumes;
 	/* snapshots */
 	uint32_t epoch;          /* of the newest snapshot asked for */
 	bool snap_open, snap_wanted, snap_known; /* known: one was completed */
 	uint64_t snap_retry_ns;
+	unsigned snap_failures;  /* in a row */
 	/* stop */
-	bool stopping, stopped, tell_stopped;
+	bool stopping, stopped;
 	uint64_t stop_ns;        /* gives up waiting */
 	struct action notes[MAX_NOTES];
 	unsigned n_notes;
@@ -338,6 +343,8 @@ void model_place_left(struct core *, struct place *);
 struct addr *model_addr_next(const struct core *, const struct ip *, unsigned *cursor);
 /* The address to send from on that lan, for that family; false: none. */
 bool model_source(const struct core *, const struct lan *, uint8_t family, struct ip *);
+/* Whether the vip speaks on that interface: its own, or any of its bond's. */
+bool model_vip_uses(const struct core *, const struct vip *, const struct iface *);
 bool model_is_own_source(const struct core *, const struct lan *, const struct ip *);
 bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac[MAC_SIZE]);
 
@@ -375,14 +382,18 @@ unsigned vip_missing(const struct core *, const struct vip *); /* addresses that
 bool vip_wants_addresses(const struct vip *);
 enum vip_state vip_state_of(const struct vip *);
 struct iface *vip_iface(const struct core *, const struct vip *); /* that carries its addresses; NULL: none */
-bool vip_has_lease(const struct core *, const struct vip *);
+/* Whether the kernel is given a lifetime for the address (design: IPv6 only up to MAX_LEASED_6 of a node). */
+bool vip_address_has_lease(const struct core *, const struct addr *);
+/* Prolongs what has a lease; all: tells the kernel the lifetime of every address anew. */
+void vip_renew(struct core *, struct vip *, bool all);
 
 /* plan.c */
 size_t plan(struct core *, struct action *out, size_t cap, bool *more);
 bool plan_place_wanted(const struct core *, const struct place *);
-/* An answer to a change. */
-void plan_done(struct core *, const struct event_result *);
-void plan_failed(struct core *, const struct event_result *);
+
+/* answer.c: EV_DONE and EV_FAILED */
+void answer_done(struct core *, const struct event_result *);
+void answer_failed(struct core *, const struct event_result *);
 
 /* configure.c */
 void core_free_tables(struct core *);

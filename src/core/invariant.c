@@ -27,7 +27,7 @@ static const char *broken_bond(const struct core *core, const struct bond *bond)
 		return "an active port that the bond does not have";
 	if (bond->iface == NONE && core->snap_known && bond->active != NONE && !bond->ports[bond->active].healthy)
 		return "a bond that moves sits on an unhealthy port";
-	if (bond->state != BOND_DOWN && bond->active == NONE)
+	if (bond->state != BOND_DOWN && bond->active == NONE && bond->iface == NONE)
 		return "a bond that is up without an active port";
 	return NULL;
 }

@@ -178,11 +178,32 @@ static void tell_lan(struct core *core, const struct iface *iface)
 	}
 }
 
+/* A bond that a reload has removed keeps its ports until its vips have left, and its successor has them too. */
+static bool has_iface(const struct core *core, const struct bond *bond, const struct iface *iface)
+{
+	if (bond->iface == iface - core->ifaces)
+		return true;
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+		if (bond->ports[i].iface == iface - core->ifaces)
+			return true;
+	}
+	return false;
+}
+
+bool model_vip_uses(const struct core *core, const struct vip *vip, const struct iface *iface)
+{
+	if (vip->iface != NONE)
+		return vip->iface == iface - core->ifaces;
+	return has_iface(core, &core->bonds[vip->cfg.bond], iface);
+}
+
 static void tell_iface(struct core *core, struct iface *iface)
 {
 	core_dirty_iface(core, iface);
-	if (iface->bond != NONE)
-		bond_update(core, &core->bonds[iface->bond]);
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		if (has_iface(core, &core->bonds[i], iface))
+			bond_update(core, &core->bonds[i]);
+	}
 	tell_lan(core, iface);
 }
 
@@ -208,9 +229,27 @@ static bool is_stale(const struct core *core, const struct event *event, uint32_
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------- */
 
-static void place_present(struct core *core, struct place *place, const struct event_address *address)
+/* Events of earlier changes of the same address may stand between an answer and its own event: they are older than what
+ * the answer made known. Only a live event can be the change's own: a snapshot is taken between two changes. */
+static bool is_before_answer(struct core *core, struct place *place, bool live, bool shows)
 {
-	place->change.told = true;
+	if (!live)
+		return false;
+	place->change.told |= shows;
+	if (place->change.await_ns <= core->now)
+		return false;
+	if (!shows)
+		return true;
+	place->change.await_ns = 0;
+	return false;
+}
+
+static void place_present(struct core *core, struct place *place, const struct event *event)
+{
+	const struct event_address *address = &event->u.address;
+
+	if (is_before_answer(core, place, !event->epoch, place->change.type != ACT_ADDRESS_DEL))
+		return;
 	place->renewed_ns = max64(place->renewed_ns, address->renewed_ns);
 	if (place->present && place->ours == address->ours)
 		return;
@@ -237,7 +276,8 @@ static void routes_forget(struct core *core, const struct iface *iface)
 		if (place->iface != iface - core->ifaces)
 			continue;
 		place->present = false;
-		core_dirty_bond(core, &core->bonds[place->bond]);
+		if (place->bond != NONE)
+			core_dirty_bond(core, &core->bonds[place->bond]);
 	}
 }
 
@@ -250,11 +290,12 @@ void model_place_left(struct core *core, struct place *place)
 	tell_owner(core, &core->addrs[place->addr]);
 }
 
-static void place_absent(struct core *core, struct place *place, uint32_t cause)
+static void place_absent(struct core *core, struct place *place, bool live, uint32_t cause)
 {
 	struct addr *addr = &core->addrs[place->addr];
 
-	place->change.told = true;
+	if (is_before_answer(core, place, live, place->change.type == ACT_ADDRESS_DEL))
+		return;
 	if (!place->present)
 		return;
 	if (plan_place_wanted(core, place))
@@ -310,10 +351,22 @@ static void source_add(struct core *core, struct iface *iface, const struct even
 
 static void source_remove(struct core *core, struct iface *iface, struct source *source)
 {
-	if (iface->n_sources == MAX_SOURCES)
-		model_want_snapshot(core); /* there may be one that did not fit */
+	if (iface->n_sources == MAX_SOURCES || core->snap_open)
+		model_want_snapshot(core); /* one that did not fit may be left; or the dump still has this one */
 	*source = iface->sources[--iface->n_sources];
 	tell_lan(core, iface);
+}
+
+/* The same address with another prefix is another object to the kernel. An owner's is real, whatever its prefix. */
+static bool is_meant(const struct core *core, const struct addr *addr, const struct event_address *address)
+{
+	return addr->prefix == address->prefix ||
+	       (addr->owner == OWNER_VIP && core->vips[addr->owner_index].cfg.priority == 255);
+}
+
+static bool is_of_old_snapshot(const struct core *core, const struct event *event)
+{
+	return event->epoch && (!core->snap_open || event->epoch != core->epoch);
 }
 
 void model_address(struct core *core, const struct event *event)
@@ -323,13 +376,12 @@ void model_address(struct core *core, const struct event *event)
 	unsigned cursor = 0;
 	struct addr *addr;
 
-	if (!iface)
+	if (!iface || is_of_old_snapshot(core, event))
 		return;
 	while ((addr = model_addr_next(core, &address->ip, &cursor)) != NULL) {
 		struct place *place = place_on(core, addr, iface);
-		if (place && (addr->prefix == address->prefix || !address->ours) &&
-		    !is_stale(core, event, &place->epoch))
-			place_present(core, place, address);
+		if (place && is_meant(core, addr, address) && !is_stale(core, event, &place->epoch))
+			place_present(core, place, event);
 	}
 	if (may_be_source(core, &address->ip, iface))
 		source_add(core, iface, event);
@@ -347,9 +399,8 @@ void model_address_gone(struct core *core, const struct event *event)
 		return;
 	while ((addr = model_addr_next(core, &address->ip, &cursor)) != NULL) {
 		struct place *place = place_on(core, addr, iface);
-		if (place && (addr->prefix == address->prefix || !place->ours) &&
-		    !is_stale(core, event, &place->epoch))
-			place_absent(core, place, address->cause);
+		if (place && is_meant(core, addr, address) && !is_stale(core, event, &place->epoch))
+			place_absent(core, place, true, address->cause);
 	}
 	source = source_find(iface, &address->ip);
 	if (source)
@@ -368,7 +419,7 @@ static struct route_place *route_find(struct core *core, const struct event_rout
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		struct route_place *place = &core->route_places[i];
 		if (place->iface == iface - core->ifaces &&
-		    route_equal(&core->bonds[place->bond].routes[place->number], &route->route))
+		    route_equal(place->route, &route->route))
 			return place;
 	}
 	return NULL;
@@ -398,11 +449,14 @@ void model_route_gone(struct core *core, const struct event *event)
 	if (!place->present)
 		return;
 	place->present = false;
+	if (place->bond == NONE)
+		return;
 	bond = &core->bonds[place->bond];
 	if (bond_carrier_iface(core, bond) == iface && !bond->removed)
-		change_repair(core, &place->change,
-			      (struct object){ .type = OBJECT_BOND, .index = place->bond, .sub = place->number },
-			      &bond->routes[place->number].to, event->u.route.cause);
+		change_repair(core, &place->change, (struct object){ .type = OBJECT_ROUTE,
+					       .index = (uint16_t)place->bond,
+					       .sub = place->route->prefix },
+			      &place->route->to, event->u.route.cause);
 	core_dirty_bond(core, bond);
 }
 
@@ -454,9 +508,9 @@ static void iface_take_over(struct iface *iface, const struct event_link *link)
 /* A new MAC behind the same address must be announced (design/vrrp.md). */
 static void mac_changed(struct core *core, const struct iface *iface)
 {
-	if (iface->bond != NONE) {
-		bond_announce(core, &core->bonds[iface->bond]);
-		return;
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		if (has_iface(core, &core->bonds[i], iface))
+			bond_announce(core, &core->bonds[i]);
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		if (core->vips[i].iface == iface - core->ifaces && core->vips[i].phase == PHASE_ACTIVE)
@@ -589,7 +643,7 @@ static void sweep(struct core *core)
 	}
 	for (unsigned i = 0; i < core->n_places; i++) {
 		if (core->places[i].epoch != core->epoch)
-			place_absent(core, &core->places[i], 0);
+			place_absent(core, &core->places[i], false, 0);
 	}
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		if (core->route_places[i].epoch != core->epoch)
@@ -617,14 +671,17 @@ void model_snap_end(struct core *core, const struct event *event)
 	sweep(core);
 	core->snap_open = false;
 	core->snap_known = true;
+	core->snap_failures = 0;
 	core->counters.snapshots++;
 	tell_adopted(core);
 	for (unsigned i = 0; i < core->n_ifaces; i++)
 		core->ifaces[i].known = true;
 	for (unsigned i = 0; i < core->n_bonds; i++)
 		bond_update(core, &core->bonds[i]);
-	for (unsigned i = 0; i < core->n_vips; i++)
+	for (unsigned i = 0; i < core->n_vips; i++) {
 		vip_link(core, &core->vips[i]);
+		core_dirty_vip(core, &core->vips[i]); /* one that stopped before it could know may have something to let go */
+	}
 	for (unsigned i = 0; i < core->n_ifaces; i++)
 		core_dirty_iface(core, &core->ifaces[i]);
 	core_dirty_rest(core);
@@ -636,7 +693,8 @@ void model_overrun(struct core *core)
 	core_note(core, NOTE_OVERRUN, (struct object){ .type = OBJECT_NODE });
 	if (core->snap_open) {
 		core->snap_open = false;
-		core->snap_retry_ns = core->now + RETRY_FIRST;
+		core->snap_retry_ns = core->now + (RETRY_FIRST << (core->snap_failures < 6 ? core->snap_failures : 6));
+		core->snap_failures++;
 		core_dirty_rest(core);
 	} else {
 		model_want_snapshot(core);
@@ -671,6 +729,7 @@ void model_leftover(struct core *core, const struct event *event)
 						    .owner = OWNER_NOBODY,
 						    .first_place = core->n_places,
 						    .n_places = 1 };
+	core->n_orphans++;
 	model_hash_addr(core, core->n_addrs);
 	core->n_places++;
 	core->n_addrs++;

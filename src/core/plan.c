@@ -4,15 +4,9 @@
  * Units that something happened to wait in a queue. Each pass emits one kind of action for all of them: adverts that are
  * due, announcements, first adverts (an address is announced before its vip speaks), then changes, then notes. Every
  * pass emits only what is still due, so that a plan which ran out of room is simply made again. */
-#include "core/internal.h"
+#include "core/plan.h"
 
-struct out {
-	struct action *items;
-	size_t n, cap;
-	bool full;
-};
-
-static struct action *emit(struct out *out, enum action_type type, struct object object)
+struct action *plan_emit(struct out *out, enum action_type type, struct object object)
 {
 	struct action *action;
 
@@ -27,10 +21,10 @@ static struct action *emit(struct out *out, enum action_type type, struct object
 	return action;
 }
 
-static struct action *emit_change(struct core *core, struct out *out, struct change *change, enum action_type type,
+struct action *plan_emit_change(struct core *core, struct out *out, struct change *change, enum action_type type,
 				  struct object object)
 {
-	struct action *action = emit(out, type, object);
+	struct action *action = plan_emit(out, type, object);
 
 	if (!action)
 		return NULL;
@@ -52,7 +46,7 @@ static struct object owner_object(const struct addr *addr)
 	return (struct object){ .type = types[addr->owner], .index = addr->owner_index, .sub = addr->number };
 }
 
-static struct object bond_object(const struct core *core, const struct bond *bond)
+struct object plan_bond_object(const struct core *core, const struct bond *bond)
 {
 	return (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) };
 }
@@ -71,7 +65,7 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 
 	if (!iface || vip->source.family == FAMILY_NONE)
 		return true;
-	action = emit(out, ACT_ADVERT, vip_object(core, vip));
+	action = plan_emit(out, ACT_ADVERT, vip_object(core, vip));
 	if (!action)
 		return false;
 	action->u.advert = (struct action_advert){
@@ -114,7 +108,7 @@ static void send_announcements(struct core *core, struct out *out, unsigned firs
 			struct action *action;
 			if (!place->present || &core->ifaces[place->iface] != iface)
 				continue;
-			action = emit(out, ACT_ANNOUNCE, owner_object(addr));
+			action = plan_emit(out, ACT_ANNOUNCE, owner_object(addr));
 			if (!action)
 				return;
 			action->u.announce.ifindex = iface->ifindex;
@@ -226,21 +220,16 @@ static bool is_wanted(const struct core *core, const struct place *place)
 
 static uint32_t lifetime(const struct core *core, const struct addr *addr)
 {
-	const struct vip *vip;
-
-	if (addr->owner != OWNER_VIP)
+	if (addr->owner != OWNER_VIP || !vip_address_has_lease(core, addr))
 		return UINT32_MAX;
-	vip = &core->vips[addr->owner_index];
-	if (addr->ip.family == FAMILY_6 && !vip_has_lease(core, vip))
-		return UINT32_MAX;
-	return (uint32_t)(vip->cfg.lease_ns / NSEC_PER_SEC);
+	return (uint32_t)(core->vips[addr->owner_index].cfg.lease_ns / NSEC_PER_SEC);
 }
 
 static void emit_address(struct core *core, struct out *out, struct place *place, enum action_type type)
 {
 	const struct addr *addr = &core->addrs[place->addr];
 	const struct iface *iface = &core->ifaces[place->iface];
-	struct action *action = emit_change(core, out, &place->change, type, owner_object(addr));
+	struct action *action = plan_emit_change(core, out, &place->change, type, owner_object(addr));
 
 	if (!action)
 		return;
@@ -308,7 +297,7 @@ static void remove_place(struct core *core, struct out *out, struct place *place
 		emit_address(core, out, place, ACT_ADDRESS_DEL);
 }
 
-static void plan_addresses(struct core *core, struct out *out, unsigned first, unsigned n, bool removals)
+void plan_addresses(struct core *core, struct out *out, unsigned first, unsigned n, bool removals)
 {
 	for (unsigned i = 0; i < n && !out->full; i++) {
 		const struct addr *addr = &core->addrs[first + i];
@@ -334,215 +323,6 @@ static uint64_t places_deadline(const struct core *core, unsigned first, unsigne
 	return due;
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------------------- */
-
-static bool addresses_there(const struct core *core, const struct bond *bond, const struct iface *iface, uint8_t family)
-{
-	for (unsigned i = 0; i < bond->n_addrs; i++) {
-		const struct addr *addr = &core->addrs[bond->first_addr + i];
-		for (unsigned j = 0; j < addr->n_places; j++) {
-			const struct place *place = &core->places[addr->first_place + j];
-			if (&core->ifaces[place->iface] == iface && !place->present && addr->ip.family == family)
-				return false;
-		}
-	}
-	return true;
-}
-
-static bool had_route(const struct core *core, const struct bond *bond, unsigned number)
-{
-	for (unsigned i = 0; i < bond->n_route_places; i++) {
-		const struct route_place *place = &core->route_places[bond->first_route_place + i];
-		if (place->number == number && place->had)
-			return true;
-	}
-	return false;
-}
-
-static void plan_routes(struct core *core, struct out *out, struct bond *bond)
-{
-	const struct iface *carrier = bond_carrier_iface(core, bond);
-
-	for (unsigned i = 0; carrier && carrier->up && i < bond->n_route_places && !out->full; i++) {
-		struct route_place *place = &core->route_places[bond->first_route_place + i];
-		const struct config_route *route = &bond->routes[place->number];
-		struct action *action;
-		if (&core->ifaces[place->iface] != carrier || place->present || !change_ready(core, &place->change) ||
-		    !addresses_there(core, bond, carrier, route->to.family))
-			continue;
-		action = emit_change(core, out, &place->change, ACT_ROUTE_ADD,
-				     (struct object){ .type = OBJECT_BOND, .index = place->bond, .sub = place->number });
-		if (action)
-			action->u.route = (struct action_route){ .ifindex = carrier->ifindex,
-								 .route = *route,
-								 .replace = had_route(core, bond, place->number) };
-	}
-}
-
-static void route_added(struct core *core, struct route_place *place)
-{
-	const struct bond *bond = &core->bonds[place->bond];
-
-	/* A replacement leaves no other of the kind. */
-	for (unsigned i = 0; i < bond->n_route_places; i++) {
-		struct route_place *other = &core->route_places[bond->first_route_place + i];
-		if (other != place && other->number == place->number)
-			other->present = other->had = false;
-	}
-	place->present = place->had = true;
-}
-
-/* ---- bonds -------------------------------------------------------------------------------------------------------- */
-
-static void emit_link(struct core *core, struct out *out, struct change *change, enum action_type type,
-		      struct object object, const struct iface *iface, struct action_link link)
-{
-	struct action *action = emit_change(core, out, change, type, object);
-
-	if (!action)
-		return;
-	change->target = type == ACT_ENSLAVE ? link.master : link.port;
-	action->u.link = link;
-	action->u.link.ifindex = iface->ifindex;
-	memcpy(action->u.link.ifname, iface->name, IFNAME_SIZE);
-}
-
-static bool has_ports(const struct core *core, const struct bond *bond)
-{
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
-		const struct iface *iface = port_iface(core, &bond->ports[i]);
-		if (iface->ifindex && iface->master == core->ifaces[bond->iface].ifindex)
-			return true;
-	}
-	return false;
-}
-
-/* The device itself, one change at a time. True: it is a bond in the right mode, ports may be taken. */
-static bool plan_device(struct core *core, struct out *out, struct bond *bond)
-{
-	const struct iface *device = &core->ifaces[bond->iface];
-	struct object object = bond_object(core, bond);
-	bool ready = change_ready(core, &bond->change);
-	unsigned set = 0;
-
-	if (!device->ifindex) {
-		if (ready && device->known)
-			emit_link(core, out, &bond->change, ACT_BOND_CREATE, object, device, (struct action_link){ 0 });
-		return false;
-	}
-	if (device->kind != KIND_BOND)
-		return false;
-	if (device->bond_mode != BOND_MODE_ACTIVEBACKUP) {
-		/* Loading the module makes an empty bond0 in mode balance-rr; one with ports belongs to somebody. */
-		if (ready && !has_ports(core, bond) && device->up)
-			emit_link(core, out, &bond->change, ACT_LINK_DOWN, object, device, (struct action_link){ 0 });
-		else if (ready && !has_ports(core, bond))
-			emit_link(core, out, &bond->change, ACT_BOND_SET, object, device,
-				  (struct action_link){ .bond_set = BOND_SET_MODE | BOND_SET_MIIMON | BOND_SET_RESELECT });
-		return false;
-	}
-	set |= device->bond_miimon == BOND_MIIMON_MS ? 0 : BOND_SET_MIIMON;
-	set |= device->bond_primary ? BOND_SET_NO_PRIMARY : 0;
-	set |= device->bond_reselect == BOND_RESELECT_FAILURE ? 0 : BOND_SET_RESELECT;
-	if (set && ready)
-		emit_link(core, out, &bond->change, ACT_BOND_SET, object, device, (struct action_link){ .bond_set = set });
-	else if (!device->up && !bond->raised && ready)
-		emit_link(core, out, &bond->change, ACT_LINK_UP, object, device, (struct action_link){ 0 });
-	return true;
-}
-
-static void plan_active_port(struct core *core, struct out *out, struct bond *bond)
-{
-	const struct iface *device = &core->ifaces[bond->iface];
-
-	/* The kernel takes the word only while it has an active port; from none it chooses by itself. */
-	if (bond->wanted == NONE || bond->active == NONE || bond->wanted == bond->active || !device->up ||
-	    !bond->ports[bond->wanted].healthy || !change_ready(core, &bond->change))
-		return;
-	emit_link(core, out, &bond->change, ACT_SET_ACTIVE, bond_object(core, bond), device,
-		  (struct action_link){ .port = port_iface(core, &bond->ports[bond->wanted])->ifindex });
-}
-
-static void plan_kernel_port(struct core *core, struct out *out, struct bond *bond, struct port *port)
-{
-	const struct iface *iface = port_iface(core, port);
-	struct object object = { .type = OBJECT_PORT,
-				 .index = (uint16_t)(bond - core->bonds),
-				 .sub = (uint16_t)(port - bond->ports) };
-
-	if (!iface->ifindex)
-		return;
-	if (port->restore && !port->change.gen && port->change.await_ns <= core->now) {
-		emit_link(core, out, &port->change, ACT_LINK_UP, object, iface, (struct action_link){ 0 });
-		port->restore = out->full;
-		return;
-	}
-	if (!change_ready(core, &port->change))
-		return;
-	if (iface->master) {
-		/* An event that was late made us set a port down that had been taken already: only we can raise it. */
-		if (iface->master == core->ifaces[bond->iface].ifindex && !iface->up && port->lowered)
-			emit_link(core, out, &port->change, ACT_LINK_UP, object, iface, (struct action_link){ 0 });
-		return;
-	}
-	if (iface->up)
-		emit_link(core, out, &port->change, ACT_LINK_DOWN, object, iface, (struct action_link){ 0 });
-	else
-		emit_link(core, out, &port->change, ACT_ENSLAVE, object, iface,
-			  (struct action_link){ .master = core->ifaces[bond->iface].ifindex });
-}
-
-static void plan_sysctl(struct core *core, struct out *out, struct bond *bond, struct port *port, enum sysctl_key key,
-			int value)
-{
-	struct iface *iface = &core->ifaces[port->iface];
-	struct action *action;
-
-	if (iface->sysctl_done[key] || !change_ready(core, &iface->sysctl[key]))
-		return;
-	action = emit_change(core, out, &iface->sysctl[key], ACT_SYSCTL, bond_object(core, bond));
-	if (!action)
-		return;
-	action->u.sysctl = (struct action_sysctl){ .ifindex = iface->ifindex, .key = key, .value = value };
-	memcpy(action->u.sysctl.ifname, iface->name, IFNAME_SIZE);
-}
-
-/* Two ports in one LAN: only the one that has an address may answer for it. */
-static void plan_moving_port(struct core *core, struct out *out, struct bond *bond, struct port *port)
-{
-	const struct iface *iface = port_iface(core, port);
-
-	if (!iface->ifindex || iface->master)
-		return;
-	plan_sysctl(core, out, bond, port, SYSCTL_ARP_IGNORE, 1);
-	plan_sysctl(core, out, bond, port, SYSCTL_ARP_ANNOUNCE, 2);
-	if (!iface->up && !port->raised && change_ready(core, &port->change))
-		emit_link(core, out, &port->change, ACT_LINK_UP,
-			  (struct object){ .type = OBJECT_PORT,
-					   .index = (uint16_t)(bond - core->bonds),
-					   .sub = (uint16_t)(port - bond->ports) },
-			  iface, (struct action_link){ 0 });
-}
-
-static void plan_bond(struct core *core, struct out *out, struct bond *bond)
-{
-	if (bond->removed || core->stopping)
-		return;
-	if (bond->iface != NONE) {
-		plan_active_port(core, out, bond); /* first: packets are being lost */
-		if (plan_device(core, out, bond)) {
-			for (unsigned i = 0; i < bond->cfg.n_ports; i++)
-				plan_kernel_port(core, out, bond, &bond->ports[i]);
-		}
-	} else {
-		for (unsigned i = 0; i < bond->cfg.n_ports; i++)
-			plan_moving_port(core, out, bond, &bond->ports[i]);
-	}
-	plan_addresses(core, out, bond->first_addr, bond->n_addrs, false);
-	plan_routes(core, out, bond);
-	plan_addresses(core, out, bond->first_addr, bond->n_addrs, true);
-}
-
 /* ---- sockets, snapshots, the end ---------------------------------------------------------------------------------- */
 
 static void plan_iface(struct core *core, struct out *out, struct iface *iface)
@@ -553,7 +333,7 @@ static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 	if (!core->snap_known)
 		return;
 	if (iface->listen == LISTEN_ON && (iface->listen_ifindex != iface->ifindex || iface->lan == NONE)) {
-		action = emit(out, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
+		action = plan_emit(out, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
 		if (!action)
 			return;
 		action->gen = ++core->gen;
@@ -563,7 +343,7 @@ static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 	}
 	if (!wanted || iface->listen == LISTEN_ON || !change_ready(core, &iface->listening))
 		return;
-	action = emit_change(core, out, &iface->listening, ACT_LISTEN, (struct object){ .type = OBJECT_NODE });
+	action = plan_emit_change(core, out, &iface->listening, ACT_LISTEN, (struct object){ .type = OBJECT_NODE });
 	if (!action)
 		return;
 	action->u.listen = (struct action_listen){ .ifindex = iface->ifindex, .family = FAMILY_4 };
@@ -591,15 +371,18 @@ static void plan_rest(struct core *core, struct out *out)
 {
 	struct action *action;
 
-	for (unsigned i = 0; i < core->n_places && core->snap_known; i++) {
+	for (unsigned i = 0; i < core->n_places && core->snap_known && core->n_orphans; i++) {
 		if (core->addrs[core->places[i].addr].owner == OWNER_NOBODY)
 			remove_place(core, out, &core->places[i]);
 	}
+	for (unsigned i = 0; i < core->n_route_places && core->snap_known && core->n_orphans; i++)
+		plan_remove_route(core, out, &core->route_places[i]);
 	if (core->snap_wanted && !core->snap_open) {
-		action = emit(out, ACT_SNAPSHOT, (struct object){ .type = OBJECT_NODE });
+		action = plan_emit(out, ACT_SNAPSHOT, (struct object){ .type = OBJECT_NODE });
 		if (!action)
 			return;
 		action->u.snapshot.epoch = ++core->epoch;
+		action->u.snapshot.routes = core->n_route_places > 0;
 		core->snap_wanted = false;
 		core->snap_open = true;
 	}
@@ -609,7 +392,7 @@ static void plan_stopped(struct core *core, struct out *out)
 {
 	if (!core->stopping || core->stopped || (core->now < core->stop_ns && (!core->snap_known || !all_let_go(core))))
 		return;
-	if (emit(out, ACT_STOPPED, (struct object){ .type = OBJECT_NODE }))
+	if (plan_emit(out, ACT_STOPPED, (struct object){ .type = OBJECT_NODE }))
 		core->stopped = true;
 }
 
@@ -648,7 +431,7 @@ static void emit_state(struct out *out, struct object object, uint8_t *told, uin
 
 	if (*told == state && (told_reason->code == reason.code || !is_trouble(reason.code)))
 		return;
-	action = emit(out, ACT_NOTE, object);
+	action = plan_emit(out, ACT_NOTE, object);
 	if (!action)
 		return;
 	action->u.note =
@@ -680,7 +463,7 @@ static void note_bond(struct core *core, struct out *out, struct bond *bond)
 		port->told = told;
 	}
 	told = (uint8_t)bond->told;
-	emit_state(out, bond_object(core, bond), &told, (uint8_t)bond->state, &bond->told_reason, bond->reason);
+	emit_state(out, plan_bond_object(core, bond), &told, (uint8_t)bond->state, &bond->told_reason, bond->reason);
 	bond->told = told;
 }
 
@@ -698,13 +481,30 @@ static void plan_notes(struct core *core, struct out *out)
 			note_vip(core, out, &core->vips[core->dirty.items[i]]);
 	}
 	for (; done < core->n_notes; done++) {
-		struct action *action = emit(out, ACT_NOTE, core->notes[done].object);
+		struct action *action = plan_emit(out, ACT_NOTE, core->notes[done].object);
 		if (!action)
 			break;
 		*action = core->notes[done];
 	}
 	core->n_notes -= done;
 	memmove(&core->notes[0], &core->notes[done], core->n_notes * sizeof core->notes[0]);
+}
+
+static uint64_t rest_deadline(const struct core *core)
+{
+	uint64_t due = core->snap_retry_ns ? core->snap_retry_ns : NEVER;
+
+	if (core->stopping && !core->stopped)
+		due = min64(due, core->stop_ns);
+	for (unsigned i = 0; i < core->n_places && core->n_orphans; i++) {
+		if (core->addrs[core->places[i].addr].owner == OWNER_NOBODY)
+			due = min64(due, change_deadline(core, &core->places[i].change));
+	}
+	for (unsigned i = 0; i < core->n_route_places && core->n_orphans; i++) {
+		if (core->route_places[i].bond == NONE)
+			due = min64(due, change_deadline(core, &core->route_places[i].change));
+	}
+	return due;
 }
 
 static uint64_t unit_deadline(struct core *core, unsigned unit)
@@ -720,9 +520,7 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 		return bond_deadline(core, &core->bonds[unit - bonds]);
 	if (unit < unit_rest(core))
 		return change_deadline(core, &core->ifaces[unit - ifaces].listening);
-	if (core->stopping && !core->stopped)
-		return core->stop_ns;
-	return core->snap_retry_ns ? core->snap_retry_ns : NEVER;
+	return rest_deadline(core);
 }
 
 size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
@@ -747,294 +545,3 @@ size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
 	return out.n;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
-
-static struct place *answered_place(struct core *core, const struct action *action)
-{
-	const struct addr *addr;
-	unsigned cursor = 0;
-
-	while ((addr = model_addr_next(core, &action->u.address.ip, &cursor)) != NULL) {
-		for (unsigned i = 0; i < addr->n_places; i++) {
-			struct place *place = &core->places[addr->first_place + i];
-			if (place->change.gen == action->gen)
-				return place;
-		}
-	}
-	return NULL;
-}
-
-static struct route_place *answered_route(struct core *core, const struct action *action)
-{
-	for (unsigned i = 0; i < core->n_route_places; i++) {
-		if (core->route_places[i].change.gen == action->gen)
-			return &core->route_places[i];
-	}
-	return NULL;
-}
-
-static struct bond *answered_bond(struct core *core, const struct action *action, struct port **port)
-{
-	*port = NULL;
-	for (unsigned i = 0; i < core->n_bonds; i++) {
-		struct bond *bond = &core->bonds[i];
-		if (bond->change.gen == action->gen)
-			return bond;
-		for (unsigned j = 0; j < bond->cfg.n_ports; j++) {
-			if (bond->ports[j].change.gen != action->gen)
-				continue;
-			*port = &bond->ports[j];
-			return bond;
-		}
-	}
-	return NULL;
-}
-
-static struct iface *answered_iface(struct core *core, const struct action *action, struct change **change)
-{
-	for (unsigned i = 0; i < core->n_ifaces; i++) {
-		struct iface *iface = &core->ifaces[i];
-		struct change *changes[] = { &iface->listening, &iface->sysctl[0], &iface->sysctl[1] };
-		for (unsigned j = 0; j < 3; j++) {
-			if (changes[j]->gen != action->gen)
-				continue;
-			*change = changes[j];
-			return iface;
-		}
-	}
-	return NULL;
-}
-
-static void change_done(struct change *change)
-{
-	change->gen = 0;
-	change->failures = 0;
-	change->error = 0;
-	if (!change->backoffs)
-		change->retry_ns = 0;
-}
-
-static void note_refused(struct core *core, const struct action *action, int error)
-{
-	struct note *note = core_note(core, NOTE_REFUSED, action->object);
-
-	note->reason.arg[0] = error;
-	note->reason.arg[1] = action->type;
-	if (action->type == ACT_ADDRESS_ADD || action->type == ACT_ADDRESS_RENEW || action->type == ACT_ADDRESS_DEL)
-		note->reason.ip = action->u.address.ip;
-}
-
-static void address_answer(struct core *core, const struct action *action, int error)
-{
-	struct place *place = answered_place(core, action);
-	struct addr *addr;
-	bool told;
-
-	if (!place)
-		return;
-	addr = &core->addrs[place->addr];
-	told = place->change.told;
-	core_dirty_owner(core, addr);
-	if (!error) {
-		change_done(&place->change);
-		place->renewed_ns = action->type == ACT_ADDRESS_DEL ? 0 : core->now;
-		if (told) /* the kernel's own word is newer, or on its way */
-			return;
-		if (action->type == ACT_ADDRESS_DEL && place->present)
-			model_place_left(core, place);
-		else if (action->type != ACT_ADDRESS_DEL && !place->present)
-			model_place_arrived(core, place, true);
-		return;
-	}
-	change_failed(core, &place->change, error);
-	note_refused(core, action, error);
-	if (action->type == ACT_ADDRESS_ADD && error == EEXIST)
-		model_want_snapshot(core); /* it is there and we did not know: look again */
-	else if (action->type == ACT_ADDRESS_ADD && addr->owner == OWNER_VIP)
-		vip_refused(core, &core->vips[addr->owner_index], addr, error);
-}
-
-static void route_answer(struct core *core, const struct action *action, int error)
-{
-	struct route_place *place = answered_route(core, action);
-
-	if (!place)
-		return;
-	core_dirty_bond(core, &core->bonds[place->bond]);
-	if (!error) {
-		change_done(&place->change);
-		route_added(core, place);
-		return;
-	}
-	/* One that is there already is looked for first: it may be ours. The retries are silent. */
-	if (place->change.failures == (error == EEXIST))
-		note_refused(core, action, error);
-	if (!place->change.failures)
-		model_want_snapshot(core);
-	change_failed(core, &place->change, error);
-}
-
-/* The kernel's answer is what is, until its own event says more: without it the next step would ask for the same again. */
-static void link_done(struct core *core, struct bond *bond, struct port *port, const struct action *action, bool told)
-{
-	struct iface *iface = &core->ifaces[port ? port->iface : bond->iface];
-
-	switch (action->type) {
-	case ACT_LINK_UP:
-		if (port)
-			port->raised = true;
-		else
-			bond->raised = true;
-		if (port)
-			port->lowered = false;
-		iface->up |= !told;
-		break;
-	case ACT_LINK_DOWN:
-		if (port)
-			port->lowered = true;
-		if (!told)
-			iface->up = iface->carrier = false;
-		break;
-	case ACT_ENSLAVE:
-		if (!told)
-			iface->master = action->u.link.master;
-		port->raised = true;
-		port->lowered = false;
-		break;
-	case ACT_SET_ACTIVE:
-		iface->bond_active = action->u.link.port;
-		break;
-	case ACT_BOND_SET:
-		if (action->u.link.bond_set & BOND_SET_MODE)
-			iface->bond_mode = BOND_MODE_ACTIVEBACKUP;
-		if (action->u.link.bond_set & BOND_SET_MIIMON)
-			iface->bond_miimon = BOND_MIIMON_MS;
-		if (action->u.link.bond_set & BOND_SET_RESELECT)
-			iface->bond_reselect = BOND_RESELECT_FAILURE;
-		if (action->u.link.bond_set & BOND_SET_NO_PRIMARY)
-			iface->bond_primary = 0;
-		break;
-	case ACT_BOND_CREATE: /* its ifindex comes with the event */
-		break;
-	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
-	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
-	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
-		break;
-	}
-}
-
-static void link_refused(struct core *core, struct bond *bond, struct port *port, const struct action *action, int error)
-{
-	struct change *change = port ? &port->change : &bond->change;
-
-	if (!change->failures || action->type == ACT_SET_ACTIVE)
-		note_refused(core, action, error);
-	change_failed(core, change, error);
-	if (action->type == ACT_ENSLAVE)
-		port->restore = true;
-	if (action->type == ACT_BOND_CREATE && error == EEXIST)
-		model_want_snapshot(core);
-	if (action->type != ACT_SET_ACTIVE)
-		return;
-	/* Not this port, then: the next one at once, this one again when the kernel's own monitor has had its turn. */
-	bond->change.retry_ns = 0;
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
-		if (port_iface(core, &bond->ports[i])->ifindex == action->u.link.port)
-			bond->ports[i].refused_until = core->now + BOND_MIIMON_MS * NSEC_PER_MSEC;
-	}
-}
-
-static void link_answer(struct core *core, const struct action *action, int error)
-{
-	struct port *port;
-	struct bond *bond = answered_bond(core, action, &port);
-	struct change *change;
-	bool told;
-
-	if (!bond)
-		return;
-	change = port ? &port->change : &bond->change;
-	told = change->told;
-	if (error) {
-		link_refused(core, bond, port, action, error);
-	} else {
-		/* To set a port down and up again belongs to taking it: only that it was taken ends the waits between. */
-		if (port && action->type != ACT_ENSLAVE && bond->iface != NONE)
-			change->gen = 0;
-		else
-			change_done(change);
-		change->await_ns = !told && action->type != ACT_BOND_SET ? core->now + AWAIT_LINK : 0;
-		link_done(core, bond, port, action, told);
-	}
-	bond_update(core, bond);
-}
-
-static void iface_answer(struct core *core, const struct action *action, int error)
-{
-	struct change *change = NULL;
-	struct iface *iface = answered_iface(core, action, &change);
-
-	if (!iface)
-		return;
-	if (error && !change->failures)
-		note_refused(core, action, error);
-	if (error)
-		change_failed(core, change, error);
-	else
-		change_done(change);
-	core_dirty_iface(core, iface);
-	if (iface->bond != NONE)
-		core_dirty_bond(core, &core->bonds[iface->bond]);
-	if (action->type == ACT_SYSCTL) {
-		iface->sysctl_done[action->u.sysctl.key] = !error;
-		return;
-	}
-	if (!error) {
-		iface->listen = LISTEN_ON;
-		iface->listen_ifindex = action->u.listen.ifindex;
-	}
-	for (unsigned i = 0; i < core->n_vips; i++) {
-		if (vip_iface(core, &core->vips[i]) == iface)
-			vip_link(core, &core->vips[i]);
-	}
-}
-
-static void answer(struct core *core, const struct action *action, int error)
-{
-	switch (action->type) {
-	case ACT_ADDRESS_ADD:
-	case ACT_ADDRESS_RENEW:
-	case ACT_ADDRESS_DEL:
-		address_answer(core, action, error);
-		break;
-	case ACT_ROUTE_ADD:
-	case ACT_ROUTE_DEL:
-		route_answer(core, action, error);
-		break;
-	case ACT_LINK_UP:
-	case ACT_LINK_DOWN:
-	case ACT_BOND_CREATE:
-	case ACT_BOND_SET:
-	case ACT_ENSLAVE:
-	case ACT_SET_ACTIVE:
-		link_answer(core, action, error);
-		break;
-	case ACT_SYSCTL:
-	case ACT_LISTEN:
-		iface_answer(core, action, error);
-		break;
-	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_UNLISTEN: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
-	case ACT_TYPES:
-		break;
-	}
-}
-
-void plan_done(struct core *core, const struct event_result *result)
-{
-	answer(core, &result->action, 0);
-}
-
-void plan_failed(struct core *core, const struct event_result *result)
-{
-	answer(core, &result->action, result->error > 0 ? result->error : EAGAIN);
-}

@@ -58,7 +58,8 @@ enum object_type { OBJECT_NONE, OBJECT_NODE, OBJECT_BOND, OBJECT_PORT, OBJECT_VI
 struct object {
 	enum object_type type;
 	uint16_t index; /* of the bond or vip */
-	uint16_t sub;   /* OBJECT_PORT: the port within its bond; OBJECT_ADDRESS, OBJECT_ROUTE: within its owner */
+	uint16_t sub;   /* OBJECT_PORT: the port within its bond; OBJECT_ADDRESS: within its owner; OBJECT_ROUTE (index: its
+			 * bond): the prefix length */
 };
 
 /* States as product.md names them. */
@@ -76,7 +77,7 @@ enum reason_code {
 	REASON_NO_SOURCE,         /* the interface has no address of the vip's family to send from */
 	REASON_OWNER_ADDRESS,     /* priority 255, but the address is not on the interface */
 	/* backup */
-	REASON_LISTENING,         /* just started: listens one Down time; arg0 Down */
+	REASON_LISTENING,         /* just started: listens one Down time; arg0 Down, arg1 age of a predecessor's last sign, 0: none */
 	REASON_OTHER_ACTIVE,      /* hears another; arg0 its priority, ip its source */
 	REASON_LOST_ELECTION,     /* heard a better one while active; arg0 its priority, arg1 ours, ip its source */
 	REASON_TAKING,            /* decided to take over, addresses are being added; arg0 how many are missing */

@@ -44,6 +44,21 @@ void core_port(const struct core *core, unsigned b, unsigned i, struct port_view
 		view->reason.arg[0] = port->hold_until > core->now ? (int64_t)(port->hold_until - core->now) : 0;
 }
 
+static bool has_address_6(const struct core *core, const struct vip *vip)
+{
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		if (core->addrs[vip->first_addr + i].ip.family == FAMILY_6)
+			return true;
+	}
+	return false;
+}
+
+/* Whether somebody spoke since the vip began to leave. */
+static bool hears_successor(const struct vip *vip)
+{
+	return vip->phase == PHASE_LEAVING && vip->heard_ns >= vip->since_ns;
+}
+
 void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 {
 	const struct vip *vip = &core->vips[i];
@@ -64,12 +79,12 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.since_ns = vip->since_ns,
 		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
 		.removed = vip->removed,
-		.lease_none = !vip_has_lease(core, vip),
+		.lease_none = core->n_vip_addresses_6 > MAX_LEASED_6 && has_address_6(core, vip),
 		.counters = &vip->counters,
 	};
 	if (vip->phase == PHASE_ACTIVE)
 		view->active_source = vip->source;
-	else if (!vip->left && vip->heard_ns && (vip->phase == PHASE_BACKUP || vip->phase == PHASE_LEAVING))
+	else if (!vip->left && vip->heard_ns && (vip->phase == PHASE_BACKUP || hears_successor(vip)))
 		view->active_source = vip->heard_source;
 	if (vip->phase == PHASE_TAKING) {
 		view->reason.code = REASON_TAKING;
@@ -83,6 +98,7 @@ const char *core_object_name(const struct core *core, const struct object *objec
 	case OBJECT_VIP:
 		return object->index < core->n_vips ? core->vips[object->index].cfg.name : "";
 	case OBJECT_BOND:
+	case OBJECT_ROUTE:
 		return object->index < core->n_bonds ? core->bonds[object->index].cfg.name : "";
 	case OBJECT_PORT:
 		if (object->index >= core->n_bonds || object->sub >= core->bonds[object->index].cfg.n_ports)
@@ -91,7 +107,6 @@ const char *core_object_name(const struct core *core, const struct object *objec
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
-	case OBJECT_ROUTE:
 		return core->config.node;
 	}
 	return "";

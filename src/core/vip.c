@@ -50,10 +50,18 @@ struct iface *vip_iface(const struct core *core, const struct vip *vip)
 	return iface->ifindex ? iface : NULL;
 }
 
-bool vip_has_lease(const struct core *core, const struct vip *vip)
+bool vip_address_has_lease(const struct core *core, const struct addr *addr)
 {
-	(void)vip;
-	return core->n_vip_addresses_6 <= MAX_LEASED_6;
+	return addr->ip.family == FAMILY_4 || core->n_vip_addresses_6 <= MAX_LEASED_6;
+}
+
+static bool has_lease(const struct core *core, const struct vip *vip)
+{
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		if (vip_address_has_lease(core, &core->addrs[vip->first_addr + i]))
+			return true;
+	}
+	return false;
 }
 
 static bool is_owner(const struct vip *vip)
@@ -135,7 +143,7 @@ static uint64_t next_advert(const struct core *core, const struct vip *vip)
 
 static void schedule_renewal(struct core *core, struct vip *vip)
 {
-	vip->renew_ns = vip_has_lease(core, vip) && !is_owner(vip) ? core->now + vip->cfg.lease_ns / 3 : NEVER;
+	vip->renew_ns = has_lease(core, vip) && !is_owner(vip) ? core->now + vip->cfg.lease_ns / 3 : NEVER;
 }
 
 static void enter_active(struct core *core, struct vip *vip, struct reason reason)
@@ -168,6 +176,7 @@ static void take(struct core *core, struct vip *vip, struct reason reason)
 {
 	enter(core, vip, PHASE_TAKING, reason);
 	vip->down_ns = NEVER;
+	vip->taking_ns = core->now;
 	for (unsigned i = 0; i < vip->n_addrs; i++)
 		core->addrs[vip->first_addr + i].announce = true; /* leaves when the address is there */
 	if (vip_missing(core, vip) == 0)
@@ -191,8 +200,12 @@ static void leave_done(struct core *core, struct vip *vip)
 		enter_rest(core, vip, PHASE_INIT, vip->reason);
 		return;
 	}
+	if (down == NEVER) { /* was removed, and is back before it had gone */
+		enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
+		return;
+	}
 	enter(core, vip, PHASE_BACKUP, vip->reason);
-	vip->down_ns = down != NEVER ? down : core->now + vip_down_ns(vip);
+	vip->down_ns = down;
 }
 
 /* Awake again after others must have taken over: nothing is sent any more, the addresses go, and it stands anew. */
@@ -276,6 +289,7 @@ static bool resume(struct core *core, struct vip *vip)
 		}
 	}
 	age = core->now > last ? core->now - last : 0;
+	vip->resume_age_ns = age;
 	if (age >= 3 * vip->cfg.advert_ns)
 		return false;
 	enter_active(core, vip, (struct reason){ .code = REASON_RESUMED, .arg = { (int64_t)age } });
@@ -315,11 +329,26 @@ static void stand(struct core *core, struct vip *vip)
 		return;
 	}
 	if (!is_owner(vip))
-		enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
+		enter_backup(core, vip,
+			     (struct reason){ .code = REASON_LISTENING,
+					      .arg = { (int64_t)vip_down_ns(vip), (int64_t)vip->resume_age_ns } });
 	else if (vip_missing(core, vip) == 0)
 		enter_active(core, vip, (struct reason){ .code = REASON_OWNER });
 	else
 		wait_init(core, vip, (struct reason){ .code = REASON_OWNER_ADDRESS });
+}
+
+/* All addresses are there: active, unless the decision is so old that another may have taken over meanwhile. */
+static void check_taken(struct core *core, struct vip *vip)
+{
+	uint64_t took = core->now - vip->taking_ns;
+
+	if (vip->phase != PHASE_TAKING || vip_missing(core, vip))
+		return;
+	if (took >= vip->cfg.lease_ns)
+		lost_by_lateness(core, vip, took);
+	else
+		enter_active(core, vip, vip->reason);
 }
 
 void vip_link(struct core *core, struct vip *vip)
@@ -339,6 +368,7 @@ void vip_link(struct core *core, struct vip *vip)
 	if (vip->lan != NONE && !model_source(core, &core->lans[vip->lan], vip->cfg.family, &vip->source) &&
 	    (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
 		vip->source = (struct ip){ .family = FAMILY_NONE };
+	check_taken(core, vip);
 	if (vip->stopping || vip->retry_ns != NEVER)
 		return;
 	if (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT)
@@ -348,9 +378,8 @@ void vip_link(struct core *core, struct vip *vip)
 void vip_addresses(struct core *core, struct vip *vip)
 {
 	core_dirty_vip(core, vip);
-	if (vip->phase == PHASE_TAKING && vip_missing(core, vip) == 0)
-		enter_active(core, vip, vip->reason);
-	else if (vip->phase == PHASE_INIT && is_owner(vip))
+	check_taken(core, vip);
+	if (vip->phase == PHASE_INIT && is_owner(vip))
 		vip_link(core, vip);
 	else if (vip->phase == PHASE_ACTIVE && is_owner(vip) && vip_missing(core, vip)) {
 		enter_rest(core, vip, PHASE_INIT, (struct reason){ .code = REASON_OWNER_ADDRESS });
@@ -544,6 +573,7 @@ void vip_advert(struct core *core, struct vip *vip, const struct event_advert *a
 	case PHASE_FAULT:
 		break;
 	case PHASE_BACKUP:
+		vip->rearmed = false; /* in time: the next lateness is another one */
 		backup_advert(core, vip, advert);
 		break;
 	case PHASE_TAKING:
@@ -563,7 +593,6 @@ void vip_advert(struct core *core, struct vip *vip, const struct event_advert *a
  * to answer that would draw the traffic back to us: so wait for the advert. */
 static void suspect(struct core *core, struct vip *vip, const struct addr *addr, const struct event_claim *claim)
 {
-	vip->counters.conflicts++;
 	if (vip->conflict_ns != NEVER)
 		return;
 	vip->conflict_ns = core->now + CONFLICT_AFTER;
@@ -578,6 +607,7 @@ static void conflict_timer(struct core *core, struct vip *vip)
 	if (vip->conflict_ns > core->now)
 		return;
 	vip->conflict_ns = NEVER;
+	vip->counters.conflicts++;
 	vip_announce(core, vip);
 	if (vip->conflict_told && core->now - vip->conflict_told < REPAIR_WINDOW)
 		return;
@@ -637,10 +667,12 @@ static void run_schedule(struct core *core, struct vip *vip)
 		core->addrs[vip->first_addr + i].announce = true;
 }
 
-static void renew(struct core *core, struct vip *vip)
+void vip_renew(struct core *core, struct vip *vip, bool all)
 {
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
 		const struct addr *addr = &core->addrs[vip->first_addr + i];
+		if (!all && !vip_address_has_lease(core, addr))
+			continue;
 		for (unsigned j = 0; j < addr->n_places; j++)
 			core->places[addr->first_place + j].renew = core->places[addr->first_place + j].present;
 	}
@@ -659,10 +691,10 @@ static void active_timer(struct core *core, struct vip *vip)
 		if (vip->advert_ns <= core->now)
 			vip->advert_ns = next_advert(core, vip);
 		if (vip->renew_ns < core->now + vip->cfg.advert_ns)
-			renew(core, vip);
+			vip_renew(core, vip, false);
 	}
 	if (vip->renew_ns <= core->now)
-		renew(core, vip);
+		vip_renew(core, vip, false);
 	conflict_timer(core, vip);
 	run_schedule(core, vip);
 }
@@ -711,7 +743,7 @@ void vip_timer(struct core *core, struct vip *vip)
 		if (vip->leave_ns <= core->now)
 			leave_done(core, vip);
 		else if (vip->renew_ns <= core->now)
-			renew(core, vip);
+			vip_renew(core, vip, false);
 		if (!vip->stopping && vip->down_ns <= core->now)
 			down_timer(core, vip);
 		break;

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What became of a change: the answer finds its object by what the action says and by its generation. */
+#include "core/plan.h"
+
+/* ---- whose it is ------------------------------------------------------------------------------------------------------ */
+
+static struct place *answered_place(struct core *core, const struct action *action)
+{
+	const struct addr *addr;
+	unsigned cursor = 0;
+
+	while ((addr = model_addr_next(core, &action->u.address.ip, &cursor)) != NULL) {
+		for (unsigned i = 0; i < addr->n_places; i++) {
+			struct place *place = &core->places[addr->first_place + i];
+			if (place->change.gen == action->gen)
+				return place;
+		}
+	}
+	return NULL;
+}
+
+static struct route_place *answered_route(struct core *core, const struct action *action)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].change.gen == action->gen)
+			return &core->route_places[i];
+	}
+	return NULL;
+}
+
+static struct bond *answered_bond(struct core *core, const struct action *action, struct port **port)
+{
+	*port = NULL;
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		struct bond *bond = &core->bonds[i];
+		if (bond->change.gen == action->gen)
+			return bond;
+		for (unsigned j = 0; j < bond->cfg.n_ports; j++) {
+			if (bond->ports[j].change.gen != action->gen)
+				continue;
+			*port = &bond->ports[j];
+			return bond;
+		}
+	}
+	return NULL;
+}
+
+static struct iface *answered_iface(struct core *core, const struct action *action, struct change **change)
+{
+	for (unsigned i = 0; i < core->n_ifaces; i++) {
+		struct iface *iface = &core->ifaces[i];
+		struct change *changes[] = { &iface->listening, &iface->sysctl[0], &iface->sysctl[1] };
+		for (unsigned j = 0; j < 3; j++) {
+			if (changes[j]->gen != action->gen)
+				continue;
+			*change = changes[j];
+			return iface;
+		}
+	}
+	return NULL;
+}
+
+static void change_done(struct change *change)
+{
+	change->gen = 0;
+	change->failures = 0;
+	change->error = 0;
+	if (!change->backoffs)
+		change->retry_ns = 0;
+}
+
+static void note_refused(struct core *core, const struct action *action, int error)
+{
+	struct note *note = core_note(core, NOTE_REFUSED, action->object);
+
+	note->reason.arg[0] = error;
+	note->reason.arg[1] = action->type;
+	if (action->type == ACT_ADDRESS_ADD || action->type == ACT_ADDRESS_RENEW || action->type == ACT_ADDRESS_DEL)
+		note->reason.ip = action->u.address.ip;
+}
+
+/* ---- what follows ------------------------------------------------------------------------------------------------ */
+
+static void address_answer(struct core *core, const struct action *action, int error)
+{
+	struct place *place = answered_place(core, action);
+	struct addr *addr;
+	bool told;
+
+	if (!place)
+		return;
+	addr = &core->addrs[place->addr];
+	told = place->change.told;
+	core_dirty_owner(core, addr);
+	if (!error) {
+		change_done(&place->change);
+		place->renewed_ns = action->type == ACT_ADDRESS_DEL ? 0 : core->now;
+		if (told) /* the kernel's own word has come, and may be newer */
+			return;
+		if (action->type != ACT_ADDRESS_RENEW)
+			place->change.await_ns = core->now + AWAIT_OWN;
+		/* The kernel answers before an IPv6 address works: its route comes later, with the event (addrconf_dad_work). */
+		if (action->type == ACT_ADDRESS_ADD && addr->ip.family == FAMILY_6)
+			return;
+		if (action->type == ACT_ADDRESS_DEL && place->present)
+			model_place_left(core, place);
+		else if (action->type != ACT_ADDRESS_DEL && !place->present)
+			model_place_arrived(core, place, true);
+		return;
+	}
+	change_failed(core, &place->change, error);
+	note_refused(core, action, error);
+	if (action->type == ACT_ADDRESS_ADD && error == EEXIST)
+		model_want_snapshot(core); /* it is there and we did not know: look again */
+	else if (action->type == ACT_ADDRESS_ADD && addr->owner == OWNER_VIP)
+		vip_refused(core, &core->vips[addr->owner_index], addr, error);
+}
+
+static void route_added(struct core *core, struct route_place *place)
+{
+	/* A replacement leaves no other of the kind. */
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		struct route_place *other = &core->route_places[i];
+		if (other != place && plan_same_target(other->route, place->route))
+			other->present = other->had = false;
+	}
+	place->present = place->had = true;
+}
+
+static void route_answer(struct core *core, const struct action *action, int error)
+{
+	struct route_place *place = answered_route(core, action);
+
+	if (!place)
+		return;
+	if (place->bond != NONE)
+		core_dirty_bond(core, &core->bonds[place->bond]);
+	core_dirty_rest(core);
+	if (!error) {
+		change_done(&place->change);
+		if (action->type == ACT_ROUTE_ADD)
+			route_added(core, place);
+		else
+			place->present = place->had = false;
+		return;
+	}
+	/* One that is there already is looked for first: it may be ours. The retries are silent. */
+	if (place->change.failures == (error == EEXIST))
+		note_refused(core, action, error);
+	if (!place->change.failures)
+		model_want_snapshot(core);
+	change_failed(core, &place->change, error);
+}
+
+/* The kernel's answer is what is, until its own event says more: without it the next step would ask for the same again. */
+static void link_done(struct core *core, struct bond *bond, struct port *port, const struct action *action, bool told)
+{
+	struct iface *iface = &core->ifaces[port ? port->iface : bond->iface];
+
+	switch (action->type) {
+	case ACT_LINK_UP:
+		if (port)
+			port->raised = true;
+		else
+			bond->raised = true;
+		if (port)
+			port->lowered = false;
+		iface->up |= !told;
+		break;
+	case ACT_LINK_DOWN:
+		if (port)
+			port->lowered = true;
+		if (!told)
+			iface->up = iface->carrier = false;
+		break;
+	case ACT_ENSLAVE:
+		if (!told)
+			iface->master = action->u.link.master;
+		port->raised = true;
+		port->lowered = false;
+		break;
+	case ACT_SET_ACTIVE:
+		if (!told)
+			iface->bond_active = action->u.link.port;
+		break;
+	case ACT_BOND_SET:
+		if (action->u.link.bond_set & BOND_SET_MODE)
+			iface->bond_mode = BOND_MODE_ACTIVEBACKUP;
+		if (action->u.link.bond_set & BOND_SET_MIIMON)
+			iface->bond_miimon = BOND_MIIMON_MS;
+		if (action->u.link.bond_set & BOND_SET_RESELECT)
+			iface->bond_reselect = BOND_RESELECT_FAILURE;
+		if (action->u.link.bond_set & BOND_SET_NO_PRIMARY)
+			iface->bond_primary = 0;
+		break;
+	case ACT_BOND_CREATE: /* its ifindex comes with the event */
+		break;
+	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
+	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
+	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
+		break;
+	}
+}
+
+static void link_refused(struct core *core, struct bond *bond, struct port *port, const struct action *action, int error)
+{
+	struct change *change = port ? &port->change : &bond->change;
+
+	if (!change->failures || action->type == ACT_SET_ACTIVE)
+		note_refused(core, action, error);
+	change_failed(core, change, error);
+	if (action->type == ACT_ENSLAVE)
+		port->restore = true;
+	if (action->type == ACT_BOND_CREATE && error == EEXIST)
+		model_want_snapshot(core);
+	if (action->type != ACT_SET_ACTIVE)
+		return;
+	/* Not this port, then: the next one at once, this one again when the kernel's own monitor has had its turn. */
+	bond->change.retry_ns = 0;
+	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+		if (port_iface(core, &bond->ports[i])->ifindex == action->u.link.port)
+			bond->ports[i].refused_until = core->now + BOND_MIIMON_MS * NSEC_PER_MSEC;
+	}
+}
+
+static void link_answer(struct core *core, const struct action *action, int error)
+{
+	struct port *port;
+	struct bond *bond = answered_bond(core, action, &port);
+	struct change *change;
+	bool told;
+
+	if (!bond)
+		return;
+	change = port ? &port->change : &bond->change;
+	told = change->told;
+	if (error) {
+		link_refused(core, bond, port, action, error);
+	} else {
+		/* To set a port down and up again belongs to taking it: only that it was taken ends the waits between. */
+		if (port && action->type != ACT_ENSLAVE && bond->iface != NONE)
+			change->gen = 0;
+		else
+			change_done(change);
+		change->await_ns = !told && action->type != ACT_BOND_SET ? core->now + AWAIT_OWN : 0;
+		link_done(core, bond, port, action, told);
+	}
+	bond_update(core, bond);
+}
+
+static void iface_answer(struct core *core, const struct action *action, int error)
+{
+	struct change *change = NULL;
+	struct iface *iface = answered_iface(core, action, &change);
+
+	if (!iface)
+		return;
+	if (error && !change->failures)
+		note_refused(core, action, error);
+	if (error)
+		change_failed(core, change, error);
+	else
+		change_done(change);
+	core_dirty_iface(core, iface);
+	if (iface->bond != NONE)
+		core_dirty_bond(core, &core->bonds[iface->bond]);
+	if (action->type == ACT_SYSCTL) {
+		iface->sysctl_done[action->u.sysctl.key] = !error;
+		return;
+	}
+	if (!error) {
+		iface->listen = LISTEN_ON;
+		iface->listen_ifindex = action->u.listen.ifindex;
+	}
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		if (vip_iface(core, &core->vips[i]) == iface)
+			vip_link(core, &core->vips[i]);
+	}
+}
+
+static void answer(struct core *core, const struct action *action, int error)
+{
+	switch (action->type) {
+	case ACT_ADDRESS_ADD:
+	case ACT_ADDRESS_RENEW:
+	case ACT_ADDRESS_DEL:
+		address_answer(core, action, error);
+		break;
+	case ACT_ROUTE_ADD:
+	case ACT_ROUTE_DEL:
+		route_answer(core, action, error);
+		break;
+	case ACT_LINK_UP:
+	case ACT_LINK_DOWN:
+	case ACT_BOND_CREATE:
+	case ACT_BOND_SET:
+	case ACT_ENSLAVE:
+	case ACT_SET_ACTIVE:
+		link_answer(core, action, error);
+		break;
+	case ACT_SYSCTL:
+	case ACT_LISTEN:
+		iface_answer(core, action, error);
+		break;
+	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_UNLISTEN: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
+	case ACT_TYPES:
+		break;
+	}
+}
+
+void answer_done(struct core *core, const struct event_result *result)
+{
+	answer(core, &result->action, 0);
+}
+
+void answer_failed(struct core *core, const struct event_result *result)
+{
+	answer(core, &result->action, result->error > 0 ? result->error : EAGAIN);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the parts of the plan share: room for actions, and the parts themselves. */
+#ifndef STANDBYD_CORE_PLAN_H
+#define STANDBYD_CORE_PLAN_H
+
+#include "core/internal.h"
+
+struct out {
+	struct action *items;
+	size_t n, cap;
+	bool full; /* there was no room for something that is still due: the plan will be made again */
+};
+
+/* Room for one action, cleared but for type and object; NULL: full. */
+struct action *plan_emit(struct out *, enum action_type, struct object);
+/* The same for a change, which is in flight from then on. */
+struct action *plan_emit_change(struct core *, struct out *, struct change *, enum action_type, struct object);
+struct object plan_bond_object(const struct core *, const struct bond *);
+
+/* Additions and renewals, or removals, of an owner's addresses. */
+void plan_addresses(struct core *, struct out *, unsigned first, unsigned n, bool removals);
+
+/* plan_bond.c */
+void plan_bond(struct core *, struct out *, struct bond *);
+/* A route that no bond has any more goes, unless another with the same target is about to replace it. */
+void plan_remove_route(struct core *, struct out *, struct route_place *);
+/* What the kernel takes for the same route when it replaces one: destination and metric, whatever gateway and interface. */
+bool plan_same_target(const struct config_route *, const struct config_route *);
+
+#endif
