@@ -436,9 +436,13 @@ class Daemon:
         return at
 
     def kill9(self):
-        at = now()
         pids = self.pids()
-        for pid in pids:
+        # Stopped first, and the child before its parent: a parent would start a killed child again, and a child that sees its
+        # parent die would stop gracefully.
+        if len(pids) > 1:
+            self.pause()
+        at = now()
+        for pid in reversed(pids):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         if self.process:
@@ -599,7 +603,6 @@ class Keepalived(Daemon):
         return pid if _running(pid) else None
 
     def pids(self):
-        # The parent first: it would start a killed child again.
         return super().pids() + [pid for pid in [self._child()] if pid]
 
     def start(self, ready=True, deadline=10):

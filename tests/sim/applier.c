@@ -15,7 +15,8 @@ void shell_post(struct world *w, struct node *node, const struct event *event)
 	}
 	slot = &node->results[(node->results_head + node->results_n++) % SIM_RESULTS];
 	slot->event = *event;
-	slot->ready_ns = w->now + rng_range(&w->rng, 2000, 20000) + (rng_chance(&w->rng, 50000) ? rng_below(&w->rng, NSEC_PER_MSEC) : 0);
+	slot->ready_ns = w->now + rng_range(&w->rng, 2000, 20000) +
+			 (rng_chance(&w->rng, 50000) ? rng_below(&w->rng, NSEC_PER_MSEC) : 0);
 	shell_wake_at(w, node, slot->ready_ns);
 }
 
@@ -94,7 +95,8 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 	case ACT_ADDRESS_RENEW:
 		return kernel_address_set(w, node, &a->u.address, a->type == ACT_ADDRESS_ADD, true, cause);
 	case ACT_ADDRESS_DEL:
-		return kernel_address_delete(w, node, a->u.address.ifindex, &a->u.address.ip, a->u.address.prefix, cause);
+		return kernel_address_delete(w, node, a->u.address.ifindex, &a->u.address.ip, a->u.address.prefix,
+					     cause);
 	case ACT_ROUTE_ADD:
 		return kernel_route_set(w, node, &a->u.route, true, cause);
 	case ACT_ROUTE_DEL:
@@ -139,7 +141,11 @@ static bool refused(struct world *w, struct node *node, const struct action *a)
 	if (!node->refuse_next)
 		return false;
 	node->refuse_next--;
-	check_disturb(w, node, REFUSED_GRACE);
+	/* A vip that is refused again before it became active waits longer each time. */
+	check_disturb(w, node,
+		      node->refused_ns && w->now - node->refused_ns < 60 * NSEC_PER_SEC ? REFUSED_LONG_GRACE
+											: REFUSED_GRACE);
+	node->refused_ns = w->now;
 	return true;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bonding driver, as far as active-backup goes (design/kernel.md): miimon polls, an active port is taken over only by
- * one that was counted up, IFLA_BOND_ACTIVE_SLAVE is refused otherwise. */
+/* The bonding driver, as far as active-backup goes (design/kernel.md): miimon polls, an active port is taken over only
+ * by one that was counted up, IFLA_BOND_ACTIVE_SLAVE is refused otherwise. */
 #include <errno.h>
 #include <string.h>
 
@@ -17,7 +17,8 @@ static void bond_carrier(struct node *node, struct sim_link *bond)
 {
 	bond->carrier = false;
 	for (unsigned i = 0; i < SIM_LINKS; i++)
-		if (bond->up && node->links[i].exists && node->links[i].master == bond->ifindex && node->links[i].counted_up)
+		if (bond->up && node->links[i].exists && node->links[i].master == bond->ifindex &&
+		    node->links[i].counted_up)
 			bond->carrier = true;
 }
 
@@ -36,7 +37,8 @@ static void bond_select(struct world *w, struct node *node, struct sim_link *bon
 	if (!active || !port_usable(active)) {
 		bond->active = 0;
 		for (unsigned i = 0; i < SIM_LINKS && !bond->active; i++)
-			if (node->links[i].exists && node->links[i].master == bond->ifindex && port_usable(&node->links[i]))
+			if (node->links[i].exists && node->links[i].master == bond->ifindex &&
+			    port_usable(&node->links[i]))
 				bond->active = node->links[i].ifindex;
 	}
 	bond_carrier(node, bond);
@@ -58,7 +60,8 @@ int bonding_create(struct world *w, struct node *node, const char *name, uint32_
 	bond->port = -1;
 	bond->kind = KIND_BOND;
 	memcpy(bond->name, name, IFNAME_SIZE);
-	memcpy(bond->own_mac, (uint8_t[]){ 2, 0, 0, 1, (uint8_t)(node->id + 1), (uint8_t)rng_below(&w->rng, 256) }, MAC_SIZE);
+	memcpy(bond->own_mac, (uint8_t[]){ 2, 0, 0, 1, (uint8_t)(node->id + 1), (uint8_t)rng_below(&w->rng, 256) },
+	       MAC_SIZE);
 	memcpy(bond->mac, bond->own_mac, MAC_SIZE);
 	bond->mode = BOND_MODE_ACTIVEBACKUP;
 	bond->miimon = BOND_MIIMON_MS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What must hold in every world. Each check has a name; a bound is computed from the protocol's own times, the delays of
- * this world, and the last disturbance of the nodes it speaks of. */
+/* What must hold in every world. Each check has a name; a bound is computed from the protocol's own times, the delays
+ * of this world, and the last disturbance of the nodes it speaks of. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +8,9 @@
 #include "core/invariant.h"
 #include "sim.h"
 
-#define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC)  /* design/vrrp.md: at the latest 100 ms after the new one's first advert */
-#define LEASE_SLACK        (1500 * NSEC_PER_MSEC) /* the kernel's laziness with lifetimes */
+#define LEAVE_AFTER_ADVERT                                                                                             \
+	(100 * NSEC_PER_MSEC)		   /* design/vrrp.md: at the latest 100 ms after the new one's first advert */
+#define LEASE_SLACK (1500 * NSEC_PER_MSEC) /* the kernel's laziness with lifetimes */
 
 /* A fault that touched this node: bounds count from here, or from `grace` later. */
 void check_disturb(struct world *w, struct node *node, uint64_t grace_ns)
@@ -50,7 +51,7 @@ static bool well(const struct node *node)
 	return node->running && !node->stalled && !node->loop_stalled;
 }
 
-/* ---- who has what -------------------------------------------------------------------------------------------------------- */
+/* ---- who has what ---- */
 
 int check_vip_of(const struct world *w, const struct ip *ip, unsigned *address)
 {
@@ -78,14 +79,16 @@ static bool connected(const struct world *w, unsigned a, unsigned b, unsigned vi
 {
 	int pa = holding_path(&w->nodes[a], vip), pb = holding_path(&w->nodes[b], vip);
 
-	if (pa < 0 || pb < 0 || !lan_port_live(w, &w->nodes[a], (unsigned)pa) || !lan_port_live(w, &w->nodes[b], (unsigned)pb))
+	if (pa < 0 || pb < 0 || !lan_port_live(w, &w->nodes[a], (unsigned)pa) ||
+	    !lan_port_live(w, &w->nodes[b], (unsigned)pb))
 		return false;
 	if (w->blocked[a] & 1ULL << b || w->blocked[b] & 1ULL << a)
 		return false;
 	return w->trunk || lan_switch_of(&w->nodes[a], (unsigned)pa) == lan_switch_of(&w->nodes[b], (unsigned)pb);
 }
 
-/* Two well nodes that hear each other: the loser hears the winner's advert within one interval and lets go 100 ms later. */
+/* Two well nodes that hear each other: the loser hears the winner's advert within one interval and lets go 100 ms
+ * later. */
 static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
 {
 	struct world_vip *v = &w->vips[vip];
@@ -107,7 +110,8 @@ static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
 		w->statistics->two_seed = w->seed;
 	}
 	if (both > v->advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns)
-		world_fail(w, na, "two-holders", "vip %u is on nodes %u and %u for %llu ms", vip, a, b, both / NSEC_PER_MSEC);
+		world_fail(w, na, "two-holders", "vip %u is on nodes %u and %u for %llu ms", vip, a, b,
+			   both / NSEC_PER_MSEC);
 }
 
 static void check_pairs(struct world *w, unsigned vip)
@@ -155,7 +159,7 @@ void check_addresses(struct world *w, struct node *node, const struct ip *ip, in
 		w->vips[v].all &= ~(1ULL << node->id);
 }
 
-/* ---- after every step ---------------------------------------------------------------------------------------------------- */
+/* ---- after every step ---- */
 
 static void state_changed(struct world *w, struct node *node, unsigned vip, const struct vip_view *view)
 {
@@ -163,9 +167,12 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 
 	watch->state_since_ns = w->now;
 	watch->zero_ns = watch->claimed = watch->claimed_ns = 0;
+	watch->was_late = false;
 	if (view->state == VIP_ACTIVE && view->reason.code == REASON_RESUMED &&
-	    since(w, watch->sign_ns) > 3 * node->advert_ns[vip] + 100 * NSEC_PER_MSEC)
-		world_fail(w, node, "resumed", "vip %u: the last sign is %llu ms old", vip, since(w, watch->sign_ns) / NSEC_PER_MSEC);
+	    since(w, watch->sign_ns) >
+		    3 * node->advert_ns[vip] + w->vips[vip].lease_ns / 2) /* a renewal is a sign too */
+		world_fail(w, node, "resumed", "vip %u: the last sign is %llu ms old", vip,
+			   since(w, watch->sign_ns) / NSEC_PER_MSEC);
 	if (view->state == VIP_ACTIVE && w->now < watch->listen_ns)
 		world_fail(w, node, "late-backup", "vip %u: woke late and did not listen", vip);
 	watch->listen_ns = 0;
@@ -257,7 +264,7 @@ void check_step(struct world *w, struct node *node, size_t n)
 		world_fail(w, node, "busy", "%u steps at one instant", node->steps_at_instant);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------------------------------- */
+/* ---- changes ---- */
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
 {
@@ -327,7 +334,8 @@ void check_submit(struct world *w, struct node *node, const struct action *a)
 	int ifindex = change_ifindex(a);
 
 	if (a->type != ACT_BOND_CREATE && (ifindex <= 0 || ifindex > node->next_ifindex))
-		world_fail(w, node, "ifindex", "%s for an interface %d that never was", action_type_name(a->type), ifindex);
+		world_fail(w, node, "ifindex", "%s for an interface %d that never was", action_type_name(a->type),
+			   ifindex);
 	if (a->gen <= node->last_gen)
 		world_fail(w, node, "gen", "%s has gen %u after %u", action_type_name(a->type), a->gen, node->last_gen);
 	node->last_gen = a->gen;
@@ -345,7 +353,7 @@ void check_submit(struct world *w, struct node *node, const struct action *a)
 	node->flight[node->n_flight++].gen = a->gen;
 }
 
-/* ---- packets ------------------------------------------------------------------------------------------------------------- */
+/* ---- packets ---- */
 
 static void first_advert(struct world *w, struct node *node, unsigned vip)
 {
@@ -353,10 +361,11 @@ static void first_advert(struct world *w, struct node *node, unsigned vip)
 	bool excused = since(w, node->excused_ns) < slack(w);
 
 	if (!watch->complete && !excused)
-		world_fail(w, node, "advert-before-addresses", "vip %u: %u of its %u addresses are there", vip, watch->total,
-			   w->vips[vip].n_addresses);
+		world_fail(w, node, "advert-before-addresses", "vip %u: %u of its %u addresses are there", vip,
+			   watch->total, w->vips[vip].n_addresses);
 	if (watch->announced != (1ULL << w->vips[vip].n_addresses) - 1)
-		world_fail(w, node, "advert-before-announcement", "vip %u: announced 0x%" PRIx64, vip, watch->announced);
+		world_fail(w, node, "advert-before-announcement", "vip %u: announced 0x%" PRIx64, vip,
+			   watch->announced);
 }
 
 static void next_advert(struct world *w, struct node *node, unsigned vip)
@@ -365,16 +374,18 @@ static void next_advert(struct world *w, struct node *node, unsigned vip)
 	uint64_t gap = since(w, watch->advert_ns), bound = node->advert_ns[vip] + w->loop_ns + NSEC_PER_MSEC;
 
 	if (gap > bound && watch->advert_ns > node->excused_ns)
-		world_fail(w, node, "advert-late", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us", vip, gap / 1000,
-			   node->advert_ns[vip] / 1000);
+		world_fail(w, node, "advert-late", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us",
+			   vip, gap / 1000, node->advert_ns[vip] / 1000);
 	/* The second may come early: the core lets several vips speak in one turn. */
-	if (watch->n_adverts > 1 && gap + 2 * w->loop_ns + NSEC_PER_MSEC < node->advert_ns[vip] && since(w, watch->any_heard_ns) > 2 * node->advert_ns[vip] &&
+	if (watch->n_adverts > 1 && gap + 2 * w->loop_ns + NSEC_PER_MSEC < node->advert_ns[vip] &&
+	    since(w, watch->any_heard_ns) > 2 * node->advert_ns[vip] &&
 	    watch->advert_ns > later(node->excused_ns, watch->configured_ns) + node->advert_ns[vip])
-		world_fail(w, node, "advert-early", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us, nobody spoke", vip,
+		world_fail(w, node, "advert-early",
+			   "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us, nobody spoke", vip,
 			   gap / 1000, node->advert_ns[vip] / 1000);
 	if (!watch->complete && since(w, later(watch->changed_ns, node->excused_ns)) > 2 * NSEC_PER_SEC + slack(w))
-		world_fail(w, node, "advert-without-addresses", "vip %u: %u of its %u addresses are there", vip, watch->total,
-			   w->vips[vip].n_addresses);
+		world_fail(w, node, "advert-without-addresses", "vip %u: %u of its %u addresses are there", vip,
+			   watch->total, w->vips[vip].n_addresses);
 }
 
 void check_advert_sent(struct world *w, struct node *node, const struct action_advert *a)
@@ -398,7 +409,8 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 	if (a->interval_cs * 10 * NSEC_PER_MSEC != node->advert_ns[vip])
 		world_fail(w, node, "advert", "vip %u: interval %u cs", vip, a->interval_cs);
 	if (watch->must_remove)
-		world_fail(w, node, "late-advert", "vip %u: woke later than the lease and speaks before it removed", vip);
+		world_fail(w, node, "late-advert", "vip %u: woke later than the lease and speaks before it removed",
+			   vip);
 	if (!watch->advertised)
 		first_advert(w, node, vip);
 	else
@@ -439,6 +451,16 @@ void check_advert_heard(struct world *w, struct node *node, const struct event_a
 		watch->release_ns = w->now;
 }
 
+void check_note(struct node *node, const struct action *a)
+{
+	struct vip_view view;
+
+	if (a->u.note.code != NOTE_LATE || a->object.type != OBJECT_VIP || a->object.index >= core_n_vips(node->core))
+		return;
+	core_vip(node->core, a->object.index, &view);
+	node->watch[view.vrid - 1].was_late = true;
+}
+
 /* Called before the core hears it. */
 void check_claim_heard(struct world *w, struct node *node, const struct ip *ip)
 {
@@ -461,7 +483,8 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 	int vip = check_vip_of(w, &a->ip, &address);
 	const struct sim_link *link = kernel_link(node, a->ifindex);
 
-	if (vip < 0 || !link || !link->carrier || !well(node) || node->watch[vip].state != VIP_ACTIVE || !node->watch[vip].known ||
+	if (vip < 0 || !link || !link->carrier || !well(node) || node->watch[vip].state != VIP_ACTIVE ||
+	    !node->watch[vip].known ||
 	    since(w, later(node->excused_ns, node->watch[vip].state_since_ns)) < NSEC_PER_SEC)
 		return;
 	for (unsigned i = 0; i < node->n_addresses; i++)
@@ -470,7 +493,7 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 	world_fail(w, node, "break-before-make", "vip %d: an address left a port that works and is nowhere", vip);
 }
 
-/* ---- by time ------------------------------------------------------------------------------------------------------------- */
+/* ---- by time ---- */
 
 /* Whether the vip's interface can carry it, physically, and nobody set it down. */
 static bool usable(const struct world *w, const struct node *node)
@@ -480,7 +503,8 @@ static bool usable(const struct world *w, const struct node *node)
 	for (unsigned port = 0; port < SIM_PORTS; port++) {
 		const struct sim_link *link = &node->links[port];
 
-		if (link->exists && lan_port_live(w, node, port) && !link->held_down && (link->up || node->kind != NODE_PLAIN))
+		if (link->exists && lan_port_live(w, node, port) && !link->held_down &&
+		    (link->up || node->kind != NODE_PLAIN))
 			return node->kind != NODE_KERNEL || !bond->exists || bond->up;
 	}
 	return false;
@@ -507,7 +531,8 @@ static void check_none(struct world *w, struct node *node, unsigned vip)
 		w->statistics->none_seed = w->seed;
 	}
 	if (none > bound)
-		world_fail(w, node, "no-holder", "vip %u: nobody holds or advertises it for %llu ms, state %s, reason %s", vip,
+		world_fail(w, node, "no-holder",
+			   "vip %u: nobody holds or advertises it for %llu ms, state %s, reason %s", vip,
 			   none / NSEC_PER_MSEC, vip_state_name(watch->state), reason_code_name(watch->reason));
 }
 
@@ -523,18 +548,22 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 		world_fail(w, node, "release", "vip %u: heard the new holder %llu ms ago and still has addresses", vip,
 			   since(w, watch->release_ns) / NSEC_PER_MSEC);
 	if (watch->claimed_ns && watch->total && since(w, later(watch->claimed_ns, node->excused_ns)) > slack(w))
-		world_fail(w, node, "release", "vip %u: saw the new holder announce everything and still has addresses", vip);
+		world_fail(w, node, "release", "vip %u: saw the new holder announce everything and still has addresses",
+			   vip);
 	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node) &&
 	    since(w, later(watch->zero_ns, node->excused_ns)) >
 		    (256U - node->priority[vip]) * w->vips[vip].advert_ns / 256 + slack(w))
-		world_fail(w, node, "goodbye", "vip %u: the active one said goodbye %llu ms ago", vip, since(w, watch->zero_ns) / NSEC_PER_MSEC);
+		world_fail(w, node, "goodbye", "vip %u: the active one said goodbye %llu ms ago", vip,
+			   since(w, watch->zero_ns) / NSEC_PER_MSEC);
 	if (watch->state == VIP_LEAVING && state_ns > leave + slack(w))
 		world_fail(w, node, "leaving", "vip %u: leaving for %llu ms", vip, state_ns / NSEC_PER_MSEC);
-	if (watch->state == VIP_ACTIVE && since(w, later(later(watch->advert_ns, watch->state_since_ns), node->excused_ns)) >
-						 node->advert_ns[vip] + slack(w))
+	if (watch->state == VIP_ACTIVE && since(w, later(later(watch->advert_ns, watch->state_since_ns),
+							 node->excused_ns)) > node->advert_ns[vip] + slack(w))
 		world_fail(w, node, "silent", "vip %u: active and says nothing", vip);
-	if (watch->state != VIP_ACTIVE && watch->state != VIP_LEAVING && watch->total && watch->reason != REASON_TAKING &&
-	    since(w, later(later(watch->changed_ns, watch->state_since_ns), node->excused_ns)) > NSEC_PER_SEC + slack(w))
+	if (watch->state != VIP_ACTIVE && watch->state != VIP_LEAVING && watch->total &&
+	    watch->reason != REASON_TAKING &&
+	    since(w, later(later(watch->changed_ns, watch->state_since_ns), node->excused_ns)) >
+		    NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "keeps", "vip %u: has %u addresses in state %s, reason %s", vip, watch->total,
 			   vip_state_name(watch->state), reason_code_name(watch->reason));
 }
@@ -555,7 +584,8 @@ void check_failed(struct world *w, struct node *node, const struct action *a)
 		node->n_failed = 0;
 	}
 	if (++node->n_failed > 40 + 12 * w->n_vips * SIM_VIP_ADDRESSES)
-		world_fail(w, node, "storm", "%u refusals within a second, the last of %s", node->n_failed, action_type_name(a->type));
+		world_fail(w, node, "storm", "%u refusals within a second, the last of %s", node->n_failed,
+			   action_type_name(a->type));
 }
 
 /* The kernel takes an address away: right when its daemon is dead, wrong when it is well and active. */
@@ -564,7 +594,8 @@ void check_expired(struct world *w, struct node *node, const struct ip *ip)
 	unsigned address;
 	int vip = check_vip_of(w, ip, &address);
 
-	if (vip >= 0 && well(node) && node->watch[vip].state == VIP_ACTIVE && since(w, node->excused_ns) > w->vips[vip].lease_ns)
+	if (vip >= 0 && well(node) && node->watch[vip].state == VIP_ACTIVE &&
+	    since(w, node->excused_ns) > w->vips[vip].lease_ns)
 		world_fail(w, node, "expired", "vip %d is active and was not renewed", vip);
 }
 
@@ -572,7 +603,8 @@ static void check_node(struct world *w, struct node *node)
 {
 	if (node->queue_n && since(w, node->queue[node->queue_head].submitted_ns) > 10 * NSEC_PER_MSEC)
 		check_disturb(w, node, 0); /* a slow kernel is a disturbance for as long as it lasts */
-	if (well(node) && node->stopping && since(w, later(node->stopping_ns, node->excused_ns)) > 12 * NSEC_PER_SEC + slack(w))
+	if (well(node) && node->stopping &&
+	    since(w, later(node->stopping_ns, node->excused_ns)) > 12 * NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "stop-hangs", "still there %llu ms after it was told to stop",
 			   since(w, node->stopping_ns) / NSEC_PER_MSEC);
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
@@ -597,6 +629,12 @@ void check_time(struct world *w)
 			check_pairs(w, v);
 }
 
+static bool taking(enum reason_code code)
+{
+	return code == REASON_TAKING || code == REASON_SILENCE || code == REASON_PREDECESSOR_LEFT ||
+	       code == REASON_PREEMPTED;
+}
+
 void check_woken(struct world *w, struct node *node, uint64_t late_ns)
 {
 	for (unsigned v = 0; v < w->n_vips; v++) {
@@ -605,10 +643,14 @@ void check_woken(struct world *w, struct node *node, uint64_t late_ns)
 		watch->zero_ns = 0;
 		watch->must_remove = watch->known && watch->state == VIP_ACTIVE && watch->total &&
 				     late_ns > w->vips[v].lease_ns + node->advert_ns[v] + 100 * NSEC_PER_MSEC;
-		/* Its Down had passed long ago: it listens anew, for the shortest Down that may be in force. */
-		if (watch->known && watch->state == VIP_BACKUP && !watch->total && !node->n_flight &&
+		/* Its Down had passed long ago: it listens anew, once, for the shortest Down that may be in force. One
+		 * that had decided already, and was adding its addresses, goes on. */
+		if (!watch->known || watch->state != VIP_BACKUP || late_ns < 20 * NSEC_PER_MSEC)
+			continue;
+		if (!watch->was_late && !taking(watch->reason) &&
 		    late_ns > 5 * w->vips[v].advert_ns + 100 * NSEC_PER_MSEC)
 			watch->listen_ns = w->now + 30 * NSEC_PER_MSEC;
+		watch->was_late = true;
 	}
 }
 
@@ -618,10 +660,11 @@ void check_stopped(struct world *w, struct node *node)
 		world_fail(w, node, "stopped", "stopped without having been told to");
 	for (unsigned v = 0; v < w->n_vips; v++)
 		if (node->watch[v].total && since(w, node->excused_ns) > 5 * NSEC_PER_SEC)
-			world_fail(w, node, "left-behind", "vip %u: %u addresses left by a graceful stop", v, node->watch[v].total);
+			world_fail(w, node, "left-behind", "vip %u: %u addresses left by a graceful stop", v,
+				   node->watch[v].total);
 }
 
-/* ---- after settling ------------------------------------------------------------------------------------------------------ */
+/* ---- after settling ---- */
 
 static void settled_bond(struct world *w, struct node *node)
 {
@@ -639,8 +682,8 @@ static void settled_bond(struct world *w, struct node *node)
 	}
 	carrier = node->kind == NODE_KERNEL ? bond : &node->links[view.active_port];
 	if (node->kind == NODE_KERNEL && node->links[view.active_port].ifindex != bond->active)
-		world_fail(w, node, "settled-bond", "the core thinks port %d is active, the kernel has ifindex %d", view.active_port,
-			   bond->active);
+		world_fail(w, node, "settled-bond", "the core thinks port %d is active, the kernel has ifindex %d",
+			   view.active_port, bond->active);
 	for (unsigned i = 0; i < node->n_addresses; i++) {
 		const struct sim_address *a = &node->addresses[i];
 
@@ -668,11 +711,11 @@ static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_
 		return;
 	}
 	if (holds != (watch->state == VIP_ACTIVE) || (!holds && watch->state != VIP_BACKUP) || (!holds && watch->total))
-		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip, vip_state_name(watch->state),
-			   reason_code_name(watch->reason), watch->total);
+		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip,
+			   vip_state_name(watch->state), reason_code_name(watch->reason), watch->total);
 	if (holds && w->vips[vip].preempt && node->priority[vip] != best)
-		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip, node->priority[vip],
-			   best);
+		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
+			   node->priority[vip], best);
 }
 
 void check_settled(struct world *w)
@@ -696,7 +739,8 @@ void check_settled(struct world *w)
 		for (unsigned i = 0; i < node->n_addresses; i++) {
 			unsigned address;
 
-			if (check_vip_of(w, &node->addresses[i].ip, &address) >= 0 && node->addresses[i].expires_ns == NEVER)
+			if (check_vip_of(w, &node->addresses[i].ip, &address) >= 0 &&
+			    node->addresses[i].expires_ns == NEVER)
 				world_fail(w, node, "settled-lease", "an address of a vip without a lifetime");
 		}
 	}
@@ -711,6 +755,7 @@ void check_nothing_left(struct world *w)
 			world_fail(w, node, "stop-hangs", "does not stop");
 		for (unsigned v = 0; v < w->n_vips; v++)
 			if (node->watch[v].total)
-				world_fail(w, node, "left-behind", "vip %u: %u addresses after everybody stopped", v, node->watch[v].total);
+				world_fail(w, node, "left-behind", "vip %u: %u addresses after everybody stopped", v,
+					   node->watch[v].total);
 	}
 }

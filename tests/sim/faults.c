@@ -6,13 +6,30 @@
 #include "sim.h"
 
 static const char *const names[FAULT_KINDS] = {
-	[FAULT_CABLE] = "cable", [FAULT_SWITCH] = "switch", [FAULT_TRUNK] = "trunk", [FAULT_PARTITION] = "partition",
-	[FAULT_ONE_WAY] = "one-way", [FAULT_LOSS] = "loss", [FAULT_DELAY] = "delay", [FAULT_CRASH] = "crash",
-	[FAULT_POWER] = "power", [FAULT_STALL] = "stall", [FAULT_LOOP_STALL] = "loop-stall", [FAULT_STOP] = "stop",
-	[FAULT_RELOAD] = "reload", [FAULT_ADDRESS_DELETED] = "address-deleted", [FAULT_BASE_DELETED] = "base-deleted",
-	[FAULT_LINK_RECREATED] = "link-recreated", [FAULT_LINK_DOWN] = "link-down", [FAULT_OVERRUN] = "overrun",
-	[FAULT_REFUSE] = "refuse", [FAULT_SLOW] = "slow", [FAULT_BAD_PACKET] = "bad-packet", [FAULT_CLAIM] = "claim",
-	[FAULT_BOND_TOUCHED] = "bond-touched", [FAULT_ROUTE_DELETED] = "route-deleted",
+	[FAULT_CABLE] = "cable",
+	[FAULT_SWITCH] = "switch",
+	[FAULT_TRUNK] = "trunk",
+	[FAULT_PARTITION] = "partition",
+	[FAULT_ONE_WAY] = "one-way",
+	[FAULT_LOSS] = "loss",
+	[FAULT_DELAY] = "delay",
+	[FAULT_CRASH] = "crash",
+	[FAULT_POWER] = "power",
+	[FAULT_STALL] = "stall",
+	[FAULT_LOOP_STALL] = "loop-stall",
+	[FAULT_STOP] = "stop",
+	[FAULT_RELOAD] = "reload",
+	[FAULT_ADDRESS_DELETED] = "address-deleted",
+	[FAULT_BASE_DELETED] = "base-deleted",
+	[FAULT_LINK_RECREATED] = "link-recreated",
+	[FAULT_LINK_DOWN] = "link-down",
+	[FAULT_OVERRUN] = "overrun",
+	[FAULT_REFUSE] = "refuse",
+	[FAULT_SLOW] = "slow",
+	[FAULT_BAD_PACKET] = "bad-packet",
+	[FAULT_CLAIM] = "claim",
+	[FAULT_BOND_TOUCHED] = "bond-touched",
+	[FAULT_ROUTE_DELETED] = "route-deleted",
 	[FAULT_REFUSE_LONG] = "refuse-long",
 };
 
@@ -32,7 +49,7 @@ static void disturb_all(struct world *w)
 		check_disturb(w, &w->nodes[n], 0);
 }
 
-/* ---- the LAN as the faults that are on leave it -------------------------------------------------------------------------- */
+/* ---- the LAN as the faults that are on leave it ---- */
 
 static void lan_add(struct world *w, const struct fault *f)
 {
@@ -79,9 +96,10 @@ static void lan_compute(struct world *w)
 	disturb_all(w);
 }
 
-/* ---- faults that are over at once ---------------------------------------------------------------------------------------- */
+/* ---- faults that are over at once ---- */
 
-/* Deleting one thing again and again makes the core back off, which is another story: not more than every three seconds. */
+/* Deleting one thing again and again makes the core back off, which is another story: not more than every three
+ * seconds. */
 static bool may_delete(struct world *w, struct node *node)
 {
 	if (!node->powered || (node->deleted_ns && w->now - node->deleted_ns < 3 * NSEC_PER_SEC))
@@ -163,6 +181,7 @@ static bool reload(struct world *w, struct node *node)
 			break;
 		node->priority[vip] = (uint8_t)rng_range(&w->rng, 1, 254);
 		node->watch[vip].configured_ns = w->now;
+		node->watch[vip].zero_ns = 0;
 		break;
 	case 1:
 		if (node->configured[vip] && left == 1)
@@ -179,7 +198,8 @@ static bool reload(struct world *w, struct node *node)
 
 static bool refuse(struct world *w, struct node *node)
 {
-	static const int errors[] = { 16 /* EBUSY */, 12 /* ENOMEM */, 1 /* EPERM */, 105 /* ENOBUFS */, 22 /* EINVAL */ };
+	static const int errors[] = { 16 /* EBUSY */, 12 /* ENOMEM */, 1 /* EPERM */, 105 /* ENOBUFS */,
+				      22 /* EINVAL */ };
 
 	if (!node->running)
 		return false;
@@ -244,7 +264,7 @@ static int fault_at_once(struct world *w, struct node *node, enum fault_kind kin
 	}
 }
 
-/* ---- faults that last ---------------------------------------------------------------------------------------------------- */
+/* ---- faults that last ---- */
 
 static bool link_begins(struct world *w, struct node *node, struct fault *f)
 {
@@ -355,8 +375,8 @@ static void fault_lasting(struct world *w, enum fault_kind kind)
 /* Half of them are of the sorts that move a vip; a mask without any of those finds its own in the other half. */
 static enum fault_kind fault_draw(struct world *w)
 {
-	static const enum fault_kind movers[] = { FAULT_CABLE, FAULT_SWITCH, FAULT_CRASH, FAULT_POWER, FAULT_STALL, FAULT_STOP,
-						  FAULT_PARTITION, FAULT_LINK_DOWN };
+	static const enum fault_kind movers[] = { FAULT_CABLE, FAULT_SWITCH, FAULT_CRASH,     FAULT_POWER,
+						  FAULT_STALL, FAULT_STOP,   FAULT_PARTITION, FAULT_LINK_DOWN };
 
 	if (rng_chance(&w->rng, 500000))
 		return movers[rng_below(&w->rng, sizeof movers / sizeof movers[0])];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What rtnetlink does: links, addresses with lifetimes, routes, and the messages about them. Its silences too: IPv4 routes
- * that fall with their device or its last address are not told (the real kernel tells none either). */
+/* What rtnetlink does: links, addresses with lifetimes, routes, and the messages about them. Its silences too: IPv4
+ * routes that fall with their device or its last address are not told (the real kernel tells none either). */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +28,7 @@ struct sim_link *kernel_link_named(struct node *node, const char *name)
 	return NULL;
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 void kernel_tell(struct world *w, struct node *node, const struct event *event)
 {
@@ -100,7 +100,8 @@ void kernel_event_address(const struct world *w, const struct sim_address *a, st
 	e->renewed_ns = a->renewed_ns - a->renewed_ns % (10 * NSEC_PER_MSEC);
 }
 
-static void address_tell(struct world *w, struct node *node, const struct sim_address *a, enum event_type type, uint32_t cause)
+static void address_tell(struct world *w, struct node *node, const struct sim_address *a, enum event_type type,
+			 uint32_t cause)
 {
 	struct event event;
 
@@ -119,7 +120,8 @@ void kernel_event_route(const struct sim_route *r, struct event *event)
 	event->u.route.ours = r->ours;
 }
 
-static void route_tell(struct world *w, struct node *node, const struct sim_route *r, enum event_type type, uint32_t cause)
+static void route_tell(struct world *w, struct node *node, const struct sim_route *r, enum event_type type,
+		       uint32_t cause)
 {
 	struct event event;
 
@@ -129,7 +131,7 @@ static void route_tell(struct world *w, struct node *node, const struct sim_rout
 	kernel_tell(w, node, &event);
 }
 
-/* ---- routes ------------------------------------------------------------------------------------------------------------- */
+/* ---- routes ---- */
 
 static bool route_same(const struct config_route *a, const struct config_route *b)
 {
@@ -196,7 +198,8 @@ int kernel_route_set(struct world *w, struct node *node, const struct action_rou
 	return 0;
 }
 
-int kernel_route_delete(struct world *w, struct node *node, int ifindex, const struct config_route *route, uint32_t cause)
+int kernel_route_delete(struct world *w, struct node *node, int ifindex, const struct config_route *route,
+			uint32_t cause)
 {
 	for (unsigned i = 0; i < node->n_routes; i++)
 		if (node->routes[i].ifindex == ifindex && route_same(&node->routes[i].route, route)) {
@@ -206,7 +209,7 @@ int kernel_route_delete(struct world *w, struct node *node, int ifindex, const s
 	return kernel_link(node, ifindex) ? ESRCH : ENODEV;
 }
 
-/* ---- addresses ---------------------------------------------------------------------------------------------------------- */
+/* ---- addresses ---- */
 
 static struct sim_address *address_find(struct node *node, int ifindex, const struct ip *ip, uint8_t prefix)
 {
@@ -282,7 +285,8 @@ static void address_remove(struct world *w, struct node *node, struct sim_addres
 		routes_fall(w, node, gone.ifindex, gone.ip.family);
 }
 
-int kernel_address_delete(struct world *w, struct node *node, int ifindex, const struct ip *ip, uint8_t prefix, uint32_t cause)
+int kernel_address_delete(struct world *w, struct node *node, int ifindex, const struct ip *ip, uint8_t prefix,
+			  uint32_t cause)
 {
 	struct sim_address *a = address_find(node, ifindex, ip, prefix);
 
@@ -316,7 +320,7 @@ static void addresses_fall(struct world *w, struct node *node, int ifindex, bool
 			address_remove(w, node, &node->addresses[i], 0);
 }
 
-/* ---- links -------------------------------------------------------------------------------------------------------------- */
+/* ---- links ---- */
 
 static bool carrier_of(const struct world *w, const struct node *node, const struct sim_link *link)
 {
@@ -341,8 +345,8 @@ static void carrier_set(struct world *w, struct node *node, struct sim_link *lin
 		kernel_tell_link(w, node, link, 0);
 	} else if (!link->watch_armed) {
 		link->watch_armed = true;
-		world_schedule(w, w->now + rng_below(&w->rng, w->linkwatch_ns), HAPPEN_LINKWATCH, node->id, (uint32_t)node->boot,
-			       link_slot(node, link));
+		world_schedule(w, w->now + rng_below(&w->rng, w->linkwatch_ns), HAPPEN_LINKWATCH, node->id,
+			       (uint32_t)node->boot, link_slot(node, link));
 	}
 	if (link->master)
 		bonding_arm(w, node, link);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Two switches with a trunk between them, a cable per port, and what gets lost, late, doubled or out of order on the way.
- * Packets are the real bytes of src/wire. */
+/* Two switches with a trunk between them, a cable per port, and what gets lost, late, doubled or out of order on the
+ * way. Packets are the real bytes of src/wire. */
 #include <string.h>
 
 #include "sim.h"
@@ -35,7 +35,7 @@ int lan_path(const struct node *node, int ifindex)
 	return -1;
 }
 
-/* ---- packets in flight --------------------------------------------------------------------------------------------------- */
+/* ---- packets in flight ---- */
 
 static struct packet *packet_take(struct world *w, uint32_t *slot)
 {
@@ -132,7 +132,8 @@ void lan_advert(struct world *w, struct node *node, const struct action_advert *
 	packet_send(w, node, a->ifindex, slot);
 }
 
-static void announcement(struct world *w, struct node *node, int ifindex, const struct ip *ip, const uint8_t mac[MAC_SIZE])
+static void announcement(struct world *w, struct node *node, int ifindex, const struct ip *ip,
+			 const uint8_t mac[MAC_SIZE])
 {
 	uint32_t slot;
 	struct packet *p = packet_take(w, &slot);
@@ -158,7 +159,7 @@ void lan_announce(struct world *w, struct node *node, const struct action_announ
 	announcement(w, node, a->ifindex, &a->ip, a->mac);
 }
 
-/* ---- what does not belong there ---------------------------------------------------------------------------------------- */
+/* ---- what does not belong there ---- */
 
 /* A packet on a vrid of ours that must be dropped. */
 void lan_bad_packet(struct world *w, struct node *node)
@@ -204,7 +205,7 @@ void lan_foreign_claim(struct world *w, struct node *node, unsigned vip)
 	announcement(w, node, node->links[0].ifindex, &w->vips[vip].addresses[0].ip, mac);
 }
 
-/* ---- arriving ------------------------------------------------------------------------------------------------------------ */
+/* ---- arriving ---- */
 
 static bool wanted(const struct node *node, const struct packet *p, int ifindex)
 {

@@ -25,7 +25,10 @@ static void trace_format(const struct trace_entry *e, char *line, size_t size)
 	else
 		snprintf(text, sizeof text, "%s", e->u.text);
 	snprintf(line, size, "%llu.%06llu n%u %s %s", e->time / NSEC_PER_SEC, e->time % NSEC_PER_SEC / 1000, e->node,
-		 e->kind == TRACE_EVENT ? "<" : e->kind == TRACE_ACTION ? ">" : "#", text);
+		 e->kind == TRACE_EVENT	   ? "<"
+		 : e->kind == TRACE_ACTION ? ">"
+					   : "#",
+		 text);
 }
 
 static void trace_took(struct world *w, const struct trace_entry *e)

@@ -20,7 +20,7 @@ void shell_wake_at(struct world *w, struct node *node, uint64_t when)
 	world_schedule(w, when, HAPPEN_RUN, node->id, node->life, 0);
 }
 
-/* ---- the record ---------------------------------------------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 static void record_address(struct node *node, const struct action_address *a)
 {
@@ -37,7 +37,7 @@ static void record_address(struct node *node, const struct action_address *a)
 	new->prefix = a->prefix;
 }
 
-/* ---- what the core says -------------------------------------------------------------------------------------------------- */
+/* ---- what the core says ---- */
 
 static void shell_act(struct world *w, struct node *node, const struct action *a)
 {
@@ -85,6 +85,8 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 		node->process_ns = NEVER; /* shell_run and shell_stop end it */
 		break;
 	case ACT_NOTE:
+		check_note(node, a);
+		break;
 	case ACT_TYPES:
 		break;
 	}
@@ -132,7 +134,7 @@ static void shell_feed(struct world *w, struct node *node, struct event *event)
 	}
 }
 
-/* ---- what the loop reads ------------------------------------------------------------------------------------------------- */
+/* ---- what the loop reads ---- */
 
 static void packet_event(struct world *w, struct node *node, const struct packet *p, int ifindex, uint64_t seen_ns)
 {
@@ -328,7 +330,7 @@ void shell_run(struct world *w, struct node *node)
 	next_wake(w, node);
 }
 
-/* ---- the process's life -------------------------------------------------------------------------------------------------- */
+/* ---- the process's life ---- */
 
 static void feed_record(struct world *w, struct node *node)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A world: nodes with a real core each, a simulated kernel below it, a LAN of two switches between them, and a clock that
- * jumps from one thing that happens to the next. One seed is one world; the same seed is the same world, byte for byte. */
+/* A world: nodes with a real core each, a simulated kernel below it, a LAN of two switches between them, and a clock
+ * that jumps from one thing that happens to the next. One seed is one world; the same seed is the same world, byte for
+ * byte. */
 #ifndef STANDBYD_SIM_H
 #define STANDBYD_SIM_H
 
@@ -13,37 +14,37 @@ enum {
 	SIM_NODES = 16,
 	SIM_VIPS = 32,
 	SIM_VIP_ADDRESSES = 4,
-	SIM_PORTS = 2,       /* cables per node: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
-	SIM_LINKS = 4,       /* eth0, eth1, bond0, and one to spare */
+	SIM_PORTS = 2, /* cables per node: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
+	SIM_LINKS = 4, /* eth0, eth1, bond0, and one to spare */
 	SIM_ADDRESSES = SIM_VIPS * SIM_VIP_ADDRESSES * 2 + 16,
 	SIM_ROUTES = 8,
-	SIM_QUEUE = 1024,    /* actions that wait for the applier */
-	SIM_RESULTS = 2048,  /* results and snapshot items that wait for the loop */
-	SIM_LIVE = 4096,     /* netlink messages that wait for the loop */
-	SIM_SOCKET = 512,    /* packets that wait for the loop */
+	SIM_QUEUE = 1024,   /* actions that wait for the applier */
+	SIM_RESULTS = 2048, /* results and snapshot items that wait for the loop */
+	SIM_LIVE = 4096,    /* netlink messages that wait for the loop */
+	SIM_SOCKET = 512,   /* packets that wait for the loop */
 	SIM_PACKETS = 8192,
 	SIM_TRACE = 256,
 	SIM_FAULTS = 64,
 	SIM_PACKET_SIZE = 8 + SIM_VIP_ADDRESSES * 16 + 96,
 };
 
-#define SIM_START     (1000 * NSEC_PER_SEC)
+#define SIM_START	   (1000 * NSEC_PER_SEC)
 #define REFUSED_LONG_GRACE (34 * NSEC_PER_SEC) /* the longest back-off */
-#define REFUSED_GRACE (5 * NSEC_PER_SEC) /* a refusal makes the core wait before it tries again, longer each time */
+#define REFUSED_GRACE	   (5 * NSEC_PER_SEC) /* a refusal makes the core wait before it tries again, longer each time */
 
-/* ---- the queue of what will happen --------------------------------------------------------------------------------- */
+/* ---- the queue of what will happen ---- */
 
 enum happen {
-	HAPPEN_RUN,     /* a node's loop wakes */
-	HAPPEN_PACKET,  /* a packet arrives at a node's port */
-	HAPPEN_APPLY,   /* a node's applier executes the head of its queue */
-	HAPPEN_EXPIRE,  /* a node's kernel looks for expired addresses */
-	HAPPEN_MIIMON,  /* a bonding device polls */
+	HAPPEN_RUN,	  /* a node's loop wakes */
+	HAPPEN_PACKET,	  /* a packet arrives at a node's port */
+	HAPPEN_APPLY,	  /* a node's applier executes the head of its queue */
+	HAPPEN_EXPIRE,	  /* a node's kernel looks for expired addresses */
+	HAPPEN_MIIMON,	  /* a bonding device polls */
 	HAPPEN_LINKWATCH, /* a delayed carrier message */
-	HAPPEN_FAULT,   /* the next fault */
-	HAPPEN_HEAL,    /* a fault ends */
-	HAPPEN_DELETE,  /* somebody deletes an address */
-	HAPPEN_CHECK,   /* the checks that depend on time alone */
+	HAPPEN_FAULT,	  /* the next fault */
+	HAPPEN_HEAL,	  /* a fault ends */
+	HAPPEN_DELETE,	  /* somebody deletes an address */
+	HAPPEN_CHECK,	  /* the checks that depend on time alone */
 };
 
 struct happening {
@@ -62,22 +63,22 @@ struct heap {
 void heap_push(struct heap *, struct happening);
 bool heap_pop(struct heap *, struct happening *);
 
-/* ---- a node's kernel ------------------------------------------------------------------------------------------------ */
+/* ---- a node's kernel ---- */
 
 struct sim_link {
 	bool exists, up;
-	bool carrier;      /* plain: cable, switch and IFF_UP; bond: a port counted up */
+	bool carrier; /* plain: cable, switch and IFF_UP; bond: a port counted up */
 	int ifindex, master;
-	int port;          /* cable, -1: a bond */
+	int port; /* cable, -1: a bond */
 	char name[IFNAME_SIZE];
 	uint8_t mac[MAC_SIZE], own_mac[MAC_SIZE];
 	enum link_kind kind;
 	uint8_t mode, reselect;
 	uint32_t miimon;
 	int active, primary;
-	bool counted_up;   /* as a bond's port: what miimon last found */
+	bool counted_up; /* as a bond's port: what miimon last found */
 	bool poll_armed, watch_armed;
-	bool held_down;    /* by somebody who wants it down */
+	bool held_down; /* by somebody who wants it down */
 };
 
 struct sim_address {
@@ -117,28 +118,29 @@ enum node_kind { NODE_PLAIN, NODE_MOVE, NODE_KERNEL };
 /* What the checks know of one vip on one node. */
 struct watch {
 	enum vip_state state;
-	bool known;            /* the core has it */
+	bool known; /* the core has it */
 	enum reason_code reason;
 	uint8_t priority;
 	uint64_t state_since_ns;
 	unsigned have[SIM_LINKS], total; /* its addresses in this kernel, per link */
-	bool complete;         /* all of them on one link */
-	uint64_t had_ns;       /* since when it has any */
-	uint64_t changed_ns;   /* when that last changed, or `total` became or left 0 */
-	uint64_t advert_ns;    /* last own advert, 0: none since active */
-	uint64_t announced;    /* addresses announced since the taking began */
-	bool advertised;       /* since active */
-	unsigned n_adverts;    /* since active */
-	bool zero_sent;        /* since active */
-	uint64_t heard_ns;     /* last foreign advert with priority > 0 that the core was given */
-	uint64_t release_ns;   /* since when it has reason to let go, 0: none */
-	uint64_t any_heard_ns; /* last foreign advert of any priority that the core was given */
-	uint64_t zero_ns;      /* since when it knows that the active one left, 0: it does not */
-	uint64_t claimed;      /* while leaving: addresses that another was seen to announce */
-	uint64_t claimed_ns;   /* since when that is all of them, 0: not all */
-	uint64_t listen_ns;    /* woke late as a backup: not active before */
-	uint64_t sign_ns;      /* the last sign of the process before this one, 0: none */
-	bool must_remove;      /* woke later than the lease: remove before any advert */
+	bool complete;			 /* all of them on one link */
+	uint64_t had_ns;		 /* since when it has any */
+	uint64_t changed_ns;		 /* when that last changed, or `total` became or left 0 */
+	uint64_t advert_ns;		 /* last own advert, 0: none since active */
+	uint64_t announced;		 /* addresses announced since the taking began */
+	bool advertised;		 /* since active */
+	unsigned n_adverts;		 /* since active */
+	bool zero_sent;			 /* since active */
+	uint64_t heard_ns;		 /* last foreign advert with priority > 0 that the core was given */
+	uint64_t release_ns;		 /* since when it has reason to let go, 0: none */
+	uint64_t any_heard_ns;		 /* last foreign advert of any priority that the core was given */
+	uint64_t zero_ns;		 /* since when it knows that the active one left, 0: it does not */
+	uint64_t claimed;		 /* while leaving: addresses that another was seen to announce */
+	uint64_t claimed_ns;		 /* since when that is all of them, 0: not all */
+	uint64_t listen_ns;		 /* woke late as a backup: not active before */
+	bool was_late;			 /* since its state changed: the core prolongs Down once */
+	uint64_t sign_ns;		 /* the last sign of the process before this one, 0: none */
+	bool must_remove;		 /* woke later than the lease: remove before any advert */
 	uint64_t configured_ns;
 };
 
@@ -171,13 +173,16 @@ struct node {
 	bool enobufs;
 
 	bool running, stalled, loop_stalled, stopping, powered;
-	uint64_t unwell_ns;      /* since when it is stalled or gone */
-	uint64_t process_ns;     /* when the process started */
-	uint32_t life;           /* of the process: what was scheduled for an earlier one is void */
+	uint64_t unwell_ns;  /* since when it is stalled or gone */
+	uint64_t process_ns; /* when the process started */
+	uint32_t life;	     /* of the process: what was scheduled for an earlier one is void */
 	uint64_t boot;
 	struct core *core;
-	uint64_t run_ns;         /* earliest scheduled wake, NEVER: none */
-	struct { int ifindex; uint8_t family; } listening[SIM_LINKS * 2 + 4];
+	uint64_t run_ns; /* earliest scheduled wake, NEVER: none */
+	struct {
+		int ifindex;
+		uint8_t family;
+	} listening[SIM_LINKS * 2 + 4];
 	unsigned n_listening;
 	struct waiting_packet *socket;
 	unsigned socket_head, socket_n;
@@ -193,9 +198,9 @@ struct node {
 	unsigned results_head, results_n;
 	unsigned refuse_next, refuse_in; /* refuse so many, after so many */
 	int refuse_errno;
-	uint32_t refuse_types;   /* mask of enum action_type: refused for as long as the fault lasts */
-	uint64_t failed_since_ns;
-	unsigned n_failed;       /* answers EV_FAILED within a second */
+	uint32_t refuse_types; /* mask of enum action_type: refused for as long as the fault lasts */
+	uint64_t failed_since_ns, refused_ns;
+	unsigned n_failed; /* answers EV_FAILED within a second */
 	uint64_t slow_until_ns;
 	uint32_t last_gen;
 	uint64_t step_instant_ns;
@@ -215,15 +220,18 @@ struct node {
 	uint8_t priority[SIM_VIPS];
 	uint64_t advert_ns[SIM_VIPS];
 
-	struct { uint64_t key; uint32_t gen; } flight[SIM_QUEUE]; /* changes that are not answered yet */
+	struct {
+		uint64_t key;
+		uint32_t gen;
+	} flight[SIM_QUEUE]; /* changes that are not answered yet */
 	unsigned n_flight;
 	struct watch watch[SIM_VIPS];
 	uint64_t stopping_ns;
-	uint64_t deleted_ns;     /* when somebody last deleted something here */
-	uint64_t excused_ns;     /* checks by time start counting here: the last fault that touched this node */
+	uint64_t deleted_ns; /* when somebody last deleted something here */
+	uint64_t excused_ns; /* checks by time start counting here: the last fault that touched this node */
 };
 
-/* ---- the world ------------------------------------------------------------------------------------------------------ */
+/* ---- the world ---- */
 
 enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND };
 
@@ -242,16 +250,37 @@ struct world_vip {
 	unsigned n_addresses, n_listed;
 	uint64_t advert_ns, lease_ns, leave_timeout_ns; /* advert: the largest of all nodes */
 	bool preempt;
-	uint64_t any, all;       /* which nodes' kernels have any, all of its addresses */
-	uint64_t disturbed_ns;   /* the last packet of it that was lost */
-	int holder;              /* the last node that became active, -1 */
+	uint64_t any, all;     /* which nodes' kernels have any, all of its addresses */
+	uint64_t disturbed_ns; /* the last packet of it that was lost */
+	int holder;	       /* the last node that became active, -1 */
 };
 
 enum fault_kind {
-	FAULT_CABLE, FAULT_SWITCH, FAULT_TRUNK, FAULT_PARTITION, FAULT_ONE_WAY, FAULT_LOSS, FAULT_DELAY,
-	FAULT_CRASH, FAULT_POWER, FAULT_STALL, FAULT_LOOP_STALL, FAULT_STOP, FAULT_RELOAD, FAULT_ADDRESS_DELETED,
-	FAULT_BASE_DELETED, FAULT_LINK_RECREATED, FAULT_LINK_DOWN, FAULT_OVERRUN, FAULT_REFUSE, FAULT_SLOW, FAULT_BAD_PACKET,
-	FAULT_CLAIM, FAULT_BOND_TOUCHED, FAULT_ROUTE_DELETED, FAULT_REFUSE_LONG,
+	FAULT_CABLE,
+	FAULT_SWITCH,
+	FAULT_TRUNK,
+	FAULT_PARTITION,
+	FAULT_ONE_WAY,
+	FAULT_LOSS,
+	FAULT_DELAY,
+	FAULT_CRASH,
+	FAULT_POWER,
+	FAULT_STALL,
+	FAULT_LOOP_STALL,
+	FAULT_STOP,
+	FAULT_RELOAD,
+	FAULT_ADDRESS_DELETED,
+	FAULT_BASE_DELETED,
+	FAULT_LINK_RECREATED,
+	FAULT_LINK_DOWN,
+	FAULT_OVERRUN,
+	FAULT_REFUSE,
+	FAULT_SLOW,
+	FAULT_BAD_PACKET,
+	FAULT_CLAIM,
+	FAULT_BOND_TOUCHED,
+	FAULT_ROUTE_DELETED,
+	FAULT_REFUSE_LONG,
 	FAULT_KINDS
 };
 
@@ -283,16 +312,17 @@ struct statistics {
 
 struct options {
 	uint64_t seed;
-	unsigned nodes, vips;      /* 0: the seed decides */
-	uint64_t steps;            /* 0: no limit */
-	uint64_t failovers;        /* worlds until so many takeovers have happened */
+	unsigned nodes, vips; /* 0: the seed decides */
+	uint64_t steps;	      /* 0: no limit */
+	uint64_t failovers;   /* worlds until so many takeovers have happened */
 	uint64_t worlds;
-	uint64_t time_ns;          /* of faults in one world; 0: the seed decides */
-	int kind;                  /* enum node_kind, -1: the seed decides */
-	uint32_t faults;           /* mask of enum fault_kind */
-	uint64_t verbose_from_ns;  /* NEVER: not verbose */
+	uint64_t time_ns;	  /* of faults in one world; 0: the seed decides */
+	int kind;		  /* enum node_kind, -1: the seed decides */
+	uint32_t faults;	  /* mask of enum fault_kind */
+	uint64_t verbose_from_ns; /* NEVER: not verbose */
 	bool trace_hash, keep_going, quiet;
-	uint32_t lies; /* mask of enum action_type: what the applier only pretends to do, so that the checks are checked */
+	uint32_t lies; /* mask of enum action_type: what the applier only pretends to do, so that the checks are checked
+			*/
 };
 
 struct world {
@@ -308,8 +338,9 @@ struct world {
 	unsigned n_free_packets;
 
 	bool cable[SIM_NODES][SIM_PORTS], switch_up[2], trunk;
-	uint64_t apart_ns[SIM_NODES][SIM_NODES]; /* when two nodes that hold one vip were last seen not to hear each other */
-	uint64_t blocked[SIM_NODES]; /* who does not hear this node */
+	uint64_t apart_ns[SIM_NODES]
+			 [SIM_NODES]; /* when two nodes that hold one vip were last seen not to hear each other */
+	uint64_t blocked[SIM_NODES];  /* who does not hear this node */
 	uint32_t loss, burst_loss, duplicate, reorder, spike; /* millionths */
 	uint64_t delay_ns, jitter_ns, burst_delay_ns, apply_ns, loop_ns, linkwatch_ns;
 	unsigned cap;
@@ -339,8 +370,10 @@ struct sim_link *kernel_link(struct node *, int ifindex);
 struct sim_link *kernel_link_named(struct node *, const char *name);
 void kernel_refresh(struct world *, struct node *); /* carrier as cables, switches and flags have it */
 int kernel_set_up(struct world *, struct node *, struct sim_link *, bool up, uint32_t cause);
-int kernel_address_set(struct world *, struct node *, const struct action_address *, bool create, bool ours, uint32_t cause);
-int kernel_address_delete(struct world *, struct node *, int ifindex, const struct ip *, uint8_t prefix, uint32_t cause);
+int kernel_address_set(struct world *, struct node *, const struct action_address *, bool create, bool ours,
+		       uint32_t cause);
+int kernel_address_delete(struct world *, struct node *, int ifindex, const struct ip *, uint8_t prefix,
+			  uint32_t cause);
 int kernel_route_set(struct world *, struct node *, const struct action_route *, bool ours, uint32_t cause);
 int kernel_route_delete(struct world *, struct node *, int ifindex, const struct config_route *, uint32_t cause);
 void kernel_expire(struct world *, struct node *);
@@ -406,6 +439,7 @@ void check_submit(struct world *, struct node *, const struct action *);
 uint64_t check_key(const struct action *);
 void check_advert_sent(struct world *, struct node *, const struct action_advert *);
 void check_announced(struct world *, struct node *, const struct ip *);
+void check_note(struct node *, const struct action *);
 void check_claim_heard(struct world *, struct node *, const struct ip *);
 void check_removed(struct world *, struct node *, const struct action_address *);
 void check_advert_heard(struct world *, struct node *, const struct event_advert *);

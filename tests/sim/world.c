@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A world from its seed, its life in rounds of faults and settling, and its end: everybody stops and nothing is left. */
+/* A world from its seed, its life in rounds of faults and settling, and its end: everybody stops and nothing is left.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,8 @@
 
 void world_schedule(struct world *w, uint64_t time, enum happen type, unsigned node, uint32_t a, uint32_t b)
 {
-	heap_push(&w->heap, (struct happening){ .time = time, .type = (uint16_t)type, .node = (uint16_t)node, .a = a, .b = b });
+	heap_push(&w->heap,
+		  (struct happening){ .time = time, .type = (uint16_t)type, .node = (uint16_t)node, .a = a, .b = b });
 }
 
 static void *must_calloc(size_t n, size_t size)
@@ -22,7 +24,7 @@ static void *must_calloc(size_t n, size_t size)
 	return p;
 }
 
-/* ---- configuration ------------------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 static void configure_bond(struct world *w, struct node *node)
 {
@@ -69,7 +71,8 @@ static void configure_vip(struct world *w, struct node *node, unsigned v)
 	c->first_address = node->config.n_addresses;
 	c->n_addresses = vip->n_addresses;
 	c->n_listed = vip->n_listed;
-	memcpy(&node->config_addresses[node->config.n_addresses], vip->addresses, vip->n_addresses * sizeof vip->addresses[0]);
+	memcpy(&node->config_addresses[node->config.n_addresses], vip->addresses,
+	       vip->n_addresses * sizeof vip->addresses[0]);
 	node->config.n_addresses += vip->n_addresses;
 }
 
@@ -87,7 +90,7 @@ void world_configure(struct world *w, struct node *node)
 			configure_vip(w, node, v);
 }
 
-/* ---- a world from its seed ----------------------------------------------------------------------------------------------- */
+/* ---- a world from its seed ---- */
 
 static void vip_make(struct world *w, unsigned v)
 {
@@ -145,7 +148,8 @@ static void node_make(struct world *w, unsigned n, int kind)
 		node->priority[v] = (uint8_t)rng_range(&w->rng, 1, rng_chance(&w->rng, 300000) ? 3 : 254);
 		node->advert_ns[v] = w->vips[v].advert_ns;
 		if (rng_chance(&w->rng, 100000)) /* each node adopts what the active one says */
-			node->advert_ns[v] = rng_range(&w->rng, 1, w->vips[v].advert_ns / (10 * NSEC_PER_MSEC)) * 10 * NSEC_PER_MSEC;
+			node->advert_ns[v] =
+				rng_range(&w->rng, 1, w->vips[v].advert_ns / (10 * NSEC_PER_MSEC)) * 10 * NSEC_PER_MSEC;
 	}
 }
 
@@ -209,7 +213,7 @@ static void world_make(struct world *w)
 		kernel_boot(w, &w->nodes[n]);
 }
 
-/* ---- its life ------------------------------------------------------------------------------------------------------------ */
+/* ---- its life ---- */
 
 static void happen(struct world *w, const struct happening *h)
 {
@@ -366,8 +370,8 @@ bool world_run(struct world *w, const struct options *options, uint64_t seed, st
 	w->faults_on = false;
 	rng_seed(&w->rng, seed);
 	world_make(w);
-	trace_add_text(w, 0, "world %llu: %u nodes, %u vips, cap %u, faults 0x%x", (unsigned long long)seed, w->n_nodes, w->n_vips,
-		       w->cap, w->fault_mask);
+	trace_add_text(w, 0, "world %llu: %u nodes, %u vips, cap %u, faults 0x%x", (unsigned long long)seed, w->n_nodes,
+		       w->n_vips, w->cap, w->fault_mask);
 	life(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		if (w->nodes[n].core)
