@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A story in time about one core: lines of input, and what the core said to each. tests/unit/golden/README tells the words. */
+/* A story in time about one core: lines of input, and what the core said to each. tests/unit/golden/README tells the
+ * words. */
 #ifndef STANDBYD_GOLDEN_H
 #define STANDBYD_GOLDEN_H
 
@@ -17,10 +18,10 @@ struct golden_link {
 struct golden {
 	struct core *core;
 	struct config *config, *old; /* old: a reload's predecessor, whose addresses an advert may still point to */
-	char *yaml;                  /* what the next start or reload loads */
-	const char *directory;       /* where it is written to be loaded from */
+	char *yaml;		     /* what the next start or reload loads */
+	const char *directory;	     /* where it is written to be loaded from */
 	FILE *out;
-	uint64_t now, start;         /* start: time zero of the story */
+	uint64_t now, start; /* start: time zero of the story */
 	bool auto_done, dead;
 	bool hidden[ACT_TYPES];
 	int next_ifindex;
@@ -33,9 +34,9 @@ struct golden {
 	unsigned n_pending;
 	int fail_errno[ACT_TYPES];
 	unsigned fail_count[ACT_TYPES];
-	struct event early[32];      /* resume and leftover lines, given at start */
+	struct event early[32]; /* resume and leftover lines, given at start */
 	unsigned n_early;
-	char error[200];             /* what is wrong with the story itself */
+	char error[200]; /* what is wrong with the story itself */
 };
 
 /* golden_kernel.c: the tables, and what the kernel makes of an action. */
@@ -56,7 +57,7 @@ void golden_print(struct golden *, const struct action *);
 
 /* test_golden.c */
 void golden_feed(struct golden *, struct event *);
-void golden_settle(struct golden *); /* answers what is pending, as auto-done has it */
+void golden_settle(struct golden *);		/* answers what is pending, as auto-done has it */
 void golden_answer(struct golden *, int error); /* the oldest pending action */
 void golden_run_until(struct golden *, uint64_t when);
 

@@ -55,12 +55,13 @@ void golden_link_tell(struct golden *g, const struct golden_link *link)
 	golden_feed(g, &event);
 }
 
-/* ---- addresses and routes ------------------------------------------------------------------------------------------------- */
+/* ---- addresses and routes ---- */
 
 static struct event_address *address_find(struct golden *g, int ifindex, const struct ip *ip, uint8_t prefix)
 {
 	for (unsigned i = 0; i < g->n_addresses; i++)
-		if (g->addresses[i].ifindex == ifindex && g->addresses[i].prefix == prefix && ip_equal(&g->addresses[i].ip, ip))
+		if (g->addresses[i].ifindex == ifindex && g->addresses[i].prefix == prefix &&
+		    ip_equal(&g->addresses[i].ip, ip))
 			return &g->addresses[i];
 	return NULL;
 }
@@ -93,8 +94,13 @@ static int address_execute(struct golden *g, const struct action *action)
 {
 	const struct action_address *a = &action->u.address;
 	struct event_address address = {
-		.ifindex = a->ifindex, .ip = a->ip, .prefix = a->prefix, .ours = true, .valid_s = a->lifetime_s,
-		.permanent = a->lifetime_s == UINT32_MAX, .renewed_ns = g->now,
+		.ifindex = a->ifindex,
+		.ip = a->ip,
+		.prefix = a->prefix,
+		.ours = true,
+		.valid_s = a->lifetime_s,
+		.permanent = a->lifetime_s == UINT32_MAX,
+		.renewed_ns = g->now,
 	};
 
 	if (!link_by_index(g, a->ifindex))
@@ -115,8 +121,9 @@ static int route_execute(struct golden *g, const struct action *action)
 		return ENODEV;
 	if (!link_by_index(g, r->ifindex)->link.up)
 		return ENETDOWN;
-	while (i < g->n_routes && (!ip_equal(&g->routes[i].route.to, &r->route.to) || g->routes[i].route.prefix != r->route.prefix ||
-				   g->routes[i].route.metric != r->route.metric))
+	while (i < g->n_routes &&
+	       (!ip_equal(&g->routes[i].route.to, &r->route.to) || g->routes[i].route.prefix != r->route.prefix ||
+		g->routes[i].route.metric != r->route.metric))
 		i++;
 	if (action->type == ACT_ROUTE_DEL) {
 		if (i == g->n_routes)
@@ -134,7 +141,7 @@ static int route_execute(struct golden *g, const struct action *action)
 	return 0;
 }
 
-/* ---- links ------------------------------------------------------------------------------------------------------------------ */
+/* ---- links ---- */
 
 static int enslave(struct golden *g, struct golden_link *port, int master)
 {
@@ -209,7 +216,8 @@ static int link_execute(struct golden *g, const struct action *action)
 		return 0;
 	}
 	link->link.up = action->type == ACT_LINK_UP;
-	link->link.carrier = link->link.up && (link->link.kind == KIND_BOND ? link->link.bond.active != 0 : link->cable);
+	link->link.carrier =
+		link->link.up && (link->link.kind == KIND_BOND ? link->link.bond.active != 0 : link->cable);
 	return 0;
 }
 

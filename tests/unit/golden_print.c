@@ -53,8 +53,8 @@ static void print_route(struct golden *g, const struct action *a)
 	const struct config_route *r = &a->u.route.route;
 	char to[TRACE_IP_SIZE], via[TRACE_IP_SIZE];
 
-	fprintf(g->out, "%s %s %s/%u via %s", action_type_name(a->type), golden_link_name(g, a->u.route.ifindex), trace_ip(&r->to, to),
-		r->prefix, trace_ip(&r->via, via));
+	fprintf(g->out, "%s %s %s/%u via %s", action_type_name(a->type), golden_link_name(g, a->u.route.ifindex),
+		trace_ip(&r->to, to), r->prefix, trace_ip(&r->via, via));
 	if (r->metric)
 		fprintf(g->out, " metric %u", r->metric);
 	if (a->u.route.replace)
@@ -81,11 +81,13 @@ static void print_action(struct golden *g, const struct action *a)
 
 	switch (a->type) {
 	case ACT_ADVERT:
-		fprintf(g->out, "advert %s vrid %u priority %u interval %ucs from %s", golden_link_name(g, a->u.advert.ifindex),
-			a->u.advert.vrid, a->u.advert.priority, a->u.advert.interval_cs, trace_ip(&a->u.advert.source, ip));
+		fprintf(g->out, "advert %s vrid %u priority %u interval %ucs from %s",
+			golden_link_name(g, a->u.advert.ifindex), a->u.advert.vrid, a->u.advert.priority,
+			a->u.advert.interval_cs, trace_ip(&a->u.advert.source, ip));
 		break;
 	case ACT_ANNOUNCE:
-		fprintf(g->out, "announce %s %s", golden_link_name(g, a->u.announce.ifindex), trace_ip(&a->u.announce.ip, ip));
+		fprintf(g->out, "announce %s %s", golden_link_name(g, a->u.announce.ifindex),
+			trace_ip(&a->u.announce.ip, ip));
 		break;
 	case ACT_ADDRESS_ADD:
 	case ACT_ADDRESS_RENEW:

@@ -46,10 +46,16 @@ static const char *after(const struct words *w, const char *key)
 
 static int errno_named(const char *name)
 {
-	static const struct { const char *name; int number; } all[] = {
-		{ "EPERM", EPERM }, { "EBUSY", EBUSY }, { "EINVAL", EINVAL }, { "ENOBUFS", ENOBUFS }, { "ENOMEM", ENOMEM },
-		{ "ENODEV", ENODEV }, { "EEXIST", EEXIST }, { "EADDRNOTAVAIL", EADDRNOTAVAIL }, { "EIO", EIO },
-		{ "ENETDOWN", ENETDOWN }, { "EAGAIN", EAGAIN },
+	static const struct {
+		const char *name;
+		int number;
+	} all[] = {
+		{ "EPERM", EPERM },   { "EBUSY", EBUSY },
+		{ "EINVAL", EINVAL }, { "ENOBUFS", ENOBUFS },
+		{ "ENOMEM", ENOMEM }, { "ENODEV", ENODEV },
+		{ "EEXIST", EEXIST }, { "EADDRNOTAVAIL", EADDRNOTAVAIL },
+		{ "EIO", EIO },	      { "ENETDOWN", ENETDOWN },
+		{ "EAGAIN", EAGAIN },
 	};
 
 	for (size_t i = 0; name && i < sizeof all / sizeof all[0]; i++)
@@ -67,7 +73,7 @@ static enum action_type action_named(const char *name)
 	return type;
 }
 
-/* ---- the daemon's life ---------------------------------------------------------------------------------------------------- */
+/* ---- the daemon's life ---- */
 
 static struct config *load(struct golden *g)
 {
@@ -159,7 +165,7 @@ static bool word_early(struct golden *g, const struct words *w)
 	return true;
 }
 
-/* ---- the kernel's messages --------------------------------------------------------------------------------------------------- */
+/* ---- the kernel's messages ---- */
 
 static bool link_gone(struct golden *g, struct golden_link *l)
 {
@@ -180,7 +186,8 @@ static bool link_gone(struct golden *g, struct golden_link *l)
 
 static bool link_change(struct golden *g, struct golden_link *l, const struct words *w)
 {
-	const char *active = after(w, "active"), *master = after(w, "master"), *mode = after(w, "mode"), *mac = after(w, "mac");
+	const char *active = after(w, "active"), *master = after(w, "master"), *mode = after(w, "mode"),
+		   *mac = after(w, "mac");
 	struct golden_link *other;
 
 	if (has(w, "bond") || mode)
@@ -287,7 +294,7 @@ static bool word_route(struct golden *g, const struct words *w)
 	return true;
 }
 
-/* ---- packets ---------------------------------------------------------------------------------------------------------------- */
+/* ---- packets ---- */
 
 static void list_hash(const struct golden *g, struct event_advert *a)
 {
@@ -350,7 +357,7 @@ static bool word_claim(struct golden *g, const struct words *w)
 	return true;
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the rest ---- */
 
 static bool word_simple(struct golden *g, enum event_type type)
 {

@@ -74,8 +74,13 @@ static void tell_address(struct golden *g, const struct action *a)
 	struct event event = { .type = a->type == ACT_ADDRESS_DEL ? EV_ADDRESS_GONE : EV_ADDRESS };
 
 	event.u.address = (struct event_address){
-		.ifindex = a->u.address.ifindex, .ip = a->u.address.ip, .prefix = a->u.address.prefix, .ours = true,
-		.valid_s = a->u.address.lifetime_s, .permanent = a->u.address.lifetime_s == UINT32_MAX, .renewed_ns = g->now,
+		.ifindex = a->u.address.ifindex,
+		.ip = a->u.address.ip,
+		.prefix = a->u.address.prefix,
+		.ours = true,
+		.valid_s = a->u.address.lifetime_s,
+		.permanent = a->u.address.lifetime_s == UINT32_MAX,
+		.renewed_ns = g->now,
 		.cause = 1,
 	};
 	golden_feed(g, &event);
@@ -85,7 +90,9 @@ static void tell_route(struct golden *g, const struct action *a)
 {
 	struct event event = { .type = a->type == ACT_ROUTE_DEL ? EV_ROUTE_GONE : EV_ROUTE };
 
-	event.u.route = (struct event_route){ .ifindex = a->u.route.ifindex, .route = a->u.route.route, .ours = true, .cause = 1 };
+	event.u.route = (struct event_route){
+		.ifindex = a->u.route.ifindex, .route = a->u.route.route, .ours = true, .cause = 1
+	};
 	golden_feed(g, &event);
 }
 
@@ -164,7 +171,7 @@ void golden_run_until(struct golden *g, uint64_t when)
 	}
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static char *file_read(const char *path)
 {
@@ -258,13 +265,15 @@ static void show_difference(const char *path, const char *is, const char *should
 {
 	unsigned line = 1;
 
-	while (*is && *should && strcspn(is, "\n") == strcspn(should, "\n") && strncmp(is, should, strcspn(is, "\n")) == 0) {
+	while (*is && *should && strcspn(is, "\n") == strcspn(should, "\n") &&
+	       strncmp(is, should, strcspn(is, "\n")) == 0) {
 		is += strcspn(is, "\n") + (*is ? 1 : 0);
 		should += strcspn(should, "\n") + (*should ? 1 : 0);
 		line++;
 	}
 	printf("%s:%u: expected\n", path, line);
-	for (int i = 0; i < 6 && *should; i++, should += strcspn(should, "\n") + (should[strcspn(should, "\n")] == '\n'))
+	for (int i = 0; i < 6 && *should;
+	     i++, should += strcspn(should, "\n") + (should[strcspn(should, "\n")] == '\n'))
 		printf("  %.*s\n", (int)strcspn(should, "\n"), should);
 	printf("but it says\n");
 	for (int i = 0; i < 6 && *is; i++, is += strcspn(is, "\n") + (is[strcspn(is, "\n")] == '\n'))
