@@ -108,6 +108,12 @@ struct place {
 	struct change change;
 };
 
+/* Whether the address can be counted on: one whose removal is under way cannot. */
+static inline bool place_is_there(const struct place *place)
+{
+	return place->present && !(place->change.gen && place->change.type == ACT_ADDRESS_DEL);
+}
+
 struct route_place {
 	const struct config_route *route;
 	int bond;                /* NONE: no object has it any more */

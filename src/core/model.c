@@ -241,6 +241,7 @@ static bool is_before_answer(struct core *core, struct place *place, bool live, 
 	if (!shows)
 		return true;
 	place->change.await_ns = 0;
+	core_dirty_owner(core, &core->addrs[place->addr]); /* the next change may follow */
 	return false;
 }
 

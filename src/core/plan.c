@@ -106,7 +106,7 @@ static void send_announcements(struct core *core, struct out *out, unsigned firs
 		for (unsigned j = 0; addr->announce && j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
 			struct action *action;
-			if (!place->present || &core->ifaces[place->iface] != iface)
+			if (!place_is_there(place) || &core->ifaces[place->iface] != iface)
 				continue;
 			action = plan_emit(out, ACT_ANNOUNCE, owner_object(addr));
 			if (!action)

@@ -10,7 +10,7 @@ static bool addresses_there(const struct core *core, const struct bond *bond, co
 		const struct addr *addr = &core->addrs[bond->first_addr + i];
 		for (unsigned j = 0; j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
-			if (&core->ifaces[place->iface] == iface && !place->present && addr->ip.family == family)
+			if (&core->ifaces[place->iface] == iface && !place_is_there(place) && addr->ip.family == family)
 				return false;
 		}
 	}

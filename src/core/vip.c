@@ -84,7 +84,7 @@ unsigned vip_missing(const struct core *core, const struct vip *vip)
 		bool present = false;
 		for (unsigned j = 0; iface && j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
-			present |= place->present && &core->ifaces[place->iface] == iface;
+			present |= place_is_there(place) && &core->ifaces[place->iface] == iface;
 		}
 		missing += !present;
 	}
@@ -537,10 +537,9 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 
 static void leaving_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
-	if (vip->stopping) {
-		if (advert->priority)
-			vip->leave_ns = min64(vip->leave_ns, core->seen + LEAVE_AFTER_ADVERT);
-	} else {
+	if (advert->priority)
+		vip->leave_ns = min64(vip->leave_ns, core->seen + LEAVE_AFTER_ADVERT);
+	if (!vip->stopping) {
 		struct reason lost = vip->reason; /* stays the reason while it leaves */
 		backup_advert(core, vip, advert);
 		vip->reason = lost;
