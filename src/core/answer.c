@@ -71,12 +71,20 @@ static void change_done(struct change *change)
 
 static void note_refused(struct core *core, const struct action *action, int error)
 {
-	struct note *note = core_note(core, NOTE_REFUSED, action->object);
+	struct object object = action->object;
+	struct note *note;
 
+	if (action->type == ACT_ROUTE_ADD) {
+		object.type = OBJECT_ROUTE;
+		object.sub = action->u.route.route.prefix;
+	}
+	note = core_note(core, NOTE_REFUSED, object);
 	note->reason.arg[0] = error;
 	note->reason.arg[1] = action->type;
 	if (action->type == ACT_ADDRESS_ADD || action->type == ACT_ADDRESS_RENEW || action->type == ACT_ADDRESS_DEL)
 		note->reason.ip = action->u.address.ip;
+	if (action->type == ACT_ROUTE_ADD || action->type == ACT_ROUTE_DEL)
+		note->reason.ip = action->u.route.route.to;
 }
 
 /* ---- what follows ------------------------------------------------------------------------------------------------ */
