@@ -25,6 +25,10 @@ struct command {
 	int (*run)(const struct cli *);
 };
 extern const struct command commands[]; /* ends with a NULL name */
+const struct command *find_command(const char *name); /* NULL: none */
+
+/* Writes what was printed. EXIT_FINE or EXIT_FAILED: main says why. */
+int output_flush(void);
 
 int command_status(const struct cli *);
 int command_events(const struct cli *);

@@ -100,7 +100,10 @@ int print_json(const json_t *json, bool compact)
 {
 	size_t flags = JSON_REAL_PRECISION(12) | (compact ? JSON_COMPACT : JSON_INDENT(2));
 
-	if (json_dumpf(json, stdout, flags) < 0 || putchar('\n') == EOF || fflush(stdout) == EOF)
+	if (json_dumpf(json, stdout, flags) < 0 && !ferror(stdout)) {
+		fputs("standbyctl: out of memory\n", stderr);
 		return EXIT_FAILED;
-	return EXIT_FINE;
+	}
+	putchar('\n');
+	return output_flush();
 }

@@ -21,10 +21,12 @@ static int print_event(const json_t *event, const struct cli *cli)
 		return print_json(event, true);
 	printf("%s%s%s  %s%s%s", paint(PAINT_DIM), string(event, "time"), paint(PAINT_PLAIN),
 	       paint(paint_of_state(string(event, "state"))), string(event, "text"), paint(PAINT_PLAIN));
-	/* After a silence the sentence has the figure itself. */
-	if (json_is_number(away) && strcmp(string(event, "reason_code"), "silence") != 0)
-		printf(" (traffic was away for %s)", text_duration((uint64_t)(json_number_value(away) * 1e6), text));
-	return putchar('\n') == EOF || fflush(stdout) == EOF ? EXIT_FAILED : EXIT_FINE;
+	text_duration(json_is_number(away) ? (uint64_t)(json_number_value(away) * 1e6) : 0, text);
+	/* After a silence the sentence most often has the figure itself. */
+	if (json_is_number(away) && !strstr(string(event, "text"), text))
+		printf(" (traffic was away for %s)", text);
+	putchar('\n');
+	return output_flush();
 }
 
 int command_events(const struct cli *cli)

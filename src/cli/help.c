@@ -16,19 +16,14 @@ static void print_command(const struct command *c)
 
 int command_help(const struct cli *cli)
 {
-	bool found = false;
+	const struct command *command = cli->argument ? find_command(cli->argument) : NULL;
 
-	if (cli->argument) {
-		for (const struct command *c = commands; c->name; c++) {
-			if (strcmp(c->name, cli->argument) != 0)
-				continue;
-			print_command(c);
-			found = true;
-		}
-		if (!found)
-			fprintf(stderr, "standbyctl: unknown command '%s'\n", cli->argument);
-		return found ? EXIT_FINE : EXIT_USAGE;
-	}
+	if (command)
+		print_command(command);
+	if (cli->argument && !command)
+		fprintf(stderr, "standbyctl: unknown command '%s'\nTry 'standbyctl help'.\n", cli->argument);
+	if (cli->argument)
+		return command ? EXIT_FINE : EXIT_USAGE;
 	puts("Usage: standbyctl [-r RUNDIR] COMMAND\n"
 	     "Shows and steers the standbyd of this machine.\n");
 	for (const struct command *c = commands; c->name; c++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* standbyctl: options, then the command from the table. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +23,13 @@ static int print_commands(void)
 	return EXIT_FINE;
 }
 
-static const struct command *find_command(const char *name)
+static int print_version(void)
+{
+	puts("standbyctl " STANDBYD_VERSION);
+	return EXIT_FINE;
+}
+
+const struct command *find_command(const char *name)
 {
 	for (const struct command *c = commands; c->name; c++) {
 		if (strcmp(c->name, name) == 0)
@@ -31,10 +38,39 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+static int try_help(void)
+{
+	fputs("Try 'standbyctl help'.\n", stderr);
+	return EXIT_USAGE;
+}
+
 static int usage_error(const char *what, const char *name)
 {
-	fprintf(stderr, "standbyctl: %s%s%s\nTry 'standbyctl help'.\n", what, name ? " " : "", name ? name : "");
-	return EXIT_USAGE;
+	fprintf(stderr, "standbyctl: %s '%s'\n", what, name);
+	return try_help();
+}
+
+static int write_error;
+
+int output_flush(void)
+{
+	bool failed = ferror(stdout);
+
+	errno = 0;
+	failed |= fflush(stdout) != 0;
+	if (failed && !write_error)
+		write_error = errno;
+	return failed ? EXIT_FAILED : EXIT_FINE;
+}
+
+/* What was printed but could not be written is a failure. */
+static int finish(int status)
+{
+	if (output_flush() == EXIT_FINE)
+		return status;
+	fprintf(stderr, "standbyctl: cannot write to standard output%s%s\n", write_error ? ": " : "",
+		write_error ? strerror(write_error) : "");
+	return EXIT_FAILED;
 }
 
 static int run_command(const struct command *c, struct cli *cli, const char *given, int argc, char **argv)
@@ -43,7 +79,7 @@ static int run_command(const struct command *c, struct cli *cli, const char *giv
 		if (!strchr(c->options, *given)) {
 			fprintf(stderr, "standbyctl: '%s' takes no option %s\n", c->name,
 				*given == 'f' ? "-f, --follow" : *given == 'v' ? "-v, --verbose" : "--json");
-			return EXIT_USAGE;
+			return try_help();
 		}
 	}
 	if (argc > (c->argument ? 1 : 0))
@@ -93,14 +129,14 @@ static int parse(int argc, char **argv, struct cli *cli, char given[8])
 		else if (c == OPT_HELP || c == 'h')
 			return command_help(cli);
 		else if (c == OPT_VERSION)
-			return puts("standbyctl " STANDBYD_VERSION) < 0;
+			return print_version();
 		else
-			return usage_error("see above", NULL);
+			return try_help(); /* getopt has said what is wrong */
 	}
 	return -1;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	struct cli cli = { .rundir = "/run/standbyd" };
 	const struct command *command;
@@ -109,10 +145,21 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (optind == argc)
-		return usage_error("which command?", NULL);
+	if (optind >= argc) {
+		fputs("standbyctl: which command?\n", stderr);
+		return try_help();
+	}
 	command = find_command(argv[optind]);
 	if (!command)
 		return usage_error("unknown command", argv[optind]);
 	return run_command(command, &cli, given, argc - optind - 1, argv + optind + 1);
+}
+
+int main(int argc, char **argv)
+{
+	static char name[] = "standbyctl";
+
+	if (argc > 0)
+		argv[0] = name; /* for getopt, which would say the path */
+	return finish(run(argc, argv));
 }

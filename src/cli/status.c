@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The tree that a person reads at a glance: what, in which state, since when, and why. */
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -7,7 +9,7 @@
 #include "cli/cli.h"
 #include "common/text.h"
 
-enum { ADDRESSES_SHOWN = 4 };
+enum { ADDRESSES_SHOWN = 4, INDENT = 4, LINE_WIDTH = 99 };
 
 static const char *string(const json_t *json, const char *key)
 {
@@ -89,64 +91,122 @@ static void print_bond(const json_t *bond)
 		bool carries = active[0] && strcmp(active, string(port, "name")) == 0;
 		printf("  %s %-*s  ", carries ? "▶" : " ", width, string(port, "name"));
 		print_state(string(port, "state"), 7);
-		tail("  ", string(port, "reason"));
 		print_age(port);
+		tail(": ", string(port, "reason"));
 		putchar('\n');
 	}
 }
 
-static void print_addresses(const json_t *addresses)
+/* ---- the line of a vip's particulars, wrapped at words ----------------------------------------------------------- */
+
+struct wrapped {
+	int column; /* of the next character */
+	enum paint paint;
+};
+
+static int columns(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += (*text & 0xc0) != 0x80; /* UTF-8: not the following bytes */
+	return n;
+}
+
+/* A word after `spaces`, or at the beginning of the next line. */
+static void word(struct wrapped *w, int spaces, const char *text)
+{
+	if (w->column > INDENT && w->column + spaces + columns(text) > LINE_WIDTH) {
+		printf("\n%*s", INDENT, "");
+		w->column = INDENT;
+	} else {
+		spaces = w->column > INDENT ? spaces : 0;
+		printf("%*s", spaces, "");
+		w->column += spaces;
+	}
+	printf("%s%s%s", paint(w->paint), text, w->paint == PAINT_PLAIN ? "" : paint(PAINT_PLAIN));
+	w->column += columns(text);
+}
+
+/* A phrase of words, the first of them after `spaces`. */
+static void __attribute__((format(printf, 4, 5))) phrase(struct wrapped *w, int spaces, enum paint colour,
+							 const char *format, ...)
+{
+	char text[512], *rest = text, *next;
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	w->paint = colour;
+	for (; (next = strsep(&rest, " ")); spaces = 1)
+		word(w, spaces, next);
+}
+
+/* A prefix that spans the whole address says nothing. */
+static int address_length(const char *address)
+{
+	const char *slash = strchr(address, '/');
+	const char *whole = strchr(address, ':') ? "/128" : "/32";
+
+	return (int)(slash && strcmp(slash, whole) == 0 ? slash - address : (ptrdiff_t)strlen(address));
+}
+
+static void print_addresses(struct wrapped *w, const json_t *addresses)
 {
 	const json_t *address;
 	size_t i;
 
 	json_array_foreach(addresses, i, address) {
+		const char *text = json_string_value(address) ? json_string_value(address) : "";
 		if (i == ADDRESSES_SHOWN && json_array_size(addresses) > ADDRESSES_SHOWN + 1) {
-			printf(" and %zu more", json_array_size(addresses) - i);
+			phrase(w, 1, PAINT_PLAIN, "and %zu more", json_array_size(addresses) - i);
 			return;
 		}
-		printf("%s%s", i ? " " : "", json_string_value(address));
+		phrase(w, 1, PAINT_PLAIN, "%.*s", address_length(text), text);
 	}
 }
 
-static void print_holder(const json_t *vip, const char *node)
+static void print_holder(struct wrapped *w, const json_t *vip, const char *node)
 {
 	const char *name = string(vip, "active_node"), *source = string(vip, "active_source");
 	const char *state = string(vip, "state");
+	bool holding = json_is_true(json_object_get(vip, "holding"));
+	bool removed = json_is_true(json_object_get(vip, "removed"));
 
 	if (strcmp(state, "active") == 0)
-		printf("held here by %s", node);
-	else if (name[0])
-		printf("held by %s", name);
-	else if (source[0])
-		printf("held by %s", source);
+		phrase(w, 2, PAINT_PLAIN, "held here by %s", node);
+	else if (strcmp(state, "leaving") == 0 && holding)
+		phrase(w, 2, PAINT_PLAIN, "still answered here%s%s", source[0] ? ", taken over by " : "", source);
+	else if (name[0] || source[0])
+		phrase(w, 2, PAINT_PLAIN, "held by %s", name[0] ? name : source);
 	else
-		fputs("nobody is known to hold it", stdout);
-	if (strcmp(state, "active") == 0 && !json_is_true(json_object_get(vip, "holding")))
-		printf(", %saddresses are missing%s", paint(PAINT_BAD), paint(PAINT_PLAIN));
-	if (json_is_true(json_object_get(vip, "removed")))
-		fputs(", no longer configured", stdout);
+		phrase(w, 2, PAINT_PLAIN, "nobody is known to hold it");
+	if (strcmp(state, "active") == 0 && !holding)
+		phrase(w, 2, PAINT_BAD, "addresses are missing");
+	if (removed)
+		phrase(w, 2, PAINT_PLAIN, "no longer configured");
 }
 
 static void print_vip(const json_t *vip, const char *node)
 {
 	long long priority = json_integer_value(json_object_get(vip, "priority"));
 	long long effective = json_integer_value(json_object_get(vip, "effective_priority"));
+	struct wrapped w = { .column = INDENT };
 
 	printf("%svip %s%s  ", paint(PAINT_BOLD), string(vip, "name"), paint(PAINT_PLAIN));
 	print_state(string(vip, "state"), 0);
 	printf(" on %s", string(vip, "on"));
 	print_age(vip);
 	tail(": ", string(vip, "reason"));
-	fputs("\n    ", stdout);
-	print_addresses(json_object_get(vip, "addresses"));
-	fputs("  ", stdout);
-	print_holder(vip, node);
-	printf("%s  %s vrid %lld, priority %lld", paint(PAINT_DIM), string(vip, "protocol"),
+	printf("\n%*s", INDENT, "");
+	print_addresses(&w, json_object_get(vip, "addresses"));
+	print_holder(&w, vip, node);
+	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld", string(vip, "protocol"),
 	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective);
 	if (effective != priority)
-		printf(" of %lld", priority);
-	printf("%s\n", paint(PAINT_PLAIN));
+		phrase(&w, 1, PAINT_DIM, "of %lld", priority);
+	putchar('\n');
 }
 
 static void print_warnings(const json_t *warnings)

@@ -25,6 +25,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct words *w, const cha
 /* The figures of a sentence as text, made when they are needed: one buffer for each that one sentence can have. */
 struct figures {
 	char a[TEXT_DURATION_SIZE], b[TEXT_DURATION_SIZE], ip[TEXT_IP_SIZE], mac[TEXT_MAC_SIZE], error[64];
+	char route[sizeof "the route to " + TEXT_CIDR_SIZE];
 };
 
 static const char *duration(int64_t ns, char out[TEXT_DURATION_SIZE])
@@ -48,6 +49,19 @@ static const char *error_text(int64_t error, struct figures *f)
 	return f->error;
 }
 
+/* The route or address that the note is about. */
+static const char *subject(const struct object *o, const struct ip *ip, struct figures *f)
+{
+	if (o->type != OBJECT_ROUTE)
+		return address(ip, "an address", f);
+	if (ip->family == FAMILY_NONE)
+		return "a route";
+	if (o->sub == 0)
+		return ip->family == FAMILY_6 ? "the IPv6 default route" : "the default route";
+	snprintf(f->route, sizeof f->route, "the route to %s/%u", text_ip(ip, f->ip), o->sub);
+	return f->route;
+}
+
 static const char *bond_mode(int64_t mode)
 {
 	static const char *const names[] = { "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad",
@@ -64,7 +78,7 @@ static void say_reason(struct words *w, const struct reason *r)
 	case REASON_NONE:
 		break;
 	case REASON_STARTING:
-		say(w, "starting: waits for the first look at the kernel");
+		say(w, "starting: looks at the kernel and opens its sockets");
 		break;
 	case REASON_INTERFACE_ABSENT:
 		say(w, "the interface does not exist");
@@ -77,6 +91,8 @@ static void say_reason(struct words *w, const struct reason *r)
 		break;
 	case REASON_LISTENING:
 		say(w, "listens first whether another node is active, for %s (Down)", duration(a, f.a));
+		if (b > 0)
+			say(w, "; its predecessor's last sign of life was %s old, too old to go on", duration(b, f.b));
 		break;
 	case REASON_OTHER_ACTIVE:
 		say(w, "hears %s with priority %lld", address(&r->ip, "another node", &f), a);
@@ -291,6 +307,18 @@ static void say_active_port(struct words *w, const struct core *core, const stru
 	}
 }
 
+static void say_refused(struct words *w, const struct action *note, struct figures *f)
+{
+	const struct reason *r = &note->u.note.reason;
+
+	say(w, "the kernel refused to ");
+	if (note->object.type == OBJECT_ROUTE && (r->arg[1] == ACT_ROUTE_ADD || r->arg[1] == ACT_ROUTE_DEL))
+		say(w, "%s %s", r->arg[1] == ACT_ROUTE_ADD ? "add" : "remove", subject(&note->object, &r->ip, f));
+	else
+		say(w, "%s%s%s", action_words(r->arg[1]), r->ip.family ? " " : "", address(&r->ip, "", f));
+	say(w, ": %s", error_text(r->arg[0], f));
+}
+
 static void say_note(struct words *w, const struct core *core, const struct action *action)
 {
 	const struct note *n = &action->u.note;
@@ -301,15 +329,16 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 
 	switch (n->code) {
 	case NOTE_STATE:
-		say(w, "%s → %s", state_name(type, n->previous), state_name(type, n->state));
+		if (n->previous != n->state)
+			say(w, "%s → ", state_name(type, n->previous));
+		say(w, "%s", state_name(type, n->state));
 		if (r->code != REASON_NONE) {
 			say(w, ": ");
 			say_reason(w, r);
 		}
 		break;
 	case NOTE_REPAIRED:
-		say(w, "%s was gone and is put back; ",
-		    address(&r->ip, type == OBJECT_ROUTE ? "a route" : "an address", &f));
+		say(w, "%s was gone and is put back; ", subject(&action->object, &r->ip, &f));
 		if (a)
 			say(w, "removed by another program (netlink port %lld)", a);
 		else
@@ -317,11 +346,10 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		break;
 	case NOTE_REPAIR_BACKOFF:
 		say(w, "%s was removed %lld times in a row, the next repair waits %s",
-		    address(&r->ip, type == OBJECT_ROUTE ? "a route" : "an address", &f), b, duration(a, f.a));
+		    subject(&action->object, &r->ip, &f), b, duration(a, f.a));
 		break;
 	case NOTE_REFUSED:
-		say(w, "the kernel refused to %s%s%s: %s", action_words(b), r->ip.family ? " " : "",
-		    address(&r->ip, "", &f), error_text(a, &f));
+		say_refused(w, action, &f);
 		break;
 	case NOTE_CONFLICT:
 		say(w, "%s is claimed by another machine with MAC %s", address(&r->ip, "its address", &f),
@@ -347,7 +375,7 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		if (r->ip.family == FAMILY_NONE)
 			say(w, "was found as it should be, adopted untouched");
 		else
-			say(w, "%s was found in place, adopted untouched", address(&r->ip, "", &f));
+			say(w, "%s was found in place, adopted untouched", subject(&action->object, &r->ip, &f));
 		break;
 	case NOTE_ACTIVE_PORT:
 		say_active_port(w, core, action);

@@ -15,6 +15,7 @@ enum {
 	BATCH = 64,        /* events of one source before the others have their turn */
 	BATCH_MIN = 8,     /* … even if something is due all the time */
 	DRAIN_MAX = 65536, /* more than any socket buffer of ours holds: a flood must not keep us here for ever */
+	ROUNDS = DRAIN_MAX / BATCH,
 	RESERVE = 64,      /* of the applier: snapshots and sockets, beyond the changes counted one by one */
 };
 
@@ -53,6 +54,7 @@ static void fail_later(struct engine *e, const struct action *action)
 		if (!failed) {
 			/* An unanswered change would never be tried again; a successor adopts what we hold. */
 			log_at(LOG_ERR, "out of memory, exiting for a fresh start");
+			log_stop(LOG_STOP_MS);
 			_Exit(1);
 		}
 		e->failed = failed;
@@ -213,7 +215,7 @@ void engine_urgent(struct engine *e)
 	packets_flush(e->packets);
 }
 
-/* One message of the live socket: 1, 0: nothing waits, -errno. */
+/* One message of the live socket: as netlink_events_next. */
 static int netlink_one(struct engine *e)
 {
 	struct event event = { 0 };
@@ -224,14 +226,25 @@ static int netlink_one(struct engine *e)
 	return r;
 }
 
+/* A batch of the live socket; what is urgent goes before it: 1, 0: nothing waits any more, -errno. */
+static int netlink_batch(struct engine *e)
+{
+	int r = 1;
+
+	engine_urgent(e);
+	for (unsigned i = 0; i < BATCH && r > 0; i++)
+		r = netlink_one(e);
+	return r == -EAGAIN ? 1 : r;
+}
+
 /* What is still queued after a loss is older than the loss: the core must have it before it asks for a snapshot, or it
  * would take old news for newer than the dump. */
 static int overrun(struct engine *e)
 {
 	int r = 1;
 
-	for (unsigned i = 0; i < DRAIN_MAX && (r > 0 || r == -ENOBUFS); i++)
-		r = netlink_one(e);
+	for (unsigned i = 0; i < ROUNDS && (r > 0 || r == -ENOBUFS); i++)
+		r = netlink_batch(e);
 	feed_type(e, EV_OVERRUN);
 	return r < 0 && r != -ENOBUFS ? r : 0;
 }
@@ -244,7 +257,7 @@ int engine_netlink(struct engine *e)
 		if (r == -ENOBUFS)
 			return overrun(e);
 		if (r <= 0)
-			return r;
+			return r == -EAGAIN ? 0 : r;
 	}
 	return 0;
 }
@@ -254,8 +267,8 @@ static void before_snapshot(struct engine *e)
 {
 	int r = 1;
 
-	for (unsigned i = 0; i < DRAIN_MAX && r > 0; i++)
-		r = netlink_one(e);
+	for (unsigned i = 0; i < ROUNDS && r > 0; i++)
+		r = netlink_batch(e);
 	if (r == -ENOBUFS)
 		overrun(e);
 }
@@ -352,6 +365,22 @@ int engine_configure(struct engine *e, struct config *config, const struct recor
 	return 0;
 }
 
+/* The record has the vips in the order of a configuration, most often this one: the search begins at the same place. */
+static void tell_held(struct engine *e, const char *name, unsigned place, uint64_t last_sign_ns)
+{
+	unsigned n = core_n_vips(e->core);
+	struct vip_view vip;
+
+	for (unsigned i = 0; i < n; i++) {
+		unsigned index = (place + i) % n;
+		core_vip(e->core, index, &vip);
+		if (strcmp(vip.name, name) == 0) {
+			journal_held(e->journal, index, last_sign_ns);
+			return;
+		}
+	}
+}
+
 void engine_resume(struct engine *e, const struct record_data *data)
 {
 	for (unsigned i = 0; i < data->n_vips; i++) {
@@ -359,6 +388,8 @@ void engine_resume(struct engine *e, const struct record_data *data)
 		memcpy(event.u.resume.vip, data->vips[i].name, sizeof event.u.resume.vip);
 		event.u.resume.active = data->vips[i].active;
 		event.u.resume.last_sign_ns = data->vips[i].last_sign_ns;
+		if (data->vips[i].active)
+			tell_held(e, data->vips[i].name, i, data->vips[i].last_sign_ns);
 		feed(e, &event);
 	}
 	for (unsigned i = 0; i < data->n_addresses; i++) {

@@ -28,6 +28,7 @@ struct journal {
 	uint64_t lost_ns[MAX_BONDS];    /* when the bond's active port failed, 0: it did not */
 	uint64_t open_seq[MAX_BONDS];   /* the entry that waits to know when traffic was back, 0: none */
 	unsigned n_open;
+	uint64_t held_ns[MAX_VIPS];     /* the last sign of life of a predecessor of this process, 0: it did not hold it */
 	journal_subscriber *subscriber;
 	void *subscriber_data;
 };
@@ -131,8 +132,28 @@ void journal_announced(struct journal *journal, const struct core *core, const s
 	}
 }
 
-/* How long traffic was away when this note ends an absence. For a vip that took over from silence it is the longest
- * that it can have been: the active one may have answered for some time after its last advert. */
+void journal_held(struct journal *journal, unsigned vip, uint64_t last_sign_ns)
+{
+	if (vip < MAX_VIPS)
+		journal->held_ns[vip] = last_sign_ns;
+}
+
+/* For a vip that took over from silence it is the longest that it can have been: the active one may have answered for
+ * some time after its last advert. Where nobody had held it there was no traffic to be away. */
+static int64_t vip_away(const struct journal *journal, const struct core *core, const struct action *a, uint64_t now_ns)
+{
+	unsigned index = a->object.index;
+	struct vip_view vip;
+
+	if (index >= MAX_VIPS || index >= core_n_vips(core))
+		return -1;
+	core_vip(core, index, &vip);
+	if (vip.counters->became_active > 1 || vip.counters->adverts_received > 0)
+		return a->u.note.reason.arg[0];
+	return journal->held_ns[index] ? (int64_t)(now_ns - journal->held_ns[index]) : -1;
+}
+
+/* How long traffic was away when this note ends an absence. */
 static int64_t away(struct journal *journal, const struct core *core, const struct action *a, uint64_t now_ns)
 {
 	const struct note *n = &a->u.note;
@@ -149,7 +170,7 @@ static int64_t away(struct journal *journal, const struct core *core, const stru
 	if (type == OBJECT_BOND && n->state == BOND_DOWN)
 		port_lost(journal, a->object.index, now_ns);
 	if (type == OBJECT_VIP && n->state == VIP_ACTIVE && n->reason.code == REASON_SILENCE)
-		return n->reason.arg[0];
+		return vip_away(journal, core, a, now_ns);
 	return -1;
 }
 
@@ -278,6 +299,7 @@ void journal_flush(struct journal *journal, const struct core *core)
 void journal_reindex(struct journal *journal)
 {
 	memset(journal->lost_ns, 0, sizeof journal->lost_ns);
+	memset(journal->held_ns, 0, sizeof journal->held_ns);
 }
 
 static const char *object_type_name(enum object_type type)

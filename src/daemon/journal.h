@@ -23,6 +23,10 @@ bool journal_pending(const struct journal *);
 /* Tells that an address of that object was just announced: traffic that was away is back. Cheap when none was. */
 void journal_announced(struct journal *, const struct core *, const struct object *, uint64_t now_ns);
 
+/* Tells that a predecessor of this process held that vip, and its last sign of life: when it becomes active, traffic may
+ * have been away since then. */
+void journal_held(struct journal *, unsigned vip, uint64_t last_sign_ns);
+
 /* Called after each entry that is published; it may read but not change the journal. */
 typedef void journal_subscriber(void *data);
 void journal_subscribe(struct journal *, journal_subscriber *, void *data);
@@ -32,7 +36,7 @@ void journal_subscribe(struct journal *, journal_subscriber *, void *data);
 void journal_publish(struct journal *, const struct core *, unsigned n);
 /* Publishes all. Before the next core_configure, since names are the core's, and before the end. */
 void journal_flush(struct journal *, const struct core *);
-/* The indexes of bonds mean others from now on: a loss that is under way is not followed any further. */
+/* The indexes mean others from now on: a loss that is under way is not followed any further. */
 void journal_reindex(struct journal *);
 
 /* The published entry with the smallest sequence number that is ≥ *seq, as JSON (a new reference), and its number in

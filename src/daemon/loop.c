@@ -240,6 +240,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	if (l->stopping) {
 		log_at(LOG_WARNING,
 		       "told to stop again, exiting at once; the kernel removes the addresses when their lease ends");
+		log_stop(LOG_STOP_MS);
 		_exit(EXIT_FAILED);
 	}
 	log_at(LOG_NOTICE, "stopping (signal %u)", info->ssi_signo);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@
 #include "daemon/options.h"
 #include "daemon/privileges.h"
 #include "daemon/rundir.h"
+#include "kernel/release.h"
 
 enum { NETLINK_BUFFER = 8 * 1024 * 1024 }; /* about ten thousand address changes while we sleep */
 
@@ -32,6 +34,15 @@ struct daemon {
 	struct record_data previous;
 	struct engine engine;
 };
+
+/* Without it the loop waits for a slow log, which is no reason to do nothing at all. */
+static void start_log(void)
+{
+	int r = log_start_thread();
+
+	if (r < 0)
+		log_at(LOG_WARNING, "cannot start the log's thread: %s", strerror(-r));
+}
 
 static int fail(const char *what)
 {
@@ -69,6 +80,18 @@ static int load_config(struct daemon *d)
 	if (!d->config)
 		return EXIT_CONFIG;
 	return d->options.check ? EXIT_FINE : -1;
+}
+
+static int check_kernel(void)
+{
+	struct utsname name;
+
+	if (uname(&name) < 0 || release_is_at_least(name.release, RELEASE_MAJOR, RELEASE_MINOR))
+		return -1;
+	log_at(LOG_ERR,
+	       "this is Linux %s, and standbyd needs %d.%d or later: without IFA_PROTO it cannot tell its own addresses from "
+	       "others'", name.release, RELEASE_MAJOR, RELEASE_MINOR);
+	return EXIT_FAILED;
 }
 
 static int open_sockets(struct daemon *d)
@@ -173,6 +196,8 @@ static int start(struct daemon *d)
 	int status = load_config(d);
 
 	if (status < 0)
+		status = check_kernel();
+	if (status < 0)
 		status = privileges_check() < 0 ? EXIT_FAILED : -1;
 	if (status < 0) {
 		d->rundir = rundir_open(d->options.rundir);
@@ -185,6 +210,7 @@ static int start(struct daemon *d)
 	if (status < 0)
 		status = privileges_drop() < 0 ? EXIT_FAILED : -1;
 	if (status < 0) {
+		start_log();
 		read_record(d);
 		status = make_engine(d);
 	}
@@ -205,5 +231,6 @@ int main(int argc, char **argv)
 	block_signals();
 	status = start(&d);
 	clean_up(&d);
+	log_stop(LOG_STOP_MS);
 	return status;
 }

@@ -91,13 +91,14 @@ static int count(char *out, size_t size, unsigned n, const char *word)
 void notify_status(const struct core *core)
 {
 	static char last[160];
-	unsigned active = 0, fault = 0, degraded = 0, down = 0;
+	unsigned vips = 0, active = 0, fault = 0, degraded = 0, down = 0;
 	char text[sizeof last];
 	int n;
 
 	for (unsigned i = 0; i < core_n_vips(core); i++) {
 		struct vip_view vip;
 		core_vip(core, i, &vip);
+		vips += !vip.removed || vip.state != VIP_INIT;
 		active += vip.state == VIP_ACTIVE;
 		fault += vip.state == VIP_FAULT;
 	}
@@ -107,7 +108,7 @@ void notify_status(const struct core *core)
 		degraded += bond.state == BOND_DEGRADED;
 		down += bond.state == BOND_DOWN;
 	}
-	n = snprintf(text, sizeof text, "STATUS=%u of %u vips active", active, core_n_vips(core));
+	n = snprintf(text, sizeof text, "STATUS=%u of %u vips active", active, vips);
 	n += count(text + n, sizeof text - (size_t)n, fault, "in fault");
 	n += count(text + n, sizeof text - (size_t)n, degraded, "bonds degraded");
 	count(text + n, sizeof text - (size_t)n, down, "bonds down");

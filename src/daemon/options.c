@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +43,14 @@ static int parse_level(const char *text, int *level)
 	return -1;
 }
 
+static int print(const char *text)
+{
+	if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
+		return EXIT_FINE;
+	fprintf(stderr, "standbyd: cannot write to standard output: %s\n", strerror(errno));
+	return EXIT_FAILED;
+}
+
 int options_parse(int argc, char **argv, struct options *o)
 {
 	enum { OPT_CHECK = 256, OPT_LEVEL, OPT_TRACE, OPT_VERSION, OPT_HELP };
@@ -55,8 +64,11 @@ int options_parse(int argc, char **argv, struct options *o)
 		{ "help", no_argument, NULL, OPT_HELP },
 		{ NULL, 0, NULL, 0 },
 	};
+	static char name[] = "standbyd";
 	int c;
 
+	if (argc > 0)
+		argv[0] = name; /* for getopt, which would say the path */
 	*o = (struct options){ .config = CONFIG_DEFAULT_PATH, .rundir = RUNDIR_DEFAULT, .level = LOG_INFO };
 	while ((c = getopt_long(argc, argv, "f:r:", table, NULL)) >= 0) {
 		if (c == 'f') {
@@ -68,11 +80,9 @@ int options_parse(int argc, char **argv, struct options *o)
 		} else if (c == OPT_TRACE) {
 			o->trace = optarg;
 		} else if (c == OPT_VERSION) {
-			puts("standbyd " STANDBYD_VERSION);
-			return EXIT_FINE;
+			return print("standbyd " STANDBYD_VERSION "\n");
 		} else if (c == OPT_HELP) {
-			fputs(usage, stdout);
-			return EXIT_FINE;
+			return print(usage);
 		} else if (c != OPT_LEVEL || parse_level(optarg, &o->level) < 0) {
 			fputs("Try 'standbyd --help'.\n", stderr);
 			return EXIT_USAGE;

@@ -131,6 +131,15 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	return json;
 }
 
+/* Removed from the configuration, and let go: only the next reload forgets it. */
+static bool has_gone(const struct core *core, unsigned i)
+{
+	struct vip_view vip;
+
+	core_vip(core, i, &vip);
+	return vip.removed && vip.state == VIP_INIT;
+}
+
 static void __attribute__((format(printf, 2, 3))) warn(json_t *warnings, const char *format, ...)
 {
 	char text[SENTENCE_SIZE];
@@ -216,6 +225,8 @@ json_t *status_json(struct engine *e)
 	for (unsigned i = 0; i < core_n_bonds(e->core); i++, breathe(e, i))
 		json_array_append_new(bonds, bond_json(e->core, i));
 	for (unsigned i = 0; i < core_n_vips(e->core); i++, breathe(e, i)) {
+		if (has_gone(e->core, i))
+			continue;
 		json_array_append_new(vips, vip_json(e->core, i, node));
 		warn_of_vip(warnings, e->core, i);
 	}

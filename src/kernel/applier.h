@@ -36,7 +36,7 @@ int applier_fd(const struct applier *);
 bool applier_next(struct applier *, struct event *, int *fd, const char **text);
 
 /* For tests of error paths: the nth (1: the next) request to the kernel, counted one per change or listening socket and
- * five per snapshot, is refused with `error` (an errno) and not made; with 0 the request socket is found broken there.
+ * five per snapshot (three if it is without routes), is refused with `error` (an errno) and not made; with 0 the request socket is found broken there.
  * Once; nth 0 takes it back. Only while nothing is queued. */
 void applier_inject(struct applier *, unsigned nth, int error);
 

@@ -295,11 +295,12 @@ static int dump_once(struct executor *x, unsigned which, uint32_t epoch, struct 
 	return error;
 }
 
-static int run_snapshot(struct executor *x, uint32_t epoch, struct snapshot *snapshot)
+static int run_snapshot(struct executor *x, uint32_t epoch, bool routes, struct snapshot *snapshot)
 {
+	unsigned n = routes ? SNAPSHOT_DUMPS : SNAPSHOT_DUMPS_BUT_ROUTES;
 	int error = x->sock ? 0 : executor_open(x);
 
-	for (unsigned i = 0; !error && i < SNAPSHOT_DUMPS; i++) {
+	for (unsigned i = 0; !error && i < n; i++) {
 		unsigned tries = 0;
 
 		do {
@@ -344,7 +345,8 @@ static void run_other(struct executor *x, struct job *job)
 	enum action_type type = job->action.type;
 
 	if (type == ACT_SNAPSHOT) {
-		job->error = run_snapshot(x, job->action.u.snapshot.epoch, &job->snapshot);
+		job->error = run_snapshot(x, job->action.u.snapshot.epoch, job->action.u.snapshot.routes,
+					  &job->snapshot);
 		return;
 	}
 	if (type == ACT_UNLISTEN) /* closing is the loop's, which owns the socket */

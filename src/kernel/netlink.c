@@ -257,7 +257,7 @@ bool netlink_parse(const struct nlmsghdr *h, struct event *event)
 /* ---- the live socket -------------------------------------------------------------------------------------------- */
 
 /* A notification carries one object, at most some 3 KB (a link with all its statistics). */
-enum { BUFFERS = 16, BUFFER_SIZE = 8192, DRAIN_ROUNDS = 64 };
+enum { BUFFERS = 16, BUFFER_SIZE = 8192, REFILLS = 16, DRAIN_ROUNDS = 64 };
 
 struct netlink_events {
 	struct nl_sock *sock;
@@ -352,7 +352,7 @@ static int events_drain(struct netlink_events *e)
 		}
 	}
 	e->n = e->at = 0;
-	return 0;
+	return -EAGAIN;
 }
 
 /* The next event of the datagrams that were read; false: used up. *lost: one did not fit into its buffer. */
@@ -388,14 +388,18 @@ bool netlink_events_buffered(const struct netlink_events *e)
 int netlink_events_next(struct netlink_events *e, struct event *event)
 {
 	bool lost = false;
-	int n;
 
 	if (e->draining)
 		return events_drain(e);
-	do {
+	for (unsigned refills = 0;; refills++) {
+		int n;
+
 		if (events_walk(e, event, &lost))
 			return 1;
+		if (!lost && refills == REFILLS) /* somebody else's routes by the thousand are not to hold the caller */
+			return -EAGAIN;
 		n = lost ? -ENOBUFS : events_receive(e);
-	} while (n > 0);
-	return n == -ENOBUFS ? events_drain(e) : n;
+		if (n <= 0)
+			return n == -ENOBUFS ? events_drain(e) : n;
+	}
 }

@@ -21,8 +21,9 @@ struct netlink_events;
 struct netlink_events *netlink_events_open(size_t buffer_bytes); /* NULL with errno */
 void netlink_events_close(struct netlink_events *);
 int netlink_events_fd(const struct netlink_events *);
-/* The next event: 1; nothing waits: 0; -ENOBUFS: events were lost (the caller feeds EV_OVERRUN and goes on); other
- * negative errno: the socket is broken. Messages that are not the kernel's (sockaddr nl_pid ≠ 0) are skipped. */
+/* The next event: 1; nothing waits: 0; -EAGAIN: a few hundred messages were of no interest, and more may wait, of which
+ * the fd tells; -ENOBUFS: events were lost (the caller feeds EV_OVERRUN and goes on); other negative errno: the socket is
+ * broken. Messages that are not the kernel's (sockaddr nl_pid ≠ 0) are skipped. */
 int netlink_events_next(struct netlink_events *, struct event *);
 /* Whether events have been read off the socket that netlink_events_next has not given out yet: the fd does not tell of
  * them, so the caller must not go to sleep on it. */

@@ -5,9 +5,11 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -64,13 +66,19 @@ def daemon(make_lab):
     return Standbyd(node, plain_config(node, advert=f"{ADVERT_MS}ms")).start().wait_state("active")
 
 
+def copied(daemon, name):
+    """The binary where everybody may enter, which a build tree is not always."""
+    copy = daemon.lab.directory / name
+    if not copy.exists():
+        shutil.copy(binary(name), copy)
+        copy.chmod(0o755)
+    return str(copy)
+
+
 def as_nobody(daemon, words):
     """Runs standbyctl as a user without rights, for whom the socket's permissions have been opened."""
-    def drop():
-        os.setgroups([])
-        os.setgid(65534)
-        os.setuid(65534)
-    return subprocess.run([binary("standbyctl"), "-r", str(daemon.rundir), *words], capture_output=True, text=True, preexec_fn=drop)
+    return subprocess.run([copied(daemon, "standbyctl"), "-r", str(daemon.rundir), *words], capture_output=True, text=True, cwd="/",
+                          user=65534, group=65534, extra_groups=[])
 
 
 def in_user_namespace():
@@ -225,7 +233,7 @@ def test_events_for_people_and_programs(daemon):
     lines = [json.loads(line) for line in programs.stdout.splitlines()]
     assert [f"{e['time']}  {e['text']}" for e in lines] == people.stdout.splitlines()
     last = lines[-1]
-    assert last["state"] == "active" and last["away_ms"] > 3 * ADVERT_MS
+    assert last["state"] == "active" and last["away_ms"] is None, "nobody held it before"
     follower = subprocess.Popen([binary("standbyctl"), "-r", str(daemon.rundir), "events", "-f"], stdout=subprocess.PIPE, text=True)
     try:
         assert [follower.stdout.readline().rstrip("\n") for _ in lines] == people.stdout.splitlines()
@@ -244,18 +252,86 @@ def test_status_for_people(daemon):
     assert done.returncode == 0 and not done.stderr
     assert re.search(r"^node lb1 ", done.stdout, re.M)
     assert re.search(r"^vip web  active on eno1 for .*: heard nobody for ", done.stdout, re.M)
-    assert "192.0.2.100/32" in done.stdout and "held here by lb1" in done.stdout
+    assert re.search(r"^    192\.0\.2\.100  held here by lb1  vrrp vrid 51, priority 100$", done.stdout, re.M)
     assert "\033" not in done.stdout, "colour is for terminals"
     assert json.loads(daemon.ctl("status", "--json").stdout)["vips"][0]["name"] == "web"
 
 
+def test_status_of_a_bond_and_of_many_addresses(make_lab):
+    node = make_lab(ports=2).lb1.ready()
+    bond = "bonds:\n  bond0: {driver: move, ports: [eno1, eno2], hold: 0s, addresses: [192.0.2.11/24]}\n"
+    long = [f"2001:db8:1111:2222:3333:4444:5555:{i}" for i in range(6001, 6004)]
+    vips = vip_config(node, on="bond0", advert=f"{ADVERT_MS}ms") + \
+        vip_config(node, on="bond0", advert=f"{ADVERT_MS}ms", name="mail", vrid=52, addresses=["192.0.2.101", *long])
+    daemon = Standbyd(node, plain_config(node, vips).replace("vips:", bond + "vips:")).start().wait_state("active")
+    daemon.wait_state("active", name="mail")
+    wait_for(lambda: daemon.bond()["state"] == "up", 10)
+    lines = daemon.ctl("status").stdout.splitlines()
+    assert any(re.fullmatch(r"  ▶ eno1  active  for .*: carries the traffic", line) for line in lines), lines
+    assert any(re.fullmatch(r"    eno2  standby for .*: healthy, ready to take over", line) for line in lines), lines
+    mail = lines[next(i for i, line in enumerate(lines) if line.startswith("vip mail")) + 1:]
+    assert len(mail) >= 2 and all(line.startswith("    ") and len(line) < 100 for line in mail), mail
+    words = " ".join(mail).split()
+    assert words[:4] == ["192.0.2.101", *long] and words[4:8] == ["held", "here", "by", "lb1"], words
+
+
+def test_a_vip_that_leaves_and_has_gone(daemon):
+    keep = vip_config(daemon.node, name="mail", vrid=52, addresses=["192.0.2.101"], advert=f"{ADVERT_MS}ms")
+    daemon.write(plain_config(daemon.node, keep, vip_config(daemon.node, advert=f"{ADVERT_MS}ms", leave_timeout="3s")))
+    assert daemon.ctl("reload").returncode == 0
+    daemon.wait_state("active", name="mail")
+    daemon.write(plain_config(daemon.node, keep))
+    assert daemon.ctl("reload").returncode == 0
+    wait_for(lambda: daemon.state() == "leaving", 5)
+    assert re.search(r"^    192\.0\.2\.100  still answered here  no longer configured  vrrp", daemon.ctl("status").stdout, re.M)
+    wait_for(lambda: not daemon.vip(), 10, "it is no longer told of")
+    assert not daemon.node.holds() and "web" not in daemon.ctl("status").stdout
+    assert daemon.state("mail") == "active"
+
+
+def test_traffic_was_away_where_a_predecessor_had_held_it(daemon):
+    killed = now()
+    daemon.kill9()
+    wait_for(lambda: not daemon.node.holds(), 10, "the lease ends")
+    daemon.start().wait_state("active")
+    last = [e for e in daemon.events() if e["state"] == "active"][-1]
+    assert last["reason_code"] == "silence" and last["away_ms"] <= (now() - killed) / 1e6 + 2 * ADVERT_MS
+    assert daemon.ctl("events").stdout.splitlines()[-1].endswith(" s)"), "people are told too"
+    assert last["away_ms"] > 10 * ADVERT_MS, "the predecessor's last advert counts, not the start of this one"
+
+
+def test_a_predecessor_that_is_too_old_is_told_of(daemon):
+    daemon.write(daemon.config.replace("addresses:", "lease: 10s\n    addresses:"))
+    assert daemon.ctl("reload").returncode == 0
+    wait_for(lambda: daemon.node.holds(), 5)
+    time.sleep(0.5)  # a renewal with the new lease
+    daemon.kill9()
+    time.sleep(0.6)
+    daemon.start()
+    listening = next(e for e in daemon.events() if e["reason_code"] == "listening")
+    assert re.search(r"; its predecessor's last sign of life was .* ms old, too old to go on$", listening["text"]), listening
+
+
 def test_usage(daemon):
-    for words in ([], ["nothing"], ["status", "more"], ["reload", "--json"], ["status", "-f"], ["--nothing"], ["-r"]):
+    for words in ([], ["nothing"], ["status", "more"], ["reload", "--json"], ["status", "-f"], ["--nothing"], ["-r"], ["help", "nothing"]):
         done = daemon.ctl(*words)
-        assert done.returncode == 2 and done.stderr and not done.stdout, words
+        assert done.returncode == 2 and done.stderr.startswith("standbyctl: ") and not done.stdout, words
+        assert done.stderr.endswith("\nTry 'standbyctl help'.\n"), words
+    assert daemon.ctl("nothing").stderr == daemon.ctl("help", "nothing").stderr
+    assert "'nothing'" in daemon.ctl("nothing").stderr
     for words in (["help"], ["--help"], ["help", "status"], ["--version"]):
         done = daemon.ctl(*words)
         assert done.returncode == 0 and done.stdout and not done.stderr, words
+
+
+@pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["events"], ["events", "--json"], ["help"], ["help", "status"], ["--version"],
+                                   ["check"], ["check", "-v"]], ids=" ".join)
+def test_what_cannot_be_written_is_a_failure(daemon, words):
+    if words[0] == "check":
+        words = [*words, daemon.config_path]
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([binary("standbyctl"), "-r", str(daemon.rundir), *words], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and done.stderr == "standbyctl: cannot write to standard output: No space left on device\n"
 
 
 def test_without_a_daemon(daemon):
@@ -321,7 +397,8 @@ def test_without_privileges_it_says_so(make_lab):
         pytest.skip("another user is needed: run as root of the machine's user namespace")
     lab = make_lab(ports=1)
     daemon = Standbyd(lab.lb1, plain_config(lab.lb1))
-    done = subprocess.run(daemon.command(), capture_output=True, text=True, user=65534, group=65534, extra_groups=[])
+    done = subprocess.run([copied(daemon, "standbyd"), *daemon.command()[1:]], capture_output=True, text=True, cwd="/",
+                          user=65534, group=65534, extra_groups=[])
     assert done.returncode == 1 and "CAP_NET_ADMIN" in done.stderr
     assert list(daemon.rundir.iterdir()) == []
 
@@ -344,6 +421,54 @@ def test_usage_of_the_daemon(words, status):
     done = subprocess.run([binary("standbyd"), *words], capture_output=True, text=True, timeout=20)
     assert done.returncode == status
     assert (done.stdout if status == 0 else done.stderr), "says something"
+    assert not re.search(r"^/.*unrecognized", done.stderr), "the program's name without its path"
+    if status == 0:
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([binary("standbyd"), *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=20)
+        assert done.returncode == 1 and "No space left" in done.stderr
+
+
+def test_an_old_kernel_is_refused(make_lab):
+    lab = make_lab(ports=1)
+    daemon = Standbyd(lab.lb1, plain_config(lab.lb1))
+    done = subprocess.run(["setarch", "--uname-2.6", *daemon.command()], capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1 and re.search(r"this is Linux 2\.6\.\d+.* needs 5\.18 or later", done.stderr), done.stderr
+    assert list(daemon.rundir.iterdir()) == []
+
+
+def test_a_log_that_nobody_reads_stops_nothing(make_lab):
+    """Standard error is a full pipe; the daemon goes on advertising, and its exit waits a second at most."""
+    lab = make_lab(ports=1)
+    node = lab.lb1.ready()
+    node.address("eno1", "192.0.2.11/24")
+    daemon = Standbyd(node, plain_config(node, advert=f"{ADVERT_MS}ms"))
+    fifo = daemon.directory / "stderr"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    command = daemon.command
+    daemon.command = lambda: ["sh", "-c", 'exec "$@" 2>"$0"', str(fifo), *map(str, command()), "--log-level", "debug"]
+    writer = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        daemon.start().wait_state("active")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 65536)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x")
+        for _ in range(30):
+            daemon.signal(signal.SIGHUP)
+            assert daemon.ctl("reload").returncode == 0
+        before = daemon.vip()["counters"]["adverts_sent"]
+        wait_for(lambda: daemon.vip()["counters"]["adverts_sent"] >= before + 10, 5, "adverts go on")
+        assert daemon.state() == "active" and daemon.vip()["counters"]["late_max_ms"] < slack_ms()
+        since = now()
+        daemon.term()
+        wait_for(lambda: not daemon.alive, 10)
+        assert not node.holds() and now() - since < 5_000_000_000
+    finally:
+        os.close(writer)
+        os.close(reader)
 
 
 def test_check_of_the_daemon_touches_nothing(make_lab):

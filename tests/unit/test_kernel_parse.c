@@ -18,6 +18,7 @@
 #include "kernel/attribute.h"
 #include "kernel/clock.h"
 #include "kernel/netlink.h"
+#include "kernel/release.h"
 #include "kernel/request.h"
 
 static const uint8_t mac[MAC_SIZE] = {0x02, 0, 0, 0, 0, 7};
@@ -612,6 +613,26 @@ static void test_request_refusals(void **state)
 	assert_false(request_refusal_is_done(ACT_ADDRESS_ADD, EEXIST));
 }
 
+/* ---- the kernel's release ---------------------------------------------------------------------------------------- */
+
+static void test_release(void **state)
+{
+	static const struct {
+		const char *release;
+		bool enough;
+	} cases[] = {
+		{"5.18", true},           {"5.18.0-rc1", true},  {"5.18.19-generic", true}, {"6.1.0-18-amd64", true},
+		{"6.0", true},            {"10.0.1", true},      {"5.17.15", false},        {"5.9.1", false},
+		{"5.4.0-150-gen", false}, {"4.19.0-26", false},  {"4.99", false},           {"2.6.78", false},
+		{"", true},               {"custom", true},      {"6", true},               {"5.x", true},
+		{"99999999999.1", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		assert_int_equal(release_is_at_least(cases[i].release, 5, 18), cases[i].enough);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -633,6 +654,7 @@ int main(void)
 		cmocka_unit_test(test_request_route),
 		cmocka_unit_test(test_request_bond),
 		cmocka_unit_test(test_request_refusals),
+		cmocka_unit_test(test_release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,11 +9,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
@@ -210,6 +212,110 @@ static void stderr_where_the_variable_is_another_streams(void **state)
 	}
 }
 
+/* ---- the thread -------------------------------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void the_thread_writes_everything_in_order(void **state)
+{
+	char *line;
+
+	(void)state;
+	log_open("standbyd", LOG_INFO);
+	assert_int_equal(log_start_thread(), 0);
+	errno = EXDEV;
+	for (int i = 0; i < 100; i++)
+		log_at(LOG_NOTICE, "line %d", i);
+	log_at(LOG_DEBUG, "no");
+	assert_int_equal(errno, EXDEV);
+	assert_int_equal(log_stop(LOG_STOP_MS), 0);
+	log_at(LOG_NOTICE, "line 100");
+	line = strtok((char *)(uintptr_t)read_written(), "\n");
+	for (int i = 0; i <= 100; i++, line = strtok(NULL, "\n")) {
+		char wanted[64];
+
+		snprintf(wanted, sizeof wanted, "standbyd: notice: line %d", i);
+		assert_non_null(line);
+		assert_string_equal(without_time(line), wanted);
+	}
+	assert_null(line);
+	assert_int_equal(log_stop(0), 0); /* no thread: nothing to do */
+}
+
+enum { FLOOD = 5000, QUEUED = 1024 };
+
+static int pipe_ends[2] = { -1, -1 };
+static unsigned lines_read, last_number, lost, lost_since;
+
+/* The flood's lines come in order, and where some are missing, their number stands instead. */
+static void take_flood_line(const char *line)
+{
+	unsigned number;
+
+	line = without_time(line);
+	if (sscanf(line, "standbyd: notice: flood %u", &number) == 1) {
+		assert_int_equal(number, last_number + 1 + lost_since);
+		last_number = number;
+		lost_since = 0;
+		lines_read++;
+	} else {
+		assert_int_equal(sscanf(line, "standbyd: warning: %u line", &number), 1);
+		assert_non_null(strstr(line, " lost, "));
+		lost_since += number;
+		lost += number;
+	}
+}
+
+static void *read_flood(void *nothing)
+{
+	FILE *stream = fdopen(pipe_ends[0], "r");
+	char line[256];
+
+	while (fgets(line, sizeof line, stream))
+		take_flood_line(line);
+	fclose(stream);
+	return nothing;
+}
+
+static void a_reader_that_stalls_stops_nobody(void **state)
+{
+	uint64_t started;
+	pthread_t reader;
+
+	(void)state;
+	assert_int_equal(pipe(pipe_ends), 0);
+	fcntl(pipe_ends[1], F_SETPIPE_SZ, 4096);
+	dup2(pipe_ends[1], STDERR_FILENO);
+	close(pipe_ends[1]);
+	log_open("standbyd", LOG_INFO);
+	assert_int_equal(log_start_thread(), 0);
+	started = now_ms();
+	for (unsigned i = 1; i <= FLOOD; i++)
+		log_at(LOG_NOTICE, "flood %u", i);
+	assert_true(now_ms() - started < 5000);
+	started = now_ms();
+	assert_int_equal(log_stop(200), -ETIMEDOUT);
+	assert_in_range(now_ms() - started, 190, 5000);
+	started = now_ms();
+	log_at(LOG_NOTICE, "flood %u", FLOOD + 1); /* still not waited for */
+	assert_true(now_ms() - started < 1000);
+
+	/* The reader comes back: all is told, the number of the lost ones too. */
+	assert_int_equal(pthread_create(&reader, NULL, read_flood, NULL), 0);
+	assert_int_equal(log_stop(20000), 0);
+	dup2(real_stderr, STDERR_FILENO); /* the pipe's last writer */
+	pthread_join(reader, NULL);
+	assert_int_equal(lines_read + lost, FLOOD + 1);
+	assert_true(lines_read >= QUEUED && lost > 0);
+	assert_int_equal(last_number + lost_since, FLOOD + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +327,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(journal_where_stderr_is_connected_to_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(stderr_where_the_journal_refuses, setup, teardown),
 		cmocka_unit_test_setup_teardown(stderr_where_the_variable_is_another_streams, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_thread_writes_everything_in_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_reader_that_stalls_stops_nobody, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

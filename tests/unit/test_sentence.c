@@ -106,7 +106,8 @@ static void one_note(const struct reason *figure)
 {
 	static const struct object objects[] = { { OBJECT_NODE, 0, 0 },	   { OBJECT_BOND, 0, 0 }, { OBJECT_PORT, 0, 1 },
 						 { OBJECT_VIP, 0, 0 },	   { OBJECT_NONE, 0, 0 },
-						 { OBJECT_ADDRESS, 0, 0 }, { OBJECT_ROUTE, 0, 0 } };
+						 { OBJECT_ADDRESS, 0, 0 }, { OBJECT_ROUTE, 0, 0 },
+						 { OBJECT_ROUTE, 0, 128 } };
 	char text[SENTENCE_SIZE];
 
 	for (enum note_code code = 0; code < NOTE_CODES; code++) {
@@ -171,12 +172,76 @@ static void a_change_names_both_states(void **state)
 	assert_string_equal(sentence_of_note(core, &action, text), "bond0: active port eno1 → eno2");
 }
 
+static const char *note_text(struct object object, struct note note, char text[SENTENCE_SIZE])
+{
+	struct action action = { .type = ACT_NOTE, .object = object, .u.note = note };
+
+	return sentence_of_note(core, &action, text);
+}
+
+static void an_unchanged_state_has_no_arrow(void **state)
+{
+	struct note note = { .code = NOTE_STATE, .reason.code = REASON_INTERFACE_ABSENT };
+	char text[SENTENCE_SIZE];
+
+	(void)state;
+	note.previous = note.state = VIP_INIT;
+	assert_string_equal(note_text((struct object){ OBJECT_VIP, 0, 0 }, note, text),
+			    "web: init: the interface does not exist");
+	note.reason.code = REASON_NONE;
+	assert_string_equal(note_text((struct object){ OBJECT_VIP, 0, 0 }, note, text), "web: init");
+}
+
+static void a_route_is_named(void **state)
+{
+	static const struct ip ten = { FAMILY_4, { 10 } }, any_4 = { FAMILY_4, { 0 } }, any_6 = { FAMILY_6, { 0 } };
+	struct note repaired = { .code = NOTE_REPAIRED, .reason.ip = any_4 };
+	struct note backoff = { .code = NOTE_REPAIR_BACKOFF, .reason = { .arg = { 2000000000, 5 }, .ip = ten } };
+	struct note refused = { .code = NOTE_REFUSED, .reason = { .arg = { EPERM, ACT_ROUTE_DEL }, .ip = ten } };
+	struct object route = { OBJECT_ROUTE, 0, 0 };
+	char text[SENTENCE_SIZE];
+
+	(void)state;
+	assert_string_equal(note_text(route, repaired, text),
+			    "bond0: the default route was gone and is put back; removed by the kernel itself");
+	repaired.reason.ip = any_6;
+	repaired.reason.arg[0] = 42;
+	assert_string_equal(note_text(route, repaired, text), "bond0: the IPv6 default route was gone and is put back; "
+							      "removed by another program (netlink port 42)");
+	route.sub = 8;
+	assert_string_equal(note_text(route, backoff, text), "bond0: the route to 10.0.0.0/8 was removed 5 times in a row, "
+							     "the next repair waits 2 s");
+	assert_string_equal(note_text(route, refused, text), "bond0: the kernel refused to remove the route to 10.0.0.0/8: "
+							     "Operation not permitted (EPERM)");
+	repaired.reason = (struct reason){ .ip = ips[1] };
+	assert_string_equal(note_text((struct object){ OBJECT_VIP, 0, 0 }, repaired, text),
+			    "web: 192.0.2.1 was gone and is put back; removed by the kernel itself");
+}
+
+static void a_listener_tells_of_its_predecessor(void **state)
+{
+	struct reason listening = { .code = REASON_LISTENING, .arg = { 3609000000, 0 } };
+	struct reason starting = { .code = REASON_STARTING };
+	char text[SENTENCE_SIZE];
+
+	(void)state;
+	assert_string_equal(sentence_of_reason(&listening, text),
+			    "listens first whether another node is active, for 3.609 s (Down)");
+	listening.arg[1] = 412000000;
+	assert_string_equal(sentence_of_reason(&listening, text),
+			    "listens first whether another node is active, for 3.609 s (Down); its predecessor's last sign "
+			    "of life was 412 ms old, too old to go on");
+	assert_string_equal(sentence_of_reason(&starting, text), "starting: looks at the kernel and opens its sockets");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_reason_has_a_sentence), cmocka_unit_test(no_two_reasons_say_the_same),
 		cmocka_unit_test(every_note_has_a_sentence),   cmocka_unit_test(no_reason_says_nothing),
 		cmocka_unit_test(says_the_figures),	       cmocka_unit_test(a_change_names_both_states),
+		cmocka_unit_test(an_unchanged_state_has_no_arrow), cmocka_unit_test(a_route_is_named),
+		cmocka_unit_test(a_listener_tells_of_its_predecessor),
 	};
 
 	return cmocka_run_group_tests(tests, make_core, free_core);
