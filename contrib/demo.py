@@ -17,6 +17,7 @@ from lab import MS, SECOND, VIP, Lab, Standbyd, binary, die_on_signals, now, wai
 ADVERT_MS = 100
 DOWN_MS = 3 * ADVERT_MS + (256 - 100) * ADVERT_MS / 256
 INTERVAL_US = 500
+SETTLE_MS = 200  # what both daemons and the client said by then has arrived, and can be told in order
 
 CONFIG = """\
 version: 1
@@ -80,7 +81,7 @@ class Story:
         self.lab, self.paper, self.number, self.results = lab, paper, 0, []
         lab.answer()
         self.daemons = {node.name: Standbyd(node, CONFIG.format(node=node.name, driver=driver)) for node in lab.nodes}
-        self.followers, self.partial, self.seen = {}, {}, {}
+        self.followers, self.partial, self.seen, self.entries = {}, {}, {}, []
         self.started = now()
         self.answering = None
 
@@ -102,9 +103,9 @@ class Story:
             process.stdout.close()
             self.lab.ended(process)
 
-    def tell(self):
-        """Prints what is new, in the order of time. True, so that it may stand in a condition."""
-        entries = []
+    def tell(self, everything=False):
+        """Prints what is new, in the order of time, once nothing older can come any more. True, so that it may stand in a
+        condition."""
         for name, process in self.followers.items():
             self.partial[name] += process.stdout.read() or b""
             *lines, self.partial[name] = self.partial[name].split(b"\n")
@@ -114,13 +115,15 @@ class Story:
                     continue
                 self.seen[name].add(key)
                 at = datetime.fromisoformat(event["time"]).timestamp() * 1000 - self.wall_ms
-                entries.append((at, name, event["text"]))
+                self.entries.append((at, name, event["text"]))
         by = self.probe.report(self.mark, 0)["by"] if self.probe else []
         if by and by[-1]["node"] != self.answering:
             self.answering = by[-1]["node"]
-            entries.append(((by[-1]["from"] - self.mark) / MS, "client", f"is answered by {self.answering}"))
-        for entry in sorted(entries, key=lambda entry: entry[0]):
-            self.paper.entry(*entry)
+            self.entries.append(((by[-1]["from"] - self.mark) / MS, "client", f"is answered by {self.answering}"))
+        self.entries.sort(key=lambda entry: round(entry[0]))  # as printed; within a millisecond in the order told
+        settled = (now() - self.mark) / MS - SETTLE_MS
+        while self.entries and (everything or self.entries[0][0] < settled):
+            self.paper.entry(*self.entries.pop(0))
         return True
 
     probe = None
@@ -146,10 +149,10 @@ class Story:
     def scene(self, title, act, bound_ms, done):
         """`act` does something to the lab, `done` waits for what must follow; bound_ms None: no packet may be lost."""
         self.number += 1
+        self.tell(everything=True)
         self.paper.line()
         self.paper.line(self.paper.ink(f"{self.number}. {title}", "title"))
-        self.mark = now()
-        self.wall_ms = int(datetime.now().timestamp() * 1000)
+        self.mark, self.wall_ms = now(), datetime.now().timestamp() * 1000
         self.paper.entry(0, "you", act())
         problem = ""
         try:
@@ -161,7 +164,7 @@ class Story:
 
     def judge(self, title, bound_ms, problem):
         window = self.probe.window(self.mark)
-        self.tell()
+        self.tell(everything=True)
         good = not problem and (window.lost == 0 if bound_ms is None else window.outage_ms <= bound_ms)
         bound = "none lost" if bound_ms is None else f"at most {bound_ms:.0f} ms"
         verdict = f"{window.lost} of {window.sent} packets lost, longest silence {window.silence_ms:.1f} ms"
@@ -173,7 +176,7 @@ class Story:
 
     def begin(self):
         """Both nodes start; the client's count begins when the address answers."""
-        self.mark, self.wall_ms = now(), int(datetime.now().timestamp() * 1000)
+        self.mark, self.wall_ms = now(), datetime.now().timestamp() * 1000
         self.paper.line(self.paper.ink("Both nodes start standbyd", "title"))
         for name, daemon in self.daemons.items():
             daemon.start()
