@@ -49,8 +49,8 @@ static struct iface *answered_iface(struct core *core, const struct action *acti
 {
 	for (unsigned i = 0; i < core->n_ifaces; i++) {
 		struct iface *iface = &core->ifaces[i];
-		struct change *changes[] = { &iface->listening, &iface->sysctl[0], &iface->sysctl[1] };
-		for (unsigned j = 0; j < 3; j++) {
+		struct change *changes[] = { &iface->listening, &iface->closing, &iface->sysctl[0], &iface->sysctl[1] };
+		for (unsigned j = 0; j < sizeof changes / sizeof changes[0]; j++) {
 			if (changes[j]->gen != action->gen)
 				continue;
 			*change = changes[j];
@@ -89,6 +89,35 @@ static void note_refused(struct core *core, const struct action *action, int err
 
 /* ---- what follows ------------------------------------------------------------------------------------------------ */
 
+/* A successor's place of the address that a removed vip let go. One that still awaits the event of its own change has not
+ * heard the kernel's word, which may have come before this answer (told). */
+static void left_elsewhere(struct core *core, const struct place *gone, bool told)
+{
+	const struct addr *self = &core->addrs[gone->addr], *addr;
+	unsigned cursor = 0;
+
+	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL) {
+		for (unsigned i = 0; addr->prefix == self->prefix && i < addr->n_places; i++) {
+			struct place *place = &core->places[addr->first_place + i];
+			if (place == gone || place->iface != gone->iface || !place->present ||
+			    (told && place->change.await_ns <= core->now))
+				continue;
+			place->change.await_ns = 0;
+			model_place_left(core, place);
+		}
+	}
+}
+
+/* Whoever else has that address may have waited for the answer. */
+static void dirty_twins(struct core *core, const struct addr *self)
+{
+	const struct addr *addr;
+	unsigned cursor = 0;
+
+	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL)
+		core_dirty_owner(core, addr);
+}
+
 static void address_answer(struct core *core, const struct action *action, int error)
 {
 	struct place *place = answered_place(core, action);
@@ -99,10 +128,16 @@ static void address_answer(struct core *core, const struct action *action, int e
 		return;
 	addr = &core->addrs[place->addr];
 	told = place->change.told;
+	if (action->type == ACT_ADDRESS_RENEW)
+		dirty_twins(core, addr);
+	if (action->type == ACT_ADDRESS_DEL && error == EADDRNOTAVAIL)
+		error = 0; /* it is not there: what was wanted */
 	core_dirty_owner(core, addr);
 	if (!error) {
 		change_done(&place->change);
 		place->renewed_ns = action->type == ACT_ADDRESS_DEL ? 0 : core->now;
+		if (action->type == ACT_ADDRESS_DEL)
+			left_elsewhere(core, place, told);
 		if (told) /* the kernel's own word has come, and may be newer */
 			return;
 		if (action->type != ACT_ADDRESS_RENEW)
@@ -141,8 +176,11 @@ static void route_answer(struct core *core, const struct action *action, int err
 
 	if (!place)
 		return;
-	if (place->bond != NONE)
-		core_dirty_bond(core, &core->bonds[place->bond]);
+	for (unsigned i = 0; i < core->n_route_places; i++) { /* another with this target may have waited */
+		const struct route_place *other = &core->route_places[i];
+		if (other->bond != NONE && plan_same_target(other->route, place->route))
+			core_dirty_bond(core, &core->bonds[other->bond]);
+	}
 	core_dirty_rest(core);
 	if (!error) {
 		change_done(&place->change);
@@ -263,6 +301,11 @@ static void iface_answer(struct core *core, const struct action *action, int err
 
 	if (!iface)
 		return;
+	if (action->type == ACT_UNLISTEN) { /* closed, whatever the answer */
+		change_done(change);
+		core_dirty_iface(core, iface);
+		return;
+	}
 	if (error && !change->failures)
 		note_refused(core, action, error);
 	if (error)
@@ -308,9 +351,10 @@ static void answer(struct core *core, const struct action *action, int error)
 		break;
 	case ACT_SYSCTL:
 	case ACT_LISTEN:
+	case ACT_UNLISTEN:
 		iface_answer(core, action, error);
 		break;
-	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_UNLISTEN: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
+	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
 	case ACT_TYPES:
 		break;
 	}

@@ -209,6 +209,8 @@ void bond_update(struct core *core, struct bond *bond)
 		bond->since_ns = core->now;
 	bond->state = state;
 	bond->reason = reason;
+	if (core->n_orphans)
+		core_dirty_rest(core);
 	tell_vips(core, bond);
 }
 

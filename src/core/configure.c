@@ -482,7 +482,7 @@ static void carry_ifaces(struct core *core, const struct core *old)
 	for (unsigned i = 0; i < old->n_ifaces; i++) {
 		const struct iface *from = &old->ifaces[i];
 		struct iface *iface = model_iface_by_name(core, from->name);
-		if (!iface && (from->listen == LISTEN_ON || from->listening.gen)) /* its socket is to be closed */
+		if (!iface && (from->listen == LISTEN_ON || from->listening.gen || from->closing.gen)) /* its socket is to be closed */
 			iface = &core->ifaces[add_iface(core, from->name)];
 		if (iface)
 			carry_iface(iface, from);
@@ -540,11 +540,26 @@ static void orphan(struct core *core, const struct core *old, const struct place
 		carry_iface(&core->ifaces[core->places[to->first_place].iface], iface);
 }
 
+/* Whether the new configuration's bond manages what the old one's did: the same, or one that has a port of it, which is
+ * what is left of it to see when its name changed. */
+static bool manages(const struct config_bond *cfg, const struct config_bond *old)
+{
+	if (same_bond(cfg, old))
+		return true;
+	for (unsigned i = 0; cfg->driver == DRIVER_MOVE && old->driver == DRIVER_MOVE && i < cfg->n_ports; i++) {
+		for (unsigned j = 0; j < old->n_ports; j++) {
+			if (strcmp(cfg->ports[i], old->ports[j]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* Whether the bond of that address stays without its configuration: its addresses stay too. */
 static bool stays_unmanaged(const struct core *old, const struct config *config, int bond)
 {
 	for (unsigned i = 0; bond != NONE && i < config->n_bonds; i++) {
-		if (same_bond(&config->bonds[i], &old->bonds[bond].cfg))
+		if (manages(&config->bonds[i], &old->bonds[bond].cfg))
 			return false;
 	}
 	return bond != NONE;
@@ -592,7 +607,7 @@ static void carry_routes(struct core *core, const struct core *old, const struct
 		const struct route_place *from = &old->route_places[i];
 		const struct iface *iface = &old->ifaces[from->iface];
 		struct route_place *place = find_route(core, from->route, iface->name);
-		if (!place && (!from->had || stays_unmanaged(old, config, from->bond)))
+		if (!place && ((!from->had && !from->change.gen) || stays_unmanaged(old, config, from->bond)))
 			continue;
 		if (!place) {
 			bool known = model_iface_by_name(core, iface->name) != NULL;
@@ -760,7 +775,7 @@ static void settle(struct core *core)
 			vip_stop(core, vip, REASON_STOPPING);
 		vip_link(core, vip);
 		/* Another lease, or another number of IPv6 addresses on the node: the kernel is told at once. */
-		if (vip->phase == PHASE_ACTIVE && vip->cfg.priority != 255)
+		if (vip_wants_addresses(vip) && !vip->removed && vip->cfg.priority != 255)
 			vip_renew(core, vip, true);
 	}
 	for (unsigned i = 0; i < unit_count(core); i++)

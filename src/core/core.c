@@ -39,6 +39,19 @@ void core_dirty_owner(struct core *core, const struct addr *addr)
 	}
 }
 
+void core_dirty_left_over(struct core *core, const struct addr *self)
+{
+	const struct addr *addr;
+	unsigned cursor = 0;
+
+	if (!core->n_orphans && !core->has_removed)
+		return;
+	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL) {
+		if (addr->owner == OWNER_NOBODY || (addr->owner == OWNER_VIP && core->vips[addr->owner_index].removed))
+			core_dirty_owner(core, addr);
+	}
+}
+
 struct note *core_note(struct core *core, enum note_code code, struct object object)
 {
 	struct action *action;

@@ -79,6 +79,7 @@ struct iface {
 	enum listen_state listen;
 	int listen_ifindex;     /* where the socket is */
 	struct change listening;
+	struct change closing;  /* of the socket on its target */
 	struct change sysctl[2]; /* SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE */
 	bool sysctl_done[2];
 	bool known;             /* a snapshot has been taken since its name is asked for */
@@ -322,6 +323,8 @@ void core_dirty_iface(struct core *, const struct iface *);
 void core_dirty_rest(struct core *);
 /* Dirties whoever owns the address. */
 void core_dirty_owner(struct core *, const struct addr *);
+/* What a reload left of that IP and waits to go until it is elsewhere: orphans, removed vips. */
+void core_dirty_left_over(struct core *, const struct addr *);
 /* A note for the ring; filled in by the caller. Never NULL: when the ring is full the oldest is lost and counted. */
 struct note *core_note(struct core *, enum note_code, struct object);
 uint64_t core_random(struct core *);

@@ -265,6 +265,7 @@ void model_place_arrived(struct core *core, struct place *place, bool ours)
 	place->ours = ours;
 	if (plan_place_wanted(core, place))
 		addr->announce = true;
+	core_dirty_left_over(core, addr);
 	tell_owner(core, addr);
 }
 

@@ -244,6 +244,14 @@ static void emit_address(struct core *core, struct out *out, struct place *place
 	memcpy(action->u.address.ifname, iface->name, IFNAME_SIZE);
 }
 
+/* A vip that a reload removed leaves the lifetime to its successor, which may have another lease. */
+static bool may_renew(const struct core *core, const struct place *place)
+{
+	const struct addr *addr = &core->addrs[place->addr];
+
+	return addr->owner != OWNER_VIP || !core->vips[addr->owner_index].removed || !twin(core, place, is_wanted);
+}
+
 static void add_or_renew(struct core *core, struct out *out, struct place *place)
 {
 	bool wanted = plan_place_wanted(core, place), renew = place->renew;
@@ -251,7 +259,9 @@ static void add_or_renew(struct core *core, struct out *out, struct place *place
 	if (wanted && !place->present) {
 		if (change_ready(core, &place->change) && !twin(core, place, is_busy))
 			emit_address(core, out, place, ACT_ADDRESS_ADD);
-	} else if (wanted && renew && place->ours && place->change.gen == 0) {
+	} else if (wanted && renew && place->ours && may_renew(core, place)) {
+		if (place->change.gen || twin(core, place, is_busy))
+			return;
 		emit_address(core, out, place, ACT_ADDRESS_RENEW);
 		place->renew = out->full;
 	} else if (!wanted) {
@@ -260,17 +270,20 @@ static void add_or_renew(struct core *core, struct out *out, struct place *place
 }
 
 /* Make before break: an address that moves stays on the old interface until it is on the new one, unless the old one is
- * dead anyway; then both go in one batch. */
+ * dead anyway; then both go in one batch. Whoever had it: a reload may have made an orphan of it. */
 static bool may_go(const struct core *core, const struct place *place)
 {
-	const struct addr *addr = &core->addrs[place->addr];
+	const struct addr *self = &core->addrs[place->addr], *addr;
+	unsigned cursor = 0;
 
 	if (!core->ifaces[place->iface].carrier)
 		return true;
-	for (unsigned i = 0; i < addr->n_places; i++) {
-		const struct place *other = &core->places[addr->first_place + i];
-		if (other != place && plan_place_wanted(core, other) && !other->present)
-			return false;
+	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL) {
+		for (unsigned i = 0; i < addr->n_places; i++) {
+			const struct place *other = &core->places[addr->first_place + i];
+			if (other != place && plan_place_wanted(core, other) && !other->present)
+				return false;
+		}
 	}
 	return true;
 }
@@ -332,16 +345,18 @@ static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 
 	if (!core->snap_known)
 		return;
-	if (iface->listen == LISTEN_ON && (iface->listen_ifindex != iface->ifindex || iface->lan == NONE)) {
-		action = plan_emit(out, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
+	if (iface->listen == LISTEN_ON && (iface->listen_ifindex != iface->ifindex || iface->lan == NONE) &&
+	    !iface->closing.gen) {
+		action = plan_emit_change(core, out, &iface->closing, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
 		if (!action)
 			return;
-		action->gen = ++core->gen;
+		iface->closing.target = iface->listen_ifindex;
 		action->u.listen = (struct action_listen){ .ifindex = iface->listen_ifindex, .family = FAMILY_4 };
 		memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
 		iface->listen = LISTEN_OFF;
 	}
-	if (!wanted || iface->listen == LISTEN_ON || !change_ready(core, &iface->listening))
+	if (!wanted || iface->listen == LISTEN_ON || !change_ready(core, &iface->listening) ||
+	    (iface->closing.gen && iface->closing.target == iface->ifindex))
 		return;
 	action = plan_emit_change(core, out, &iface->listening, ACT_LISTEN, (struct object){ .type = OBJECT_NODE });
 	if (!action)

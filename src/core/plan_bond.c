@@ -33,6 +33,18 @@ static bool had_route(const struct core *core, const struct config_route *route)
 	return false;
 }
 
+/* Whether another route with this target is on its way there, or away: the last one wins, so one at a time. */
+static bool is_target_busy(const struct core *core, const struct route_place *place)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		const struct route_place *other = &core->route_places[i];
+		if (other != place && other->change.gen && other->iface == place->iface &&
+		    plan_same_target(other->route, place->route))
+			return true;
+	}
+	return false;
+}
+
 static void plan_routes(struct core *core, struct out *out, struct bond *bond)
 {
 	const struct iface *carrier = bond_carrier_iface(core, bond);
@@ -42,7 +54,7 @@ static void plan_routes(struct core *core, struct out *out, struct bond *bond)
 		const struct config_route *route = place->route;
 		struct action *action;
 		if (&core->ifaces[place->iface] != carrier || place->present || !change_ready(core, &place->change) ||
-		    !addresses_there(core, bond, carrier, route->to.family))
+		    is_target_busy(core, place) || !addresses_there(core, bond, carrier, route->to.family))
 			continue;
 		action = plan_emit_change(core, out, &place->change, ACT_ROUTE_ADD,
 				     plan_bond_object(core, bond));
@@ -53,12 +65,14 @@ static void plan_routes(struct core *core, struct out *out, struct bond *bond)
 	}
 }
 
-/* A route that no bond has any more goes, unless another with the same target is about to replace it. */
+/* A route that no bond has any more goes when nothing else is on its way to its target, unless another with the same target
+ * is about to replace it. */
 void plan_remove_route(struct core *core, struct out *out, struct route_place *place)
 {
 	struct action *action;
 
-	if (place->bond != NONE || !place->present || !place->had || !change_ready(core, &place->change))
+	if (place->bond != NONE || !place->present || !place->had || !change_ready(core, &place->change) ||
+	    is_target_busy(core, place))
 		return;
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		const struct route_place *other = &core->route_places[i];

@@ -110,6 +110,7 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 		core->addrs[vip->first_addr + i].released = false;
 		if (phase != PHASE_ACTIVE)
 			core->addrs[vip->first_addr + i].announce = false;
+		core_dirty_left_over(core, &core->addrs[vip->first_addr + i]); /* it may have waited for ours */
 	}
 	core_dirty_vip(core, vip);
 }
@@ -179,6 +180,7 @@ static void take(struct core *core, struct vip *vip, struct reason reason)
 	vip->taking_ns = core->now;
 	for (unsigned i = 0; i < vip->n_addrs; i++)
 		core->addrs[vip->first_addr + i].announce = true; /* leaves when the address is there */
+	vip_renew(core, vip, true); /* what is there already has the lifetime of a predecessor */
 	if (vip_missing(core, vip) == 0)
 		enter_active(core, vip, reason);
 }
@@ -675,7 +677,8 @@ void vip_renew(struct core *core, struct vip *vip, bool all)
 		for (unsigned j = 0; j < addr->n_places; j++)
 			core->places[addr->first_place + j].renew = core->places[addr->first_place + j].present;
 	}
-	schedule_renewal(core, vip);
+	if (vip->phase != PHASE_TAKING)
+		schedule_renewal(core, vip);
 }
 
 static void active_timer(struct core *core, struct vip *vip)

@@ -64,7 +64,48 @@ int check_vip_of(const struct world *w, const struct ip *ip, unsigned *address)
 		return -1;
 	v = ip->family == FAMILY_4 ? b[2] : b[13];
 	*address = ip->family == FAMILY_4 ? b[3] : b[15];
-	return v < w->n_vips && *address < w->vips[v].n_addresses ? (int)v : -1;
+	return v < w->n_vips && *address < SIM_VIP_ADDRESSES ? (int)v : -1;
+}
+
+/* Whether what comes by that interface is for the vip as it is configured; for one that was removed: as it was. */
+static bool is_path(const struct node *node, unsigned vip, int ifindex, bool removed)
+{
+	const struct sim_link *links = node->links;
+
+	if (removed ? node->watch[vip].removed_plain : node->setup[vip].plain)
+		return ifindex == links[SIM_PLAIN].ifindex;
+	if (node->kind == NODE_KERNEL)
+		return ifindex == links[SIM_PORTS].ifindex;
+	for (unsigned port = 0; port < SIM_PORTS; port++)
+		if (ifindex == links[port].ifindex)
+			return removed || node->kind == NODE_PLAIN || node->bond.ports >> port & 1;
+	return false;
+}
+
+/* Whether that link is where the vip is configured to be, now. */
+static bool on_its_link(const struct node *node, unsigned vip, unsigned link)
+{
+	return node->setup[vip].plain == (link == SIM_PLAIN);
+}
+
+static unsigned wanted_of(const struct node *node, unsigned vip)
+{
+	return node->configured[vip] ? node->setup[vip].wanted : 0;
+}
+
+/* What may still be in force of the configuration before the last reload. */
+static uint64_t longest_advert(const struct world *w, const struct node *node, unsigned vip)
+{
+	uint64_t now = node->advert_ns[vip], old = node->setup[vip].old_advert_ns;
+
+	return since(w, node->watch[vip].reloaded_ns) < 5 * old ? later(now, old) : now;
+}
+
+static uint64_t longest_lease(const struct world *w, const struct node *node, unsigned vip)
+{
+	uint64_t now = node->setup[vip].lease_ns, old = node->setup[vip].old_lease_ns;
+
+	return since(w, node->watch[vip].reloaded_ns) < 2 * old + NSEC_PER_SEC ? later(now, old) : now;
 }
 
 static int holding_path(const struct node *node, unsigned vip)
@@ -124,12 +165,38 @@ static void check_pairs(struct world *w, unsigned vip)
 				check_pair(w, vip, a, b);
 }
 
+/* Whether all that is wanted is there, and whether what is there is wanted by somebody. */
+static void completeness(struct world *w, struct node *node, unsigned vip)
+{
+	struct watch *watch = &node->watch[vip];
+	unsigned wanted = wanted_of(node, vip);
+	bool complete = false, stray = false;
+
+	for (unsigned i = 0; i < SIM_LINKS; i++) {
+		bool here = on_its_link(node, vip, i);
+
+		complete = complete || (here && wanted && (watch->have[i] & wanted) == wanted);
+		stray = stray || watch->have[i] & ~(here ? wanted : 0);
+	}
+	if (complete != watch->complete)
+		watch->changed_ns = w->now;
+	watch->complete = complete;
+	if (!stray)
+		watch->stray_ns = 0;
+	else if (!watch->stray_ns)
+		watch->stray_ns = w->now;
+	if (complete)
+		w->vips[vip].all |= 1ULL << node->id;
+	else
+		w->vips[vip].all &= ~(1ULL << node->id);
+}
+
 void check_addresses(struct world *w, struct node *node, const struct ip *ip, int link, int change)
 {
 	unsigned address;
 	int v = check_vip_of(w, ip, &address);
 	struct watch *watch;
-	bool complete = false, had;
+	bool had;
 
 	if (v < 0)
 		return;
@@ -137,15 +204,12 @@ void check_addresses(struct world *w, struct node *node, const struct ip *ip, in
 	had = watch->total > 0;
 	if (w->vips[v].any & (w->vips[v].any - 1))
 		check_pairs(w, (unsigned)v);
-	watch->have[link] += (unsigned)change;
+	watch->have[link] ^= 1U << address;
 	watch->total += (unsigned)change;
-	for (unsigned i = 0; i < SIM_LINKS; i++)
-		complete = complete || watch->have[i] == w->vips[v].n_addresses;
 	if (!had)
 		watch->had_ns = w->now;
-	if (complete != watch->complete || had != (watch->total > 0))
+	if (had != (watch->total > 0))
 		watch->changed_ns = w->now;
-	watch->complete = complete;
 	if (!watch->total) {
 		watch->release_ns = 0;
 		watch->must_remove = false;
@@ -153,10 +217,16 @@ void check_addresses(struct world *w, struct node *node, const struct ip *ip, in
 	} else {
 		w->vips[v].any |= 1ULL << node->id;
 	}
-	if (complete)
-		w->vips[v].all |= 1ULL << node->id;
-	else
-		w->vips[v].all &= ~(1ULL << node->id);
+	completeness(w, node, (unsigned)v);
+}
+
+/* Another configuration is in force: other addresses are wanted, on another link perhaps. */
+void check_reloaded(struct world *w, struct node *node)
+{
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		node->watch[v].reloaded_ns = w->now;
+		completeness(w, node, v);
+	}
 }
 
 /* ---- after every step ---- */
@@ -170,7 +240,7 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 	watch->was_late = false;
 	if (view->state == VIP_ACTIVE && view->reason.code == REASON_RESUMED &&
 	    since(w, watch->sign_ns) >
-		    3 * node->advert_ns[vip] + w->vips[vip].lease_ns / 2) /* a renewal is a sign too */
+		    3 * node->advert_ns[vip] + longest_lease(w, node, vip) / 2) /* a renewal is a sign too */
 		world_fail(w, node, "resumed", "vip %u: the last sign is %llu ms old", vip,
 			   since(w, watch->sign_ns) / NSEC_PER_MSEC);
 	if (view->state == VIP_ACTIVE && w->now < watch->listen_ns)
@@ -187,17 +257,35 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 		watch->must_remove = false;
 	}
 	if (watch->state == VIP_ACTIVE)
-		watch->announced = 0;
+		watch->announced = watch->told = 0;
 	watch->state = view->state;
 	node->record[vip].active = view->state == VIP_ACTIVE;
 }
 
+/* How much one of several vips with one vrid is the one to watch: a configured one before one that leaves, and that
+ * before one that has gone. */
+static int weight(const struct vip_view *view)
+{
+	return !view->removed ? 2 : view->state == VIP_LEAVING;
+}
+
+static void removed_seen(struct watch *watch, const struct vip_view *view)
+{
+	watch->removed_leaves = true;
+	watch->removed_plain = strcmp(view->on, "eth2") == 0;
+	watch->removed_ns = view->since_ns;
+}
+
 void check_states(struct world *w, struct node *node)
 {
-	struct vip_view view;
+	struct vip_view views[SIM_VIPS], view;
+	int weights[SIM_VIPS];
 	unsigned n = core_n_vips(node->core);
-	uint64_t seen = 0;
 
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		weights[v] = -1;
+		node->watch[v].removed_leaves = false;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		unsigned vip;
 
@@ -207,17 +295,22 @@ void check_states(struct world *w, struct node *node)
 			world_fail(w, node, "view", "a vip with vrid %u was never configured", view.vrid);
 			return;
 		}
-		if (view.removed && node->configured[vip])
-			continue; /* its successor is in the table too */
-		seen |= 1ULL << vip;
-		node->watch[vip].known = true;
-		node->watch[vip].reason = view.reason.code;
-		node->watch[vip].priority = view.effective_priority;
-		if (view.state != node->watch[vip].state)
-			state_changed(w, node, vip, &view);
+		if (view.removed && view.state == VIP_LEAVING)
+			removed_seen(&node->watch[vip], &view);
+		if (weight(&view) <= weights[vip])
+			continue;
+		weights[vip] = weight(&view);
+		views[vip] = view;
 	}
-	for (unsigned v = 0; v < w->n_vips; v++)
-		node->watch[v].known = seen >> v & 1;
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		node->watch[v].known = weights[v] >= 0;
+		if (weights[v] < 0)
+			continue;
+		node->watch[v].reason = views[v].reason.code;
+		node->watch[v].priority = views[v].effective_priority;
+		if (views[v].state != node->watch[v].state)
+			state_changed(w, node, v, &views[v]);
+	}
 }
 
 static bool is_send(const struct action *a)
@@ -328,6 +421,18 @@ static int change_ifindex(const struct action *a)
 	return a->type == ACT_SYSCTL ? a->u.sysctl.ifindex : a->u.listen.ifindex;
 }
 
+/* The kernel is always told the lifetime that is configured. */
+static void submitted_address(struct world *w, struct node *node, const struct action_address *a)
+{
+	unsigned address;
+	int vip = check_vip_of(w, &a->ip, &address);
+
+	if (vip >= 0 && a->lifetime_s != node->setup[vip].lease_ns / NSEC_PER_SEC && !node->watch[vip].removed_leaves &&
+	    wanted_of(node, (unsigned)vip) >> address & 1)
+		world_fail(w, node, "lifetime", "vip %d: %u s, lease %u s", vip, a->lifetime_s,
+			   (unsigned)(node->setup[vip].lease_ns / NSEC_PER_SEC));
+}
+
 void check_submit(struct world *w, struct node *node, const struct action *a)
 {
 	uint64_t key = check_key(a);
@@ -339,6 +444,8 @@ void check_submit(struct world *w, struct node *node, const struct action *a)
 	if (a->gen <= node->last_gen)
 		world_fail(w, node, "gen", "%s has gen %u after %u", action_type_name(a->type), a->gen, node->last_gen);
 	node->last_gen = a->gen;
+	if (a->type == ACT_ADDRESS_ADD || a->type == ACT_ADDRESS_RENEW)
+		submitted_address(w, node, &a->u.address);
 	for (unsigned i = 0; i < node->n_flight; i++)
 		if (node->flight[i].key == key) {
 			world_fail(w, node, "in-flight", "%s gen %u while gen %u of the same object is in flight",
@@ -362,8 +469,8 @@ static void first_advert(struct world *w, struct node *node, unsigned vip)
 
 	if (!watch->complete && !excused)
 		world_fail(w, node, "advert-before-addresses", "vip %u: %u of its %u addresses are there", vip,
-			   watch->total, w->vips[vip].n_addresses);
-	if (watch->announced != (1ULL << w->vips[vip].n_addresses) - 1)
+			   watch->total, (unsigned)__builtin_popcount(wanted_of(node, vip)));
+	if (wanted_of(node, vip) & ~watch->announced)
 		world_fail(w, node, "advert-before-announcement", "vip %u: announced 0x%" PRIx64, vip,
 			   watch->announced);
 }
@@ -371,21 +478,41 @@ static void first_advert(struct world *w, struct node *node, unsigned vip)
 static void next_advert(struct world *w, struct node *node, unsigned vip)
 {
 	struct watch *watch = &node->watch[vip];
-	uint64_t gap = since(w, watch->advert_ns), bound = node->advert_ns[vip] + w->loop_ns + NSEC_PER_MSEC;
+	uint64_t gap = since(w, watch->advert_ns), bound = watch->promised_ns + w->loop_ns + NSEC_PER_MSEC;
 
 	if (gap > bound && watch->advert_ns > node->excused_ns)
 		world_fail(w, node, "advert-late", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us",
-			   vip, gap / 1000, node->advert_ns[vip] / 1000);
+			   vip, gap / 1000, watch->promised_ns / 1000);
 	/* The second may come early: the core lets several vips speak in one turn. */
 	if (watch->n_adverts > 1 && gap + 2 * w->loop_ns + NSEC_PER_MSEC < node->advert_ns[vip] &&
 	    since(w, watch->any_heard_ns) > 2 * node->advert_ns[vip] &&
-	    watch->advert_ns > later(node->excused_ns, watch->configured_ns) + node->advert_ns[vip])
+	    watch->advert_ns > later(node->excused_ns, watch->reloaded_ns) + longest_advert(w, node, vip))
 		world_fail(w, node, "advert-early",
 			   "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us, nobody spoke", vip,
 			   gap / 1000, node->advert_ns[vip] / 1000);
 	if (!watch->complete && since(w, later(watch->changed_ns, node->excused_ns)) > 2 * NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "advert-without-addresses", "vip %u: %u of its %u addresses are there", vip,
-			   watch->total, w->vips[vip].n_addresses);
+			   watch->total, (unsigned)__builtin_popcount(wanted_of(node, vip)));
+	if (watch->complete && wanted_of(node, vip) & ~watch->told &&
+	    since(w, later(watch->changed_ns, node->excused_ns)) > slack(w))
+		world_fail(w, node, "unannounced", "vip %u: announced 0x%" PRIx64 " of 0x%x", vip, watch->told,
+			   wanted_of(node, vip));
+}
+
+/* The list in an advert is the configured one; a goodbye's may be the one before the reload. */
+static bool right_list(const struct world *w, const struct node *node, const struct action_advert *a)
+{
+	const struct vip_setup *setup = &node->setup[a->vrid - 1];
+	unsigned listed = 0, address;
+
+	for (unsigned i = 0; i < a->n_addresses; i++) {
+		if (check_vip_of(w, &a->addresses[i].ip, &address) != a->vrid - 1)
+			return false;
+		listed |= 1U << address;
+	}
+	if (a->priority == 0)
+		return a->n_addresses > 0;
+	return listed == (setup->wanted & ((1U << SIM_VIP_ADDRESSES_4) - 1));
 }
 
 void check_advert_sent(struct world *w, struct node *node, const struct action_advert *a)
@@ -393,8 +520,7 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 	unsigned vip = a->vrid - 1U;
 	struct watch *watch = &node->watch[vip];
 
-	if (vip >= w->n_vips || a->ifindex <= 0 || a->ifindex > node->next_ifindex || !a->n_addresses ||
-	    a->n_addresses != w->vips[vip].n_listed) {
+	if (vip >= w->n_vips || a->ifindex <= 0 || a->ifindex > node->next_ifindex || !right_list(w, node, a)) {
 		world_fail(w, node, "advert", "malformed");
 		return;
 	}
@@ -418,6 +544,7 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 	watch->advertised = true;
 	watch->n_adverts++;
 	watch->advert_ns = w->now;
+	watch->promised_ns = node->advert_ns[vip];
 }
 
 void check_announced(struct world *w, struct node *node, const struct ip *ip)
@@ -425,8 +552,16 @@ void check_announced(struct world *w, struct node *node, const struct ip *ip)
 	unsigned address;
 	int vip = check_vip_of(w, ip, &address);
 
-	if (vip >= 0)
+	if (vip >= 0) {
 		node->watch[vip].announced |= 1ULL << address;
+		node->watch[vip].told |= 1ULL << address;
+	}
+}
+
+static bool taking(enum reason_code code)
+{
+	return code == REASON_TAKING || code == REASON_SILENCE || code == REASON_PREDECESSOR_LEFT ||
+	       code == REASON_PREEMPTED;
 }
 
 /* Called before the core hears it. */
@@ -439,6 +574,11 @@ void check_advert_heard(struct world *w, struct node *node, const struct event_a
 	if (vip >= w->n_vips)
 		return;
 	watch = &node->watch[vip];
+	if (a->priority && watch->removed_leaves && is_path(node, vip, a->ifindex, true) && !taking(watch->reason) &&
+	    watch->state != VIP_ACTIVE && watch->total && !watch->release_ns)
+		watch->release_ns = w->now;
+	if (!is_path(node, vip, a->ifindex, false))
+		return; /* others speak there: not its way */
 	watch->any_heard_ns = w->now;
 	watch->zero_ns = !a->priority && watch->known && watch->state == VIP_BACKUP ? w->now : 0;
 	watch->listen_ns = 0;
@@ -462,18 +602,28 @@ void check_note(struct node *node, const struct action *a)
 }
 
 /* Called before the core hears it. */
-void check_claim_heard(struct world *w, struct node *node, const struct ip *ip)
+void check_claim_heard(struct world *w, struct node *node, const struct ip *ip, int ifindex)
 {
 	unsigned address;
 	int vip = check_vip_of(w, ip, &address);
 	struct watch *watch;
 
-	if (vip < 0 || !node->watch[vip].known || node->watch[vip].state != VIP_LEAVING)
+	if (vip < 0 || !node->watch[vip].known || node->watch[vip].state != VIP_LEAVING ||
+	    !is_path(node, (unsigned)vip, ifindex, !node->configured[vip]))
 		return;
 	watch = &node->watch[vip];
 	watch->claimed |= 1ULL << address;
-	if (!watch->claimed_ns && watch->claimed == (1ULL << w->vips[vip].n_addresses) - 1)
+	if (!watch->claimed_ns && wanted_of(node, (unsigned)vip) && !(wanted_of(node, (unsigned)vip) & ~watch->claimed))
 		watch->claimed_ns = w->now;
+}
+
+/* The core let it go, and it is nowhere: when it is back it is announced again. */
+static void forget_announcement(struct watch *watch, unsigned address)
+{
+	for (unsigned i = 0; i < SIM_LINKS; i++)
+		if (watch->have[i] >> address & 1)
+			return;
+	watch->told &= ~(1ULL << address);
 }
 
 /* Make before break: an active vip's address does not go from a port that works before it is on another. */
@@ -483,7 +633,10 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 	int vip = check_vip_of(w, &a->ip, &address);
 	const struct sim_link *link = kernel_link(node, a->ifindex);
 
-	if (vip < 0 || !link || !link->carrier || !well(node) || node->watch[vip].state != VIP_ACTIVE ||
+	if (vip >= 0)
+		forget_announcement(&node->watch[vip], address);
+	if (vip < 0 || !(wanted_of(node, (unsigned)vip) >> address & 1) || !link || !link->carrier || !well(node) ||
+	    node->watch[vip].state != VIP_ACTIVE ||
 	    !node->watch[vip].known ||
 	    since(w, later(node->excused_ns, node->watch[vip].state_since_ns)) < NSEC_PER_SEC)
 		return;
@@ -496,14 +649,17 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 /* ---- by time ---- */
 
 /* Whether the vip's interface can carry it, physically, and nobody set it down. */
-static bool usable(const struct world *w, const struct node *node)
+static bool usable(const struct world *w, const struct node *node, unsigned vip)
 {
 	const struct sim_link *bond = &node->links[SIM_PORTS];
 
+	if (node->setup[vip].plain)
+		return node->links[SIM_PLAIN].exists && node->links[SIM_PLAIN].up &&
+		       lan_port_live(w, node, SIM_PLAIN) && !node->links[SIM_PLAIN].held_down;
 	for (unsigned port = 0; port < SIM_PORTS; port++) {
 		const struct sim_link *link = &node->links[port];
 
-		if (link->exists && lan_port_live(w, node, port) && !link->held_down &&
+		if (node->bond.ports >> port & 1 && link->exists && lan_port_live(w, node, port) && !link->held_down &&
 		    (link->up || node->kind != NODE_PLAIN))
 			return node->kind != NODE_KERNEL || !bond->exists || bond->up;
 	}
@@ -521,7 +677,7 @@ static void check_none(struct world *w, struct node *node, unsigned vip)
 		watch->heard_ns = later(watch->heard_ns, w->now); /* counts from when it lost it */
 		return;
 	}
-	if (!usable(w, node))
+	if (!usable(w, node, vip))
 		return;
 	if (node->kind != NODE_PLAIN)
 		bound += 2 * BOND_MIIMON_MS * NSEC_PER_MSEC;
@@ -540,7 +696,7 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 {
 	struct watch *watch = &node->watch[vip];
 	uint64_t state_ns = since(w, later(watch->state_since_ns, node->excused_ns));
-	uint64_t leave = 4 * node->advert_ns[vip];
+	uint64_t leave = 4 * longest_advert(w, node, vip);
 
 	if (leave > w->vips[vip].leave_timeout_ns)
 		leave = w->vips[vip].leave_timeout_ns;
@@ -550,28 +706,45 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 	if (watch->claimed_ns && watch->total && since(w, later(watch->claimed_ns, node->excused_ns)) > slack(w))
 		world_fail(w, node, "release", "vip %u: saw the new holder announce everything and still has addresses",
 			   vip);
-	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node) &&
+	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node, vip) &&
 	    since(w, later(watch->zero_ns, node->excused_ns)) >
 		    (256U - node->priority[vip]) * w->vips[vip].advert_ns / 256 + slack(w))
 		world_fail(w, node, "goodbye", "vip %u: the active one said goodbye %llu ms ago", vip,
 			   since(w, watch->zero_ns) / NSEC_PER_MSEC);
 	if (watch->state == VIP_LEAVING && state_ns > leave + slack(w))
 		world_fail(w, node, "leaving", "vip %u: leaving for %llu ms", vip, state_ns / NSEC_PER_MSEC);
-	if (watch->state == VIP_ACTIVE && since(w, later(later(watch->advert_ns, watch->state_since_ns),
-							 node->excused_ns)) > node->advert_ns[vip] + slack(w))
+	if (watch->removed_leaves && since(w, later(watch->removed_ns, node->excused_ns)) > leave + slack(w))
+		world_fail(w, node, "leaving", "vip %u: a removed one is leaving for %llu ms", vip,
+			   since(w, watch->removed_ns) / NSEC_PER_MSEC);
+	if (watch->state == VIP_ACTIVE &&
+	    since(w, later(later(watch->advert_ns, watch->state_since_ns), node->excused_ns)) >
+		    (watch->advertised ? watch->promised_ns : node->advert_ns[vip]) + slack(w))
 		world_fail(w, node, "silent", "vip %u: active and says nothing", vip);
 	if (watch->state != VIP_ACTIVE && watch->state != VIP_LEAVING && watch->total &&
-	    watch->reason != REASON_TAKING &&
+	    watch->reason != REASON_TAKING && !watch->removed_leaves &&
 	    since(w, later(later(watch->changed_ns, watch->state_since_ns), node->excused_ns)) >
 		    NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "keeps", "vip %u: has %u addresses in state %s, reason %s", vip, watch->total,
 			   vip_state_name(watch->state), reason_code_name(watch->reason));
 }
 
+/* An address that no vip wants any more, or not there, goes as soon as the one that had it may let go. */
+static void check_stray(struct world *w, struct node *node, unsigned vip)
+{
+	const struct watch *watch = &node->watch[vip];
+
+	if (watch->stray_ns && !watch->removed_leaves && watch->state != VIP_LEAVING &&
+	    since(w, later(later(watch->stray_ns, watch->state_since_ns), later(watch->reloaded_ns, node->excused_ns))) >
+		    NSEC_PER_SEC + slack(w))
+		world_fail(w, node, "stray", "vip %u: has 0x%x 0x%x 0x%x 0x%x, wants 0x%x on %s", vip, watch->have[0],
+			   watch->have[1], watch->have[2], watch->have[3], wanted_of(node, vip),
+			   node->setup[vip].plain ? "eth2" : "the others");
+}
+
 /* A dead or hanging daemon's addresses are the kernel's to remove. */
 static void check_lease(struct world *w, struct node *node, unsigned vip)
 {
-	if (node->watch[vip].total && since(w, node->unwell_ns) > w->vips[vip].lease_ns + LEASE_SLACK + slack(w))
+	if (node->watch[vip].total && since(w, node->unwell_ns) > later(node->watch[vip].lease_ns, node->setup[vip].lease_ns) + LEASE_SLACK + slack(w))
 		world_fail(w, node, "lease", "vip %u is still here %llu ms after the daemon's last sign", vip,
 			   since(w, node->unwell_ns) / NSEC_PER_MSEC);
 }
@@ -583,7 +756,7 @@ void check_failed(struct world *w, struct node *node, const struct action *a)
 		node->failed_since_ns = w->now;
 		node->n_failed = 0;
 	}
-	if (++node->n_failed > 40 + 12 * w->n_vips * SIM_VIP_ADDRESSES)
+	if (++node->n_failed > 40 + 12 * w->n_vips * SIM_VIP_ADDRESSES_4)
 		world_fail(w, node, "storm", "%u refusals within a second, the last of %s", node->n_failed,
 			   action_type_name(a->type));
 }
@@ -595,7 +768,8 @@ void check_expired(struct world *w, struct node *node, const struct ip *ip)
 	int vip = check_vip_of(w, ip, &address);
 
 	if (vip >= 0 && well(node) && node->watch[vip].state == VIP_ACTIVE &&
-	    since(w, node->excused_ns) > w->vips[vip].lease_ns)
+	    wanted_of(node, (unsigned)vip) >> address & 1 &&
+	    since(w, node->excused_ns) > longest_lease(w, node, (unsigned)vip))
 		world_fail(w, node, "expired", "vip %d is active and was not renewed", vip);
 }
 
@@ -612,6 +786,8 @@ static void check_node(struct world *w, struct node *node)
 			check_lease(w, node, v);
 			continue;
 		}
+		node->watch[v].lease_ns = longest_lease(w, node, v);
+		check_stray(w, node, v);
 		if (!node->watch[v].known)
 			continue;
 		if (node->configured[v] && !node->stopping)
@@ -629,12 +805,6 @@ void check_time(struct world *w)
 			check_pairs(w, v);
 }
 
-static bool taking(enum reason_code code)
-{
-	return code == REASON_TAKING || code == REASON_SILENCE || code == REASON_PREDECESSOR_LEFT ||
-	       code == REASON_PREEMPTED;
-}
-
 void check_woken(struct world *w, struct node *node, uint64_t late_ns)
 {
 	for (unsigned v = 0; v < w->n_vips; v++) {
@@ -642,7 +812,7 @@ void check_woken(struct world *w, struct node *node, uint64_t late_ns)
 
 		watch->zero_ns = 0;
 		watch->must_remove = watch->known && watch->state == VIP_ACTIVE && watch->total &&
-				     late_ns > w->vips[v].lease_ns + node->advert_ns[v] + 100 * NSEC_PER_MSEC;
+				     late_ns > longest_lease(w, node, v) + longest_advert(w, node, v) + 100 * NSEC_PER_MSEC;
 		/* Its Down had passed long ago: it listens anew, once, for the shortest Down that may be in force. One
 		 * that had decided already, and was adding its addresses, goes on. */
 		if (!watch->known || watch->state != VIP_BACKUP || late_ns < 20 * NSEC_PER_MSEC)
@@ -662,100 +832,4 @@ void check_stopped(struct world *w, struct node *node)
 		if (node->watch[v].total && since(w, node->excused_ns) > 5 * NSEC_PER_SEC)
 			world_fail(w, node, "left-behind", "vip %u: %u addresses left by a graceful stop", v,
 				   node->watch[v].total);
-}
-
-/* ---- after settling ---- */
-
-static void settled_bond(struct world *w, struct node *node)
-{
-	struct bond_view view;
-	const struct sim_link *bond = &node->links[SIM_PORTS], *carrier;
-	unsigned addresses = 0, routes = 0;
-
-	if (!core_n_bonds(node->core))
-		return;
-	core_bond(node->core, 0, &view);
-	if (view.state != BOND_UP || view.active_port < 0) {
-		world_fail(w, node, "settled-bond", "%s, reason %s, both cables are in", bond_state_name(view.state),
-			   reason_code_name(view.reason.code));
-		return;
-	}
-	carrier = node->kind == NODE_KERNEL ? bond : &node->links[view.active_port];
-	if (node->kind == NODE_KERNEL && node->links[view.active_port].ifindex != bond->active)
-		world_fail(w, node, "settled-bond", "the core thinks port %d is active, the kernel has ifindex %d",
-			   view.active_port, bond->active);
-	for (unsigned i = 0; i < node->n_addresses; i++) {
-		const struct sim_address *a = &node->addresses[i];
-
-		if (!ip_equal(&a->ip, &node->config_addresses[0].ip))
-			continue;
-		if (a->ifindex != carrier->ifindex || a->expires_ns != NEVER)
-			world_fail(w, node, "settled-bond", "its address is on ifindex %d%s", a->ifindex,
-				   a->expires_ns != NEVER ? " with a lifetime" : "");
-		addresses++;
-	}
-	for (unsigned i = 0; i < node->n_routes; i++)
-		routes += node->routes[i].ifindex == carrier->ifindex;
-	if (addresses != 1 || routes != 1)
-		world_fail(w, node, "settled-bond", "%u addresses, %u routes", addresses, routes);
-}
-
-static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_t best)
-{
-	struct watch *watch = &node->watch[vip];
-	bool holds = w->vips[vip].all >> node->id & 1;
-
-	if (!node->configured[vip]) {
-		if (watch->total)
-			world_fail(w, node, "settled-vip", "vip %u is not configured here and has addresses", vip);
-		return;
-	}
-	if (holds != (watch->state == VIP_ACTIVE) || (!holds && watch->state != VIP_BACKUP) || (!holds && watch->total))
-		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip,
-			   vip_state_name(watch->state), reason_code_name(watch->reason), watch->total);
-	if (holds && w->vips[vip].preempt && node->priority[vip] != best)
-		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
-			   node->priority[vip], best);
-}
-
-void check_settled(struct world *w)
-{
-	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
-		uint8_t best = 0;
-		uint64_t all = w->vips[v].all;
-
-		for (unsigned n = 0; n < w->n_nodes; n++)
-			if (w->nodes[n].configured[v] && w->nodes[n].priority[v] > best)
-				best = w->nodes[n].priority[v];
-		if (best && (all == 0 || all & (all - 1)))
-			world_fail(w, NULL, "settled-holders", "vip %u: holders 0x%" PRIx64, v, all);
-		for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
-			settled_vip(w, &w->nodes[n], v, best);
-	}
-	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
-		struct node *node = &w->nodes[n];
-
-		settled_bond(w, node);
-		for (unsigned i = 0; i < node->n_addresses; i++) {
-			unsigned address;
-
-			if (check_vip_of(w, &node->addresses[i].ip, &address) >= 0 &&
-			    node->addresses[i].expires_ns == NEVER)
-				world_fail(w, node, "settled-lease", "an address of a vip without a lifetime");
-		}
-	}
-}
-
-void check_nothing_left(struct world *w)
-{
-	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
-		struct node *node = &w->nodes[n];
-
-		if (node->running)
-			world_fail(w, node, "stop-hangs", "does not stop");
-		for (unsigned v = 0; v < w->n_vips; v++)
-			if (node->watch[v].total)
-				world_fail(w, node, "left-behind", "vip %u: %u addresses after everybody stopped", v,
-					   node->watch[v].total);
-	}
 }

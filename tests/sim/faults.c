@@ -116,7 +116,7 @@ static bool address_deleted(struct world *w, struct node *node, bool base)
 		unsigned number;
 		bool is_vip = check_vip_of(w, &a.ip, &number) >= 0;
 
-		if (is_vip == base || a.ip.bytes[0] == 0xfe)
+		if (is_vip == base || a.ip.bytes[0] == 0xfe || (base && a.ifindex == node->links[SIM_PLAIN].ifindex))
 			continue;
 		if (base && node->kind == NODE_PLAIN)
 			return false;
@@ -167,35 +167,6 @@ static bool bond_touched(struct world *w, struct node *node)
 	}
 }
 
-static bool reload(struct world *w, struct node *node)
-{
-	unsigned vip = (unsigned)rng_below(&w->rng, w->n_vips), left = 0;
-
-	if (!node->running || node->stopping || node->stalled || node->loop_stalled)
-		return false;
-	for (unsigned v = 0; v < w->n_vips; v++)
-		left += node->configured[v];
-	switch (rng_below(&w->rng, 3)) {
-	case 0:
-		if (node->priority[vip] == 255)
-			break;
-		node->priority[vip] = (uint8_t)rng_range(&w->rng, 1, 254);
-		node->watch[vip].configured_ns = w->now;
-		node->watch[vip].zero_ns = 0;
-		break;
-	case 1:
-		if (node->configured[vip] && left == 1)
-			break;
-		node->configured[vip] = !node->configured[vip];
-		node->watch[vip].configured_ns = w->now;
-		break;
-	default: /* the same again */
-		break;
-	}
-	shell_reload(w, node);
-	return true;
-}
-
 static bool refuse(struct world *w, struct node *node)
 {
 	static const int errors[] = { 16 /* EBUSY */, 12 /* ENOMEM */, 1 /* EPERM */, 105 /* ENOBUFS */,
@@ -237,7 +208,7 @@ static int fault_at_once(struct world *w, struct node *node, enum fault_kind kin
 {
 	switch ((int)kind) {
 	case FAULT_RELOAD:
-		return reload(w, node);
+		return reload_happen(w, node);
 	case FAULT_ADDRESS_DELETED:
 		return address_deleted(w, node, false);
 	case FAULT_BASE_DELETED:
@@ -266,6 +237,16 @@ static int fault_at_once(struct world *w, struct node *node, enum fault_kind kin
 
 /* ---- faults that last ---- */
 
+static unsigned any_port(struct world *w, const struct node *node)
+{
+	unsigned port;
+
+	do
+		port = (unsigned)rng_below(&w->rng, SIM_LINKS);
+	while (!lan_is_port(node, port));
+	return port;
+}
+
 static bool link_begins(struct world *w, struct node *node, struct fault *f)
 {
 	struct sim_link *link;
@@ -273,7 +254,7 @@ static bool link_begins(struct world *w, struct node *node, struct fault *f)
 	if (node->kind == NODE_KERNEL && f->kind == FAULT_LINK_RECREATED && rng_chance(&w->rng, 300000))
 		f->port = SIM_PORTS; /* the bond itself: the core builds it again */
 	else
-		f->port = node->kind == NODE_PLAIN ? 0 : (unsigned)rng_below(&w->rng, SIM_PORTS);
+		f->port = any_port(w, node);
 	link = &node->links[f->port];
 	if (!node->powered || !link->exists)
 		return false;
@@ -335,6 +316,9 @@ static bool fault_begin(struct world *w, struct fault *f)
 		return refusing_begins(w, node);
 	case FAULT_PARTITION:
 		f->node = (unsigned)rng_range(&w->rng, 1, (1U << w->n_nodes) - 2);
+		break;
+	case FAULT_CABLE:
+		f->port = any_port(w, node);
 		break;
 	case FAULT_ONE_WAY:
 		f->port = (unsigned)((node->id + 1 + rng_below(&w->rng, w->n_nodes - 1)) % w->n_nodes);
@@ -417,7 +401,7 @@ static void link_heals(struct world *w, struct node *node, const struct fault *f
 	if (f->kind != FAULT_LINK_RECREATED || f->port == SIM_PORTS || link->exists)
 		return;
 	kernel_create_nic(w, node, f->port);
-	if (node->kind == NODE_PLAIN)
+	if (node->kind == NODE_PLAIN || f->port == SIM_PLAIN)
 		kernel_base_address(w, node, link);
 }
 
@@ -472,7 +456,8 @@ void fault_heal_all(struct world *w)
 {
 	w->faults_on = false;
 	for (unsigned n = 0; n < w->n_nodes; n++)
-		w->nodes[n].refuse_next = w->nodes[n].refuse_in = w->nodes[n].drop_live = 0;
+		w->nodes[n].refuse_next = w->nodes[n].refuse_in = w->nodes[n].drop_live = w->nodes[n].reload_at_change =
+			0;
 	for (unsigned i = 0; i < SIM_FAULTS && !w->failed; i++)
 		fault_heal(w, i);
 }

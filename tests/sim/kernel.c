@@ -411,11 +411,11 @@ void kernel_create_nic(struct world *w, struct node *node, unsigned port)
 	link->exists = true;
 	link->ifindex = ++node->next_ifindex;
 	link->port = (int)port;
-	snprintf(link->name, sizeof link->name, "eth%u", port);
+	snprintf(link->name, sizeof link->name, "eth%u", port == SIM_PLAIN ? 2 : port);
 	memcpy(link->own_mac, (uint8_t[]){ 2, 0, 0, 0, (uint8_t)(node->id + 1), (uint8_t)port }, MAC_SIZE);
 	memcpy(link->mac, link->own_mac, MAC_SIZE);
 	kernel_tell_link(w, node, link, 0);
-	if (node->kind != NODE_KERNEL || rng_chance(&w->rng, 500000))
+	if (node->kind != NODE_KERNEL || port == SIM_PLAIN || rng_chance(&w->rng, 500000))
 		kernel_set_up(w, node, link, true, 4242);
 }
 
@@ -454,10 +454,14 @@ void kernel_boot(struct world *w, struct node *node)
 	node->boot++;
 	node->expire_armed_ns = NEVER;
 	node->powered = true;
-	for (unsigned port = 0; port < (node->kind == NODE_PLAIN ? 1 : SIM_PORTS); port++) {
+	for (unsigned port = 0; port < SIM_LINKS; port++) {
+		if (!lan_is_port(node, port))
+			continue;
 		kernel_create_nic(w, node, port);
 		node->next_ifindex += (int)rng_below(&w->rng, 3);
 	}
 	if (node->kind == NODE_PLAIN)
 		kernel_base_address(w, node, &node->links[0]);
+	if (node->has_plain)
+		kernel_base_address(w, node, &node->links[SIM_PLAIN]);
 }

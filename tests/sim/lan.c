@@ -8,9 +8,16 @@
 #include "wire/nd.h"
 #include "wire/vrrp.h"
 
+bool lan_is_port(const struct node *node, unsigned port)
+{
+	if (port == SIM_PLAIN)
+		return node->has_plain;
+	return port == 0 || (port < SIM_PORTS && node->kind != NODE_PLAIN);
+}
+
 int lan_switch_of(const struct node *node, unsigned port)
 {
-	return node->kind == NODE_PLAIN ? (int)(node->id % 2) : (int)port;
+	return node->kind == NODE_PLAIN || port == SIM_PLAIN ? (int)(node->id % 2) : (int)port;
 }
 
 bool lan_port_live(const struct world *w, const struct node *node, unsigned port)
@@ -29,7 +36,7 @@ int lan_path(const struct node *node, int ifindex)
 		return -1;
 	if (link->kind != KIND_BOND)
 		return link->port;
-	for (unsigned i = 0; i < SIM_PORTS; i++)
+	for (unsigned i = 0; link->active && i < SIM_PORTS; i++)
 		if (node->links[i].exists && node->links[i].ifindex == link->active && node->links[i].up)
 			return node->links[i].port;
 	return -1;
@@ -80,10 +87,10 @@ static void packet_flood(struct world *w, const struct node *from, unsigned out,
 	int entry = lan_switch_of(from, out);
 
 	for (unsigned n = 0; n < w->n_nodes; n++)
-		for (unsigned port = 0; port < (w->nodes[n].kind == NODE_PLAIN ? 1 : SIM_PORTS); port++) {
+		for (unsigned port = 0; port < SIM_LINKS; port++) {
 			const struct node *to = &w->nodes[n];
 
-			if ((n == from->id && port == out) || !to->powered || !lan_port_live(w, to, port))
+			if (!lan_is_port(to, port) || (n == from->id && port == out) || !to->powered || !lan_port_live(w, to, port))
 				continue;
 			if ((lan_switch_of(to, port) != entry && !w->trunk) || w->blocked[from->id] & 1ULL << n)
 				continue;

@@ -69,6 +69,9 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_LISTEN:
 	case ACT_UNLISTEN:
 		check_submit(w, node, a);
+		if (node->reload_at_change)
+			world_schedule(w, w->now + rng_below(&w->rng, 2 * w->apply_ns), HAPPEN_RELOAD, node->id, 0, 0);
+		node->reload_at_change = false;
 		if (applier_take(w, node, a))
 			break;
 		if (node->n_refused < sizeof node->refused / sizeof node->refused[0])
@@ -193,7 +196,7 @@ static void claim_event(struct world *w, struct node *node, const struct packet 
 	}
 	c->ifindex = ifindex;
 	if (p->from != node->id && c->announcement)
-		check_claim_heard(w, node, &c->ip);
+		check_claim_heard(w, node, &c->ip, ifindex);
 	if (core_wants_claim(node->core, &c->ip))
 		shell_feed(w, node, &event);
 }
@@ -378,10 +381,12 @@ void shell_start(struct world *w, struct node *node)
 		struct watch *watch = &node->watch[v];
 
 		watch->known = watch->advertised = watch->must_remove = false;
-		watch->advert_ns = watch->announced = watch->heard_ns = watch->release_ns = 0;
+		watch->advert_ns = watch->announced = watch->told = 0;
+		watch->heard_ns = watch->release_ns = 0;
 		watch->any_heard_ns = watch->zero_ns = watch->claimed = watch->claimed_ns = watch->listen_ns = 0;
 		watch->sign_ns = node->record_boot == node->boot ? node->record[v].last_sign_ns : 0;
 		watch->configured_ns = watch->state_since_ns = w->now;
+		watch->removed_leaves = false;
 		watch->state = VIP_INIT;
 	}
 	check_disturb(w, node, 0);
@@ -425,6 +430,7 @@ void shell_reload(struct world *w, struct node *node)
 		return;
 	trace_add_text(w, node->id, "reload");
 	world_configure(w, node);
+	check_reloaded(w, node);
 	if (core_configure(node->core, &node->config, w->now) != 0) {
 		world_fail(w, node, "configure", "core_configure refuses the configuration");
 		return;

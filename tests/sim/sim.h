@@ -13,9 +13,13 @@
 enum {
 	SIM_NODES = 16,
 	SIM_VIPS = 32,
-	SIM_VIP_ADDRESSES = 4,
-	SIM_PORTS = 2, /* cables per node: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
-	SIM_LINKS = 4, /* eth0, eth1, bond0, and one to spare */
+	SIM_VIP_ADDRESSES = 6, /* that a vip may have: IPv4 first, then IPv6; a node's configuration names some */
+	SIM_VIP_ADDRESSES_4 = 4,
+	SIM_PORTS = 2, /* of a bond: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
+	SIM_PLAIN = 3, /* eth2, a plain interface beside the bond, of nodes that have one */
+	SIM_LINKS = 4, /* eth0, eth1, bond0, eth2; a link's index is its cable's */
+	SIM_BOND_ADDRESSES = 2,
+	SIM_BOND_ROUTES = 2,
 	SIM_ADDRESSES = SIM_VIPS * SIM_VIP_ADDRESSES * 2 + 16,
 	SIM_ROUTES = 8,
 	SIM_QUEUE = 1024,   /* actions that wait for the applier */
@@ -30,6 +34,7 @@ enum {
 
 #define SIM_START	   (1000 * NSEC_PER_SEC)
 #define REFUSED_LONG_GRACE (34 * NSEC_PER_SEC) /* the longest back-off */
+#define HOLD_MAX	   (3 * NSEC_PER_SEC)
 #define REFUSED_GRACE	   (5 * NSEC_PER_SEC) /* a refusal makes the core wait before it tries again, longer each time */
 
 /* ---- the queue of what will happen ---- */
@@ -44,6 +49,7 @@ enum happen {
 	HAPPEN_FAULT,	  /* the next fault */
 	HAPPEN_HEAL,	  /* a fault ends */
 	HAPPEN_DELETE,	  /* somebody deletes an address */
+	HAPPEN_RELOAD,	  /* another reload, right after one or in the middle of a change */
 	HAPPEN_CHECK,	  /* the checks that depend on time alone */
 };
 
@@ -122,12 +128,14 @@ struct watch {
 	enum reason_code reason;
 	uint8_t priority;
 	uint64_t state_since_ns;
-	unsigned have[SIM_LINKS], total; /* its addresses in this kernel, per link */
-	bool complete;			 /* all of them on one link */
+	unsigned have[SIM_LINKS], total; /* its addresses in this kernel: masks per link, and how many */
+	bool complete;			 /* all that are configured, on one link */
 	uint64_t had_ns;		 /* since when it has any */
 	uint64_t changed_ns;		 /* when that last changed, or `total` became or left 0 */
 	uint64_t advert_ns;		 /* last own advert, 0: none since active */
+	uint64_t promised_ns;		 /* the interval that it announced */
 	uint64_t announced;		 /* addresses announced since the taking began */
+	uint64_t told;			 /* the same, but what it let go is forgotten */
 	bool advertised;		 /* since active */
 	unsigned n_adverts;		 /* since active */
 	bool zero_sent;			 /* since active */
@@ -141,7 +149,13 @@ struct watch {
 	bool was_late;			 /* since its state changed: the core prolongs Down once */
 	uint64_t sign_ns;		 /* the last sign of the process before this one, 0: none */
 	bool must_remove;		 /* woke later than the lease: remove before any advert */
-	uint64_t configured_ns;
+	uint64_t configured_ns;		 /* since when it stands under this name, on this interface, with this priority */
+	uint64_t reloaded_ns;		 /* the last change of its configuration, of any kind */
+	bool removed_leaves;		 /* one that a reload removed is still leaving */
+	bool removed_plain;		 /* and does so on the plain interface */
+	uint64_t removed_ns;		 /* since when */
+	uint64_t lease_ns;		 /* the longest that its addresses may have, as long as the daemon is well */
+	uint64_t stray_ns;		 /* since when addresses are here that no vip wants, 0: none */
 };
 
 struct record {
@@ -155,10 +169,33 @@ struct leftover {
 	uint8_t prefix;
 };
 
+/* What a reload may change, as numbers; world_configure makes the configuration of it. The old values bound what may
+ * still be in force. */
+struct vip_setup {
+	unsigned name;	 /* serial */
+	unsigned wanted; /* mask of its addresses */
+	bool plain;	 /* on eth2 */
+	uint64_t lease_ns, old_lease_ns, old_advert_ns; /* old: the longest of those before it */
+};
+
+struct bond_setup {
+	unsigned name;	/* serial */
+	unsigned ports; /* mask */
+	bool swapped;	/* the order of the ports */
+	int prefer;	/* port, -1 */
+	enum failback failback;
+	uint64_t hold_ns;
+	unsigned gateway; /* last byte of the default route's, 0: no default route */
+	bool second_route, second_address;
+};
+
 struct node {
 	unsigned id;
 	enum node_kind kind;
-	bool vip_on_bond;
+	bool has_plain;
+	struct vip_setup setup[SIM_VIPS];
+	struct bond_setup bond;
+	bool reload_at_change; /* in the middle of the next change */
 
 	struct sim_link links[SIM_LINKS];
 	int next_ifindex;
@@ -214,8 +251,8 @@ struct node {
 	struct config config;
 	struct config_vip config_vips[SIM_VIPS];
 	struct config_bond config_bond;
-	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + 4];
-	struct config_route config_routes[2];
+	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + SIM_BOND_ADDRESSES];
+	struct config_route config_routes[SIM_BOND_ROUTES];
 	bool configured[SIM_VIPS];
 	uint8_t priority[SIM_VIPS];
 	uint64_t advert_ns[SIM_VIPS];
@@ -247,7 +284,8 @@ struct packet {
 
 struct world_vip {
 	struct config_address addresses[SIM_VIP_ADDRESSES];
-	unsigned n_addresses, n_listed;
+	unsigned n_addresses; /* the most that a node has configured */
+	unsigned first;	      /* mask of those in the first configuration */
 	uint64_t advert_ns, lease_ns, leave_timeout_ns; /* advert: the largest of all nodes */
 	bool preempt;
 	uint64_t any, all;     /* which nodes' kernels have any, all of its addresses */
@@ -337,7 +375,7 @@ struct world {
 	uint32_t *free_packets;
 	unsigned n_free_packets;
 
-	bool cable[SIM_NODES][SIM_PORTS], switch_up[2], trunk;
+	bool cable[SIM_NODES][SIM_LINKS], switch_up[2], trunk;
 	uint64_t apart_ns[SIM_NODES]
 			 [SIM_NODES]; /* when two nodes that hold one vip were last seen not to hear each other */
 	uint64_t blocked[SIM_NODES];  /* who does not hear this node */
@@ -406,6 +444,7 @@ void lan_bad_packet(struct world *, struct node *);
 void lan_foreign_claim(struct world *, struct node *, unsigned vip);
 void lan_arrive(struct world *, struct node *, unsigned port, uint32_t slot);
 void lan_release(struct world *, uint32_t slot);
+bool lan_is_port(const struct node *, unsigned port); /* whether it has that cable */
 bool lan_port_live(const struct world *, const struct node *, unsigned port); /* cable and switch */
 int lan_switch_of(const struct node *, unsigned port);
 int lan_path(const struct node *, int ifindex); /* the cable that a packet out of this interface takes, -1: none */
@@ -428,6 +467,9 @@ void fault_delete(struct world *, struct node *);
 void fault_heal_all(struct world *);
 const char *fault_name(enum fault_kind);
 
+/* reload.c */
+bool reload_happen(struct world *, struct node *); /* false: not possible now */
+
 /* check.c */
 void check_addresses(struct world *, struct node *, const struct ip *, int link, int change);
 void check_failed(struct world *, struct node *, const struct action *);
@@ -440,17 +482,20 @@ uint64_t check_key(const struct action *);
 void check_advert_sent(struct world *, struct node *, const struct action_advert *);
 void check_announced(struct world *, struct node *, const struct ip *);
 void check_note(struct node *, const struct action *);
-void check_claim_heard(struct world *, struct node *, const struct ip *);
+void check_claim_heard(struct world *, struct node *, const struct ip *, int ifindex);
+void check_reloaded(struct world *, struct node *);
 void check_removed(struct world *, struct node *, const struct action_address *);
 void check_advert_heard(struct world *, struct node *, const struct event_advert *);
 void check_stopped(struct world *, struct node *);
 void check_woken(struct world *, struct node *, uint64_t late_ns);
 void check_time(struct world *);
-void check_settled(struct world *);
-void check_nothing_left(struct world *);
 void check_disturb(struct world *, struct node *, uint64_t grace_ns);
 int check_vip_of(const struct world *, const struct ip *, unsigned *address);
 uint64_t check_down(const struct world *, const struct node *, unsigned vip);
+
+/* settled.c */
+void check_settled(struct world *);
+void check_nothing_left(struct world *);
 
 /* record.c */
 void trace_add_event(struct world *, const struct node *, const struct event *);

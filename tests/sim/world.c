@@ -26,54 +26,86 @@ static void *must_calloc(size_t n, size_t size)
 
 /* ---- configuration ---- */
 
-static void configure_bond(struct world *w, struct node *node)
+static void configure_bond_addresses(struct node *node, struct config_bond *bond)
+{
+	for (unsigned i = 0; i < 1U + node->bond.second_address; i++) {
+		struct config_address *a = &node->config_addresses[i];
+
+		*a = (struct config_address){ .ip = { .family = FAMILY_4 }, .prefix = 24 };
+		memcpy(a->ip.bytes, (uint8_t[]){ 10, 0, (uint8_t)(2 * i), (uint8_t)(node->id + 1) }, 4);
+	}
+	bond->n_addresses = node->config.n_addresses = 1U + node->bond.second_address;
+}
+
+static void configure_bond_routes(struct node *node, struct config_bond *bond)
+{
+	struct config_route *r = node->config_routes;
+
+	if (node->bond.gateway) {
+		*r = (struct config_route){ .to = { .family = FAMILY_4 }, .via = { .family = FAMILY_4 } };
+		memcpy(r++->via.bytes, (uint8_t[]){ 10, 0, 0, (uint8_t)node->bond.gateway }, 4);
+	}
+	if (node->bond.second_route) {
+		*r = (struct config_route){ .to = { .family = FAMILY_4, .bytes = { 10, 9 } }, .prefix = 16 };
+		r++->via = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 252 } };
+	}
+	bond->n_routes = node->config.n_routes = (unsigned)(r - node->config_routes);
+	node->config.routes = node->config_routes;
+}
+
+static void configure_bond(struct node *node)
 {
 	struct config_bond *bond = &node->config_bond;
 
 	memset(bond, 0, sizeof *bond);
-	memcpy(bond->name, "bond0", 6);
+	snprintf(bond->name, sizeof bond->name, "bond%u", node->bond.name);
 	bond->driver = node->kind == NODE_KERNEL ? DRIVER_KERNEL : DRIVER_MOVE;
-	memcpy(bond->ports[0], "eth0", 5);
-	memcpy(bond->ports[1], "eth1", 5);
-	bond->n_ports = SIM_PORTS;
-	bond->prefer = (int)(w->seed % 3) - 1;
-	bond->failback = (enum failback)(w->seed / 3 % 3);
-	bond->hold_ns = w->hold_ns;
-	bond->n_addresses = bond->n_routes = 1;
-	node->config_addresses[0] = (struct config_address){ .prefix = 24 };
-	node->config_addresses[0].ip.family = FAMILY_4;
-	memcpy(node->config_addresses[0].ip.bytes, (uint8_t[]){ 10, 0, 0, (uint8_t)(node->id + 1) }, 4);
-	node->config_routes[0] = (struct config_route){ .to = { .family = FAMILY_4 } };
-	node->config_routes[0].via = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 254 } };
+	bond->prefer = -1;
+	for (unsigned i = 0; i < SIM_PORTS; i++) {
+		unsigned port = node->bond.swapped ? SIM_PORTS - 1 - i : i;
+
+		if (!(node->bond.ports >> port & 1))
+			continue;
+		if (node->bond.prefer == (int)port)
+			bond->prefer = (int)bond->n_ports;
+		snprintf(bond->ports[bond->n_ports++], IFNAME_SIZE, "eth%u", port);
+	}
+	bond->failback = node->bond.failback;
+	bond->hold_ns = node->bond.hold_ns;
+	configure_bond_addresses(node, bond);
+	configure_bond_routes(node, bond);
 	node->config.bonds = bond;
 	node->config.n_bonds = 1;
-	node->config.n_addresses = 1;
-	node->config.routes = node->config_routes;
-	node->config.n_routes = 1;
 }
 
 static void configure_vip(struct world *w, struct node *node, unsigned v)
 {
 	const struct world_vip *vip = &w->vips[v];
+	const struct vip_setup *setup = &node->setup[v];
 	struct config_vip *c = &node->config_vips[node->config.n_vips++];
 
 	memset(c, 0, sizeof *c);
-	snprintf(c->name, sizeof c->name, "vip%u", v);
-	snprintf(c->on, sizeof c->on, "%s", node->kind == NODE_PLAIN ? "eth0" : "bond0");
-	c->bond = node->kind == NODE_PLAIN ? -1 : 0;
+	snprintf(c->name, sizeof c->name, "vip%u-%u", v, setup->name);
+	c->bond = node->kind == NODE_PLAIN || setup->plain ? -1 : 0;
+	snprintf(c->on, sizeof c->on, "%s",
+		 node->kind == NODE_PLAIN ? "eth0"
+		 : setup->plain		  ? "eth2"
+					  : node->config_bond.name);
 	c->vrid = (uint8_t)(v + 1);
 	c->priority = node->priority[v];
 	c->family = FAMILY_4;
 	c->preempt = vip->preempt;
 	c->advert_ns = node->advert_ns[v];
-	c->lease_ns = vip->lease_ns;
+	c->lease_ns = setup->lease_ns;
 	c->leave_timeout_ns = vip->leave_timeout_ns;
 	c->first_address = node->config.n_addresses;
-	c->n_addresses = vip->n_addresses;
-	c->n_listed = vip->n_listed;
-	memcpy(&node->config_addresses[node->config.n_addresses], vip->addresses,
-	       vip->n_addresses * sizeof vip->addresses[0]);
-	node->config.n_addresses += vip->n_addresses;
+	for (unsigned i = 0; i < SIM_VIP_ADDRESSES; i++) {
+		if (!(setup->wanted >> i & 1))
+			continue;
+		node->config_addresses[node->config.n_addresses++] = vip->addresses[i];
+		c->n_addresses++;
+		c->n_listed += i < SIM_VIP_ADDRESSES_4;
+	}
 }
 
 void world_configure(struct world *w, struct node *node)
@@ -84,7 +116,7 @@ void world_configure(struct world *w, struct node *node)
 	node->config.vips = node->config_vips;
 	node->config.addresses = node->config_addresses;
 	if (node->kind != NODE_PLAIN)
-		configure_bond(w, node);
+		configure_bond(node);
 	for (unsigned v = 0; v < w->n_vips; v++)
 		if (node->configured[v])
 			configure_vip(w, node, v);
@@ -103,19 +135,21 @@ static void vip_make(struct world *w, unsigned v)
 	vip->advert_ns = adverts_ms[rng_below(&w->rng, sizeof adverts_ms / sizeof adverts_ms[0])] * NSEC_PER_MSEC;
 	vip->preempt = rng_chance(&w->rng, 700000);
 	vip->leave_timeout_ns = rng_chance(&w->rng, 300000) ? 200 * NSEC_PER_MSEC : 10 * NSEC_PER_SEC;
-	vip->n_listed = (unsigned)rng_range(&w->rng, 1, SIM_VIP_ADDRESSES - 1);
-	vip->n_addresses = vip->n_listed + sixes;
+	vip->first = (1U << rng_range(&w->rng, 1, 3)) - 1;
+	if (sixes)
+		vip->first |= 1U << SIM_VIP_ADDRESSES_4;
+	vip->n_addresses = (unsigned)__builtin_popcount(vip->first);
 	vip->lease_ns = (3 * vip->advert_ns + vip->advert_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC * NSEC_PER_SEC;
 	if (vip->lease_ns < 3 * NSEC_PER_SEC)
 		vip->lease_ns = 3 * NSEC_PER_SEC;
 	if (sixes && vip->lease_ns < 10 * NSEC_PER_SEC)
 		vip->lease_ns = 10 * NSEC_PER_SEC;
-	for (unsigned i = 0; i < vip->n_addresses; i++) {
+	for (unsigned i = 0; i < SIM_VIP_ADDRESSES; i++) {
 		struct config_address *a = &vip->addresses[i];
 
-		a->ip.family = i < vip->n_listed ? FAMILY_4 : FAMILY_6;
-		a->prefix = i < vip->n_listed ? 32 : 128;
-		if (i < vip->n_listed) {
+		a->ip.family = i < SIM_VIP_ADDRESSES_4 ? FAMILY_4 : FAMILY_6;
+		a->prefix = i < SIM_VIP_ADDRESSES_4 ? 32 : 128;
+		if (i < SIM_VIP_ADDRESSES_4) {
 			memcpy(a->ip.bytes, (uint8_t[]){ 10, 1, (uint8_t)v, (uint8_t)i }, 4);
 		} else {
 			a->ip.bytes[0] = 0xfd;
@@ -123,6 +157,15 @@ static void vip_make(struct world *w, unsigned v)
 			a->ip.bytes[15] = (uint8_t)i;
 		}
 	}
+}
+
+static void bond_make(const struct world *w, struct node *node)
+{
+	node->bond.ports = (1U << SIM_PORTS) - 1;
+	node->bond.prefer = (int)(w->seed % 3) - 1;
+	node->bond.failback = (enum failback)(w->seed / 3 % 3);
+	node->bond.hold_ns = w->hold_ns;
+	node->bond.gateway = 254;
 }
 
 static void node_make(struct world *w, unsigned n, int kind)
@@ -139,6 +182,8 @@ static void node_make(struct world *w, unsigned n, int kind)
 	node->queue = queue ? queue : must_calloc(SIM_QUEUE, sizeof *queue);
 	node->id = n;
 	node->kind = kind >= 0 ? (enum node_kind)kind : (enum node_kind)rng_below(&w->rng, 3);
+	node->has_plain = node->kind != NODE_PLAIN && rng_chance(&w->rng, 400000);
+	bond_make(w, node);
 	node->run_ns = node->expire_armed_ns = NEVER;
 	node->live_limit = rng_chance(&w->rng, 200000) ? (unsigned)rng_range(&w->rng, 8, 64) : SIM_LIVE;
 	node->queue_limit = rng_chance(&w->rng, 50000) ? (unsigned)rng_range(&w->rng, 6, 24) : SIM_QUEUE;
@@ -150,6 +195,9 @@ static void node_make(struct world *w, unsigned n, int kind)
 		if (rng_chance(&w->rng, 100000)) /* each node adopts what the active one says */
 			node->advert_ns[v] =
 				rng_range(&w->rng, 1, w->vips[v].advert_ns / (10 * NSEC_PER_MSEC)) * 10 * NSEC_PER_MSEC;
+		node->setup[v].wanted = w->vips[v].first;
+		node->setup[v].lease_ns = node->setup[v].old_lease_ns = w->vips[v].lease_ns;
+		node->setup[v].plain = node->has_plain && rng_chance(&w->rng, 250000);
 	}
 }
 
@@ -255,6 +303,10 @@ static void happen(struct world *w, const struct happening *h)
 	case HAPPEN_DELETE:
 		fault_delete(w, node);
 		break;
+	case HAPPEN_RELOAD:
+		if (w->faults_on)
+			reload_happen(w, node);
+		break;
 	case HAPPEN_CHECK:
 		check_time(w);
 		world_schedule(w, w->now + w->check_ns, HAPPEN_CHECK, 0, 0, 0);
@@ -286,7 +338,7 @@ static uint64_t settle_ns(const struct world *w)
 {
 	uint64_t refused = w->fault_mask >> FAULT_REFUSE_LONG & 1 ? 2 * REFUSED_LONG_GRACE : 0;
 
-	return 20 * NSEC_PER_SEC + 6 * down_max(w) + w->hold_ns + refused;
+	return 20 * NSEC_PER_SEC + 6 * down_max(w) + HOLD_MAX + refused;
 }
 
 static bool settle(struct world *w)

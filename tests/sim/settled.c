@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What must hold when all faults are over and everything had time: every node has exactly what its configuration names. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "sim.h"
+
+static bool is_bond_address(const struct node *node, const struct sim_address *a)
+{
+	for (unsigned i = 0; i < node->config_bond.n_addresses; i++)
+		if (ip_equal(&a->ip, &node->config_addresses[i].ip) && a->prefix == node->config_addresses[i].prefix)
+			return true;
+	return false;
+}
+
+static bool is_bond_route(const struct node *node, const struct config_route *r)
+{
+	for (unsigned i = 0; i < node->config.n_routes; i++)
+		if (memcmp(r, &node->config_routes[i], sizeof *r) == 0)
+			return true;
+	return false;
+}
+
+/* The bond's own addresses and routes: those that are configured, where it carries, and no other of ours. */
+static void settled_belongings(struct world *w, struct node *node, int carrier)
+{
+	unsigned addresses = 0, routes = 0, number;
+
+	for (unsigned i = 0; i < node->n_addresses; i++) {
+		const struct sim_address *a = &node->addresses[i];
+
+		if (!a->ours || check_vip_of(w, &a->ip, &number) >= 0)
+			continue;
+		if (!is_bond_address(node, a) || a->ifindex != carrier || a->expires_ns != NEVER)
+			world_fail(w, node, "settled-bond", "10.0.%u.%u is on ifindex %d%s", a->ip.bytes[2],
+				   a->ip.bytes[3], a->ifindex, a->expires_ns != NEVER ? " with a lifetime" : "");
+		addresses++;
+	}
+	for (unsigned i = 0; i < node->n_routes; i++) {
+		const struct sim_route *r = &node->routes[i];
+
+		if (!is_bond_route(node, &r->route) || r->ifindex != carrier)
+			world_fail(w, node, "settled-bond", "a route via 10.0.0.%u is on ifindex %d",
+				   r->route.via.bytes[3], r->ifindex);
+		routes++;
+	}
+	if (addresses != node->config_bond.n_addresses || routes != node->config.n_routes)
+		world_fail(w, node, "settled-bond", "%u addresses of %u, %u routes of %u", addresses,
+			   node->config_bond.n_addresses, routes, node->config.n_routes);
+}
+
+/* With all ports healthy for long, `failback` and `prefer` leave no choice but this one. -1: any will do. */
+static int settled_choice(const struct config_bond *bond)
+{
+	if (bond->failback == FAILBACK_NEVER || (bond->failback == FAILBACK_BETTER && bond->prefer < 0))
+		return -1;
+	return bond->prefer < 0 ? 0 : bond->prefer;
+}
+
+static void settled_bond(struct world *w, struct node *node)
+{
+	struct bond_view view;
+	struct port_view port;
+	const struct sim_link *bond = &node->links[SIM_PORTS], *active;
+	int choice = settled_choice(&node->config_bond);
+
+	if (!core_n_bonds(node->core))
+		return;
+	core_bond(node->core, 0, &view);
+	if (view.state != (view.n_ports > 1 ? BOND_UP : BOND_DEGRADED) || view.active_port < 0 ||
+	    view.n_ports != node->config_bond.n_ports) {
+		world_fail(w, node, "settled-bond", "%s, reason %s, %u ports, all cables are in",
+			   bond_state_name(view.state), reason_code_name(view.reason.code), view.n_ports);
+		return;
+	}
+	core_port(node->core, 0, (unsigned)view.active_port, &port);
+	active = kernel_link_named(node, port.name);
+	if (!active || (node->kind == NODE_KERNEL && active->ifindex != bond->active)) {
+		world_fail(w, node, "settled-bond", "the core thinks %s is active, the kernel has ifindex %d",
+			   port.name, bond->active);
+		return;
+	}
+	if (choice >= 0 && choice != view.active_port)
+		world_fail(w, node, "settled-bond", "port %d is active, %d is better", view.active_port, choice);
+	settled_belongings(w, node, node->kind == NODE_KERNEL ? bond->ifindex : active->ifindex);
+}
+
+static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_t best)
+{
+	struct watch *watch = &node->watch[vip];
+	bool holds = w->vips[vip].all >> node->id & 1;
+	unsigned wanted = (unsigned)__builtin_popcount(node->setup[vip].wanted);
+
+	if (!node->configured[vip]) {
+		if (watch->total)
+			world_fail(w, node, "settled-vip", "vip %u is not configured here and has addresses", vip);
+		return;
+	}
+	if (holds != (watch->state == VIP_ACTIVE) || (!holds && watch->state != VIP_BACKUP) || (!holds && watch->total))
+		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip,
+			   vip_state_name(watch->state), reason_code_name(watch->reason), watch->total);
+	if (holds && watch->total != wanted)
+		world_fail(w, node, "settled-vip", "vip %u: %u addresses, %u are configured", vip, watch->total, wanted);
+	if (holds && w->vips[vip].preempt && node->priority[vip] != best)
+		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
+			   node->priority[vip], best);
+}
+
+static void settled_leases(struct world *w, struct node *node)
+{
+	for (unsigned i = 0; i < node->n_addresses; i++) {
+		const struct sim_address *a = &node->addresses[i];
+		unsigned address;
+		int vip = check_vip_of(w, &a->ip, &address);
+
+		if (vip >= 0 && a->valid_s != node->setup[vip].lease_ns / NSEC_PER_SEC)
+			world_fail(w, node, "settled-lease", "vip %d: an address with a lifetime of %u s", vip,
+				   a->valid_s);
+	}
+}
+
+void check_settled(struct world *w)
+{
+	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
+		uint8_t best = 0;
+		uint64_t all = w->vips[v].all;
+
+		for (unsigned n = 0; n < w->n_nodes; n++)
+			if (w->nodes[n].configured[v] && w->nodes[n].priority[v] > best)
+				best = w->nodes[n].priority[v];
+		if (best && (all == 0 || all & (all - 1)))
+			world_fail(w, NULL, "settled-holders", "vip %u: holders 0x%" PRIx64, v, all);
+		for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
+			settled_vip(w, &w->nodes[n], v, best);
+	}
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
+		struct node *node = &w->nodes[n];
+
+		settled_bond(w, node);
+		settled_leases(w, node);
+	}
+}
+
+void check_nothing_left(struct world *w)
+{
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
+		struct node *node = &w->nodes[n];
+
+		if (node->running)
+			world_fail(w, node, "stop-hangs", "does not stop");
+		for (unsigned v = 0; v < w->n_vips; v++)
+			if (node->watch[v].total)
+				world_fail(w, node, "left-behind", "vip %u: %u addresses after everybody stopped", v,
+					   node->watch[v].total);
+	}
+}
