@@ -521,6 +521,16 @@ static bool carry_to_all(struct core *core, const struct place *from, const stru
 	return found;
 }
 
+/* Known to be there, or about to be: an addition that is under way, or was answered and not seen yet. While a snapshot is
+ * outstanding nothing is known not to be there. */
+static bool may_be_ours(const struct core *old, const struct place *place)
+{
+	if (old->snap_open || old->snap_wanted || old->snap_retry_ns)
+		return true;
+	return (place->present && place->ours) || place->change.gen ||
+	       (place->change.await_ns > old->now && place->change.type == ACT_ADDRESS_ADD);
+}
+
 /* An address that no object has any more is let go. */
 static void orphan(struct core *core, const struct core *old, const struct place *from)
 {
@@ -530,7 +540,7 @@ static void orphan(struct core *core, const struct core *old, const struct place
 	struct addr *to;
 	bool known;
 
-	if (foreign || (!(from->present && from->ours) && !from->change.gen))
+	if (foreign || !may_be_ours(old, from))
 		return;
 	known = model_iface_by_name(core, iface->name) != NULL;
 	to = add_addr(core, &(struct config_address){ .ip = addr->ip, .prefix = addr->prefix }, OWNER_NOBODY, 0, 0);

@@ -625,11 +625,25 @@ void model_want_snapshot(struct core *core)
 	core_dirty_rest(core);
 }
 
+/* The dump is younger than every answer that was read, and the shell has drained the live socket: what was still awaited
+ * was lost, and the items tell what has become of it. */
 void model_snap_begin(struct core *core, const struct event *event)
 {
-	/* The epoch was opened when the snapshot was asked for; one that was given up meanwhile is passed over. */
-	(void)core;
-	(void)event;
+	if (!core->snap_open || event->epoch != core->epoch)
+		return;
+	for (unsigned i = 0; i < core->n_places; i++) {
+		if (!core->places[i].change.gen)
+			core->places[i].change.await_ns = 0;
+	}
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		struct bond *bond = &core->bonds[i];
+		if (!bond->change.gen)
+			bond->change.await_ns = 0;
+		for (unsigned j = 0; j < bond->cfg.n_ports; j++) {
+			if (!bond->ports[j].change.gen)
+				bond->ports[j].change.await_ns = 0;
+		}
+	}
 }
 
 static void sweep(struct core *core)

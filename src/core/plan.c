@@ -281,7 +281,7 @@ static bool may_go(const struct core *core, const struct place *place)
 	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL) {
 		for (unsigned i = 0; i < addr->n_places; i++) {
 			const struct place *other = &core->places[addr->first_place + i];
-			if (other != place && plan_place_wanted(core, other) && !other->present)
+			if (other != place && plan_place_wanted(core, other) && !place_is_there(other))
 				return false;
 		}
 	}

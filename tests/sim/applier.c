@@ -201,7 +201,7 @@ static void action_finish(struct world *w, struct node *node, const struct waiti
 	event.type = event.u.result.error ? EV_FAILED : EV_DONE;
 	event.u.result.action = done->action;
 	if (event.type == EV_DONE && done->action.type == ACT_ADDRESS_DEL)
-		check_removed(w, node, &done->action.u.address);
+		check_removed(w, node, &done->action.u.address, done->submitted_ns);
 	if (event.u.result.error)
 		check_failed(w, node, &done->action);
 	if (event.u.result.error || w->now - done->submitted_ns > 10 * NSEC_PER_MSEC)

@@ -626,8 +626,9 @@ static void forget_announcement(struct watch *watch, unsigned address)
 	watch->told &= ~(1ULL << address);
 }
 
-/* Make before break: an active vip's address does not go from a port that works before it is on another. */
-void check_removed(struct world *w, struct node *node, const struct action_address *a)
+/* Make before break: an active vip's address does not go from a port that works before it is on another. What a reload
+ * wants back while its removal is under way goes first. */
+void check_removed(struct world *w, struct node *node, const struct action_address *a, uint64_t submitted_ns)
 {
 	unsigned address;
 	int vip = check_vip_of(w, &a->ip, &address);
@@ -636,7 +637,7 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 	if (vip >= 0)
 		forget_announcement(&node->watch[vip], address);
 	if (vip < 0 || !(wanted_of(node, (unsigned)vip) >> address & 1) || !link || !link->carrier || !well(node) ||
-	    node->watch[vip].state != VIP_ACTIVE ||
+	    node->watch[vip].reloaded_ns >= submitted_ns || node->watch[vip].state != VIP_ACTIVE ||
 	    !node->watch[vip].known ||
 	    since(w, later(node->excused_ns, node->watch[vip].state_since_ns)) < NSEC_PER_SEC)
 		return;
@@ -732,10 +733,11 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 static void check_stray(struct world *w, struct node *node, unsigned vip)
 {
 	const struct watch *watch = &node->watch[vip];
+	uint64_t from = later(later(watch->stray_ns, watch->state_since_ns),
+			      later(watch->reloaded_ns, node->excused_ns));
 
 	if (watch->stray_ns && !watch->removed_leaves && watch->state != VIP_LEAVING &&
-	    since(w, later(later(watch->stray_ns, watch->state_since_ns), later(watch->reloaded_ns, node->excused_ns))) >
-		    NSEC_PER_SEC + slack(w))
+	    since(w, from) > NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "stray", "vip %u: has 0x%x 0x%x 0x%x 0x%x, wants 0x%x on %s", vip, watch->have[0],
 			   watch->have[1], watch->have[2], watch->have[3], wanted_of(node, vip),
 			   node->setup[vip].plain ? "eth2" : "the others");
@@ -744,7 +746,9 @@ static void check_stray(struct world *w, struct node *node, unsigned vip)
 /* A dead or hanging daemon's addresses are the kernel's to remove. */
 static void check_lease(struct world *w, struct node *node, unsigned vip)
 {
-	if (node->watch[vip].total && since(w, node->unwell_ns) > later(node->watch[vip].lease_ns, node->setup[vip].lease_ns) + LEASE_SLACK + slack(w))
+	uint64_t lease = later(node->watch[vip].lease_ns, node->setup[vip].lease_ns);
+
+	if (node->watch[vip].total && since(w, node->unwell_ns) > lease + LEASE_SLACK + slack(w))
 		world_fail(w, node, "lease", "vip %u is still here %llu ms after the daemon's last sign", vip,
 			   since(w, node->unwell_ns) / NSEC_PER_MSEC);
 }
@@ -812,7 +816,8 @@ void check_woken(struct world *w, struct node *node, uint64_t late_ns)
 
 		watch->zero_ns = 0;
 		watch->must_remove = watch->known && watch->state == VIP_ACTIVE && watch->total &&
-				     late_ns > longest_lease(w, node, v) + longest_advert(w, node, v) + 100 * NSEC_PER_MSEC;
+				     late_ns > longest_lease(w, node, v) + longest_advert(w, node, v) +
+						       100 * NSEC_PER_MSEC;
 		/* Its Down had passed long ago: it listens anew, once, for the shortest Down that may be in force. One
 		 * that had decided already, and was adding its addresses, goes on. */
 		if (!watch->known || watch->state != VIP_BACKUP || late_ns < 20 * NSEC_PER_MSEC)

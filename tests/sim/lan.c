@@ -90,7 +90,8 @@ static void packet_flood(struct world *w, const struct node *from, unsigned out,
 		for (unsigned port = 0; port < SIM_LINKS; port++) {
 			const struct node *to = &w->nodes[n];
 
-			if (!lan_is_port(to, port) || (n == from->id && port == out) || !to->powered || !lan_port_live(w, to, port))
+			if (!lan_is_port(to, port) || (n == from->id && port == out) || !to->powered ||
+			    !lan_port_live(w, to, port))
 				continue;
 			if ((lan_switch_of(to, port) != entry && !w->trunk) || w->blocked[from->id] & 1ULL << n)
 				continue;

@@ -184,7 +184,8 @@ bool reload_happen(struct world *w, struct node *node)
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		struct vip_setup *setup = &node->setup[v];
 
-		if (w->now - node->watch[v].reloaded_ns > 5 * setup->old_advert_ns + 2 * setup->old_lease_ns + NSEC_PER_SEC)
+		if (w->now - node->watch[v].reloaded_ns >
+		    5 * setup->old_advert_ns + 2 * setup->old_lease_ns + NSEC_PER_SEC)
 			setup->old_lease_ns = setup->old_advert_ns = 0;
 		if (setup->old_lease_ns < setup->lease_ns)
 			setup->old_lease_ns = setup->lease_ns;

@@ -100,7 +100,8 @@ static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_
 		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip,
 			   vip_state_name(watch->state), reason_code_name(watch->reason), watch->total);
 	if (holds && watch->total != wanted)
-		world_fail(w, node, "settled-vip", "vip %u: %u addresses, %u are configured", vip, watch->total, wanted);
+		world_fail(w, node, "settled-vip", "vip %u: %u addresses, %u are configured", vip, watch->total,
+			   wanted);
 	if (holds && w->vips[vip].preempt && node->priority[vip] != best)
 		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
 			   node->priority[vip], best);

@@ -484,7 +484,7 @@ void check_announced(struct world *, struct node *, const struct ip *);
 void check_note(struct node *, const struct action *);
 void check_claim_heard(struct world *, struct node *, const struct ip *, int ifindex);
 void check_reloaded(struct world *, struct node *);
-void check_removed(struct world *, struct node *, const struct action_address *);
+void check_removed(struct world *, struct node *, const struct action_address *, uint64_t submitted_ns);
 void check_advert_heard(struct world *, struct node *, const struct event_advert *);
 void check_stopped(struct world *, struct node *);
 void check_woken(struct world *, struct node *, uint64_t late_ns);
