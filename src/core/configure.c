@@ -670,6 +670,23 @@ static void carry_bond(struct bond *bond, const struct bond *from)
 	}
 }
 
+/* A bond that is new by name may have ports that another had: what is under way for such a link is under way. */
+static void inherit_ports(struct bond *bond, const struct core *old)
+{
+	for (unsigned i = 0; i < old->n_bonds; i++) {
+		for (unsigned j = 0; j < bond->cfg.n_ports; j++) {
+			struct port *port = &bond->ports[j];
+			int k = port_by_name(&old->bonds[i], bond->cfg.ports[j]);
+			if (k == NONE || old->bonds[i].removed)
+				continue;
+			port->change = old->bonds[i].ports[k].change;
+			port->raised = old->bonds[i].ports[k].raised;
+			port->lowered = old->bonds[i].ports[k].lowered;
+			port->restore = old->bonds[i].ports[k].restore;
+		}
+	}
+}
+
 static void carry_vip(struct vip *vip, const struct vip *from)
 {
 	struct vip fixed = *vip;
@@ -707,6 +724,8 @@ static void carry_over(struct core *core, const struct change_over *over)
 		const struct bond *from = old_bond(old, &core->bonds[i].cfg);
 		if (from)
 			carry_bond(&core->bonds[i], from);
+		else
+			inherit_ports(&core->bonds[i], old);
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
