@@ -47,7 +47,8 @@ def test_cable_lost(mixed, advert_ms):
     settled(two)
     window = two.probe.window(since)
     if two.kinds[0] == "standbyd":
-        assert window.lost <= allowed(), f"cable back: {window}"
+        # keepalived drops the address at our first advert: a packet that was on its way to it then is answered by nobody.
+        assert window.lost <= allowed(1), f"cable back: {window}"
     else:
         assert window.outage_ms <= two.down_ms(200) + slack_ms(), f"cable back: {window}"
 
