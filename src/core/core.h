@@ -85,7 +85,6 @@ struct action_announce {
 	int ifindex;
 	struct ip ip;
 	uint8_t mac[MAC_SIZE]; /* as the interface has it now */
-	bool router;           /* NA's Router flag is the shell's: the node's forwarding setting; unused here */
 };
 
 struct action_address {
