@@ -149,7 +149,7 @@ def test_a_request_without_end_is_cut_off_at_its_limit(daemon):
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             for _ in range(100):
                 client.socket.sendall(b" " * 65536)
-    assert "exceeded a limit" in daemon.log()
+    wait_for(lambda: "exceeded a limit" in daemon.log(), 5, "it is said")
     assert daemon.state() == "active"
 
 
