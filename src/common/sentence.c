@@ -195,6 +195,34 @@ static void say_reason(struct words *w, const struct reason *r)
 	case REASON_BOND_MODE:
 		say(w, "exists in mode %s (%lld) and has ports, so the mode cannot be changed", bond_mode(a), a);
 		break;
+	case REASON_PORT_MANUAL:
+		say(w, "chosen by hand, until it fails");
+		break;
+	case REASON_PORT_PROBES_LOST:
+		say(w, "has link, but %s has not answered for %s", address(&r->ip, "the probe's target", &f), duration(a, f.a));
+		break;
+	case REASON_PORT_DAMPED:
+		say(w, "flapped too often (penalty %lld), is left alone for %s", a, duration(b, f.b));
+		break;
+	case REASON_PORT_UNINITIALISED:
+		say(w, "udev has not finished with it");
+		break;
+	case REASON_PORT_VF_MAC:
+		say(w, "an SR-IOV virtual function cannot take the bond's fixed MAC address");
+		break;
+	case REASON_PORT_MTU:
+		say(w, "carries an MTU of at most %lld, the bond's is %lld", a, b);
+		break;
+	case REASON_BOND_PROBES_LOST:
+		say(w, "no port reaches %s any more; the ports with link are used all the same",
+		    address(&r->ip, "the probes' targets", &f));
+		break;
+	case REASON_VLAN_LINK:
+		say(w, "what it is on has no link");
+		break;
+	case REASON_VLAN_KIND:
+		say(w, "a device of that name exists and is not this vlan");
+		break;
 	case REASON_COUNT:
 		say(w, "unknown reason");
 		break;
@@ -255,12 +283,25 @@ static const char *action_words(int64_t type)
 		return "take the port into the bond";
 	case ACT_SET_ACTIVE:
 		return "make the port active";
+	case ACT_BOND_REBUILD:
+		return "rebuild the bond";
+	case ACT_VLAN_CREATE:
+		return "create the vlan";
+	case ACT_RELEASE:
+		return "release the port";
+	case ACT_LINK_MTU:
+		return "set the MTU";
+	case ACT_LINK_MAC:
+		return "set the MAC address";
+	case ACT_LOOK:
+		return "ask for the carrier";
 	case ACT_SYSCTL:
 		return "set a sysctl";
 	case ACT_LISTEN:
 		return "open the VRRP socket";
 	case ACT_UNLISTEN:
 		return "close the VRRP socket";
+	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SNAPSHOT:
@@ -347,6 +388,29 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_REPAIR_BACKOFF:
 		say(w, "%s was removed %lld times in a row, the next repair waits %s",
 		    subject(&action->object, &r->ip, &f), b, duration(a, f.a));
+		break;
+	case NOTE_PROBE_LOST:
+		say(w, "%s no longer answers through it, for %s", address(&r->ip, "the target", &f), duration(a, f.a));
+		break;
+	case NOTE_PROBE_BACK:
+		say(w, "%s answers through it again, after %s", address(&r->ip, "the target", &f), duration(a, f.a));
+		break;
+	case NOTE_TARGET_SILENT:
+		say(w, "%s has never answered a probe: it decides nothing", address(&r->ip, "the target", &f));
+		break;
+	case NOTE_MANUAL:
+		if (a < 0)
+			say(w, "chooses its port by itself again");
+		else
+			say(w, "switched to %s by hand, until that port fails", port_name(core, &action->object, a));
+		break;
+	case NOTE_RELEASED:
+		say(w, a ? "was taken by another master" : "was released");
+		if (b)
+			say(w, " by another program (netlink port %lld)", b);
+		break;
+	case NOTE_REBUILT:
+		say(w, "was rebuilt; it had been in mode %s (%lld)", bond_mode(a), a);
 		break;
 	case NOTE_REFUSED:
 		say_refused(w, action, &f);

@@ -7,7 +7,7 @@
 static void take_ports(struct config_bond *bond, const struct value *ports)
 {
 	for (unsigned i = 0; i < ports->n_items; i++)
-		strcpy(bond->ports[bond->n_ports++],
+		strcpy(bond->ports[bond->n_ports++].spec,
 		       ports->items[i].text); /* the schema limits both length and number */
 }
 
@@ -19,9 +19,9 @@ static void take_prefer(struct build *build, struct config_bond *bond, const str
 	if (!prefer->valid || !source->values[BOND_PORTS].valid)
 		return;
 	for (unsigned i = 0; i < bond->n_ports; i++) {
-		if (strcmp(bond->ports[i], prefer->text) == 0)
+		if (strcmp(bond->ports[i].spec, prefer->text) == 0)
 			bond->prefer = (int)i;
-		suggest_try(&near, bond->ports[i]);
+		suggest_try(&near, bond->ports[i].spec);
 	}
 	if (bond->prefer >= 0)
 		return;
@@ -84,6 +84,7 @@ void build_bond(struct build *build, unsigned index)
 	const struct value *values = source->values;
 
 	strcpy(bond->name, source->name->text);
+	bond->link = -1;
 	bond->driver = (enum bond_driver)values[BOND_DRIVER].number;
 	bond->failback = (enum failback)values[BOND_FAILBACK].number;
 	bond->hold_ns = values[BOND_HOLD].number;

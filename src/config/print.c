@@ -90,12 +90,12 @@ static void print_bond(FILE *out, const struct config *config, const struct conf
 	fprintf(out, ":\n    driver: %s\n    ports: [", drivers[bond->driver]);
 	for (unsigned i = 0; i < bond->n_ports; i++) {
 		fputs(i ? ", " : "", out);
-		print_name(out, bond->ports[i]);
+		print_name(out, bond->ports[i].spec);
 	}
 	fputs("]\n", out);
 	if (bond->prefer >= 0) {
 		fputs("    prefer: ", out);
-		print_name(out, bond->ports[bond->prefer]);
+		print_name(out, bond->ports[bond->prefer].spec);
 		fputc('\n', out);
 	}
 	fprintf(out, "    failback: %s\n", failbacks[bond->failback]);

@@ -240,10 +240,15 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 			iface->bond_primary = 0;
 		break;
 	case ACT_BOND_CREATE: /* its ifindex comes with the event */
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 		break;
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
-	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
+	case ACT_NOTE: case ACT_STOPPED: case ACT_PROBE: case ACT_LOOK: case ACT_TYPES:
 		break;
 	}
 }
@@ -345,7 +350,12 @@ static void answer(struct core *core, const struct action *action, int error)
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
 	case ACT_BOND_SET:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
 	case ACT_ENSLAVE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
 		link_answer(core, action, error);
 		break;
@@ -354,7 +364,7 @@ static void answer(struct core *core, const struct action *action, int error)
 	case ACT_UNLISTEN:
 		iface_answer(core, action, error);
 		break;
-	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
+	case ACT_LOOK: case ACT_PROBE: case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
 	case ACT_TYPES:
 		break;
 	}

@@ -6,8 +6,48 @@
 
 #include "core/types.h"
 
-enum bond_driver { DRIVER_KERNEL, DRIVER_MOVE };
+/* DRIVER_VLAN: a vlan on a bond. It has a device, addresses and routes as a bond has, and no ports of its own. */
+enum bond_driver { DRIVER_KERNEL, DRIVER_MOVE, DRIVER_TEAM, DRIVER_VLAN };
 enum failback { FAILBACK_NEVER, FAILBACK_BETTER, FAILBACK_ALWAYS };
+
+/* MAC_STABLE: derived from the machine's id and the bond's name, so the same after every boot; set when the bond is made,
+ * an existing bond keeps its own. MAC_PORT: the permanent one of the first port of the list that exists then. */
+enum mac_policy { MAC_STABLE, MAC_PORT, MAC_FIXED };
+
+enum port_match { MATCH_NAME, MATCH_GLOB, MATCH_MAC, MATCH_PATH, MATCH_DRIVER };
+
+/* One entry of a bond's `ports`. A name, mac: or path: means one device; a glob or driver: as many as there are. */
+struct config_port {
+	enum port_match match;
+	char spec[PORT_SPEC_SIZE]; /* as written, a MAC in lower case: "eno1", "en*", "mac:02:…", "path:pci-…", "driver:ixgbe" */
+	uint8_t mac[MAC_SIZE];     /* MATCH_MAC: the permanent address */
+};
+
+/* What is matched: the spec behind its "path:" or "driver:", or all of it. */
+static inline const char *config_port_text(const struct config_port *port)
+{
+	const char *colon = port->match == MATCH_NAME || port->match == MATCH_GLOB ? NULL : strchr(port->spec, ':');
+
+	return colon ? colon + 1 : port->spec;
+}
+
+enum probe_kind { PROBE_ARP, PROBE_NS };
+
+struct config_target {
+	struct ip ip;
+	struct ip source; /* the node's own address in the target's network; FAMILY_NONE: it has none there */
+	uint16_t vlan;    /* 1…4094: the target is behind that vlan of the bond; 0: untagged */
+};
+
+struct config_probe {
+	char name[NAME_SIZE];
+	enum probe_kind kind;
+	bool all;             /* all targets must answer; else any one will do */
+	uint64_t interval_ns; /* 10 ms … 1 h */
+	unsigned lost;        /* 1…255: so many probes in a row unanswered */
+	unsigned n_targets;   /* 1…MAX_TARGETS */
+	struct config_target targets[MAX_TARGETS];
+};
 
 struct config_address {
 	struct ip ip;
@@ -19,14 +59,25 @@ struct config_route {
 	uint8_t prefix;  /* 0 for default */
 	struct ip via;   /* family FAMILY_NONE: on-link */
 	uint32_t metric; /* 0: the kernel's default (IPv6: 1024) */
+	uint32_t table;  /* 0: main */
+	struct ip from;  /* preferred source (RTA_PREFSRC); FAMILY_NONE: the kernel's choice. Not part of a route's identity. */
+	uint32_t mtu;    /* 0: the device's. Not part of its identity. */
+	bool on_link;    /* the gateway is on the link, whatever the addresses say (RTNH_F_ONLINK). Not part of its identity. */
 };
 
 struct config_bond {
-	char name[IFNAME_SIZE]; /* driver kernel: the device's name; move: a name only, no device has it */
+	char name[IFNAME_SIZE]; /* the device's name; move: a name only, no device has it */
 	enum bond_driver driver;
-	char ports[MAX_PORTS][IFNAME_SIZE]; /* in the order of preference after 'prefer' */
-	unsigned n_ports;                   /* 1…MAX_PORTS */
+	struct config_port ports[MAX_PORTS]; /* in the order of preference after 'prefer' */
+	unsigned n_ports;                   /* 1…MAX_PORTS; DRIVER_VLAN: 0 */
 	int prefer;                         /* index into ports, -1: none */
+	char prefer_name[IFNAME_SIZE];      /* or the name of a device that a glob or driver: may find; "": none */
+	uint32_t mtu;                       /* of the device and its ports; 0: left as it is */
+	enum mac_policy mac_policy;
+	uint8_t mac[MAC_SIZE];              /* MAC_FIXED */
+	int link;                           /* DRIVER_VLAN: index of the bond below it, else -1 */
+	uint16_t vlan_id;                   /* DRIVER_VLAN: 1…4094 */
+	unsigned first_probe, n_probes;     /* into config.probes */
 	enum failback failback;
 	uint64_t hold_ns;
 	unsigned first_address, n_addresses; /* into config.addresses */
@@ -36,7 +87,7 @@ struct config_bond {
 struct config_vip {
 	char name[NAME_SIZE];
 	char on[IFNAME_SIZE]; /* interface or bond */
-	int bond;             /* index of the bond that 'on' names, -1: a plain interface */
+	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface */
 	uint8_t vrid;         /* 1…255 */
 	uint8_t priority;     /* 1…255; 255: owner */
 	uint8_t family;       /* of the adverts: that of the first address */
@@ -51,8 +102,11 @@ struct config_vip {
 struct config {
 	char node[NODE_SIZE];
 	char digest[17]; /* hex; equal for equal meaning, whatever the layout of the files */
-	struct config_bond *bonds;
+	uint8_t machine_id[16]; /* machine-id(5), for MAC_STABLE; zero while a file is only checked. Not part of the digest. */
+	struct config_bond *bonds; /* bonds, then vlans */
 	unsigned n_bonds;
+	struct config_probe *probes;
+	unsigned n_probes;
 	struct config_vip *vips;
 	unsigned n_vips;
 	struct config_address *addresses;

@@ -328,7 +328,7 @@ static unsigned add_bond(struct core *core, const struct config_bond *cfg, bool 
 		claim_iface(&core->ifaces[bond->iface], index, NONE, removed);
 	}
 	for (unsigned i = 0; i < cfg->n_ports; i++) {
-		struct iface *iface = &core->ifaces[add_iface(core, cfg->ports[i])];
+		struct iface *iface = &core->ifaces[add_iface(core, cfg->ports[i].spec)];
 		bond->ports[i].iface = (int)(iface - core->ifaces);
 		claim_iface(iface, index, (int)i, removed);
 	}
@@ -558,7 +558,7 @@ static bool manages(const struct config_bond *cfg, const struct config_bond *old
 		return true;
 	for (unsigned i = 0; cfg->driver == DRIVER_MOVE && old->driver == DRIVER_MOVE && i < cfg->n_ports; i++) {
 		for (unsigned j = 0; j < old->n_ports; j++) {
-			if (strcmp(cfg->ports[i], old->ports[j]) == 0)
+			if (strcmp(cfg->ports[i].spec, old->ports[j].spec) == 0)
 				return true;
 		}
 	}
@@ -635,7 +635,7 @@ static void carry_routes(struct core *core, const struct core *old, const struct
 static int port_by_name(const struct bond *bond, const char *name)
 {
 	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
-		if (strcmp(bond->cfg.ports[i], name) == 0)
+		if (strcmp(bond->cfg.ports[i].spec, name) == 0)
 			return (int)i;
 	}
 	return NONE;
@@ -643,7 +643,7 @@ static int port_by_name(const struct bond *bond, const char *name)
 
 static int carry_index(const struct bond *bond, const struct bond *from, int index)
 {
-	return index == NONE ? NONE : port_by_name(bond, from->cfg.ports[index]);
+	return index == NONE ? NONE : port_by_name(bond, from->cfg.ports[index].spec);
 }
 
 static void carry_bond(struct bond *bond, const struct bond *from)
@@ -661,7 +661,7 @@ static void carry_bond(struct bond *bond, const struct bond *from)
 	bond->announce_base = from->announce_base;
 	bond->announce_step = from->announce_step;
 	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
-		int j = port_by_name(from, bond->cfg.ports[i]);
+		int j = port_by_name(from, bond->cfg.ports[i].spec);
 		int iface = bond->ports[i].iface;
 		if (j == NONE)
 			continue;
@@ -676,7 +676,7 @@ static void inherit_ports(struct bond *bond, const struct core *old)
 	for (unsigned i = 0; i < old->n_bonds; i++) {
 		for (unsigned j = 0; j < bond->cfg.n_ports; j++) {
 			struct port *port = &bond->ports[j];
-			int k = port_by_name(&old->bonds[i], bond->cfg.ports[j]);
+			int k = port_by_name(&old->bonds[i], bond->cfg.ports[j].spec);
 			if (k == NONE || old->bonds[i].removed)
 				continue;
 			port->change = old->bonds[i].ports[k].change;

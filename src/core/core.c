@@ -258,6 +258,11 @@ static void dispatch(struct core *core, const struct event *event)
 		if (event->u.dropped.reason < DROP_REASONS)
 			core->counters.dropped[event->u.dropped.reason]++;
 		break;
+	case EV_PROBE:
+	case EV_TEAM:
+	case EV_DEVICE:
+	case EV_SWITCH:
+		break;
 	case EV_CLAIM:
 		handle_claim(core, &event->u.claim);
 		break;

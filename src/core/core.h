@@ -19,6 +19,7 @@ enum action_type {
 	/* packets; the shell sends them at once and reports nothing */
 	ACT_ADVERT,         /* send one VRRP advert */
 	ACT_ANNOUNCE,       /* send GARP request + reply, or unsolicited NA, for one address */
+	ACT_PROBE,          /* send one ARP request or neighbour solicitation through one port */
 	/* changes; each is answered by exactly one EV_DONE or EV_FAILED that carries the action back */
 	ACT_ADDRESS_ADD,    /* RTM_NEWADDR, create, marked as ours; EEXIST is a failure */
 	ACT_ADDRESS_RENEW,  /* RTM_NEWADDR with REPLACE and without CREATE: prolong the lifetime */
@@ -27,12 +28,22 @@ enum action_type {
 	ACT_ROUTE_DEL,
 	ACT_LINK_UP,        /* set IFF_UP */
 	ACT_LINK_DOWN,
-	ACT_BOND_CREATE,    /* RTM_NEWLINK CREATE|EXCL kind bond: active-backup, miimon 100, no primary, fail_over_mac none */
-	ACT_BOND_SET,       /* change the attributes named in u.link.bond_set of an existing bond */
-	ACT_ENSLAVE,        /* IFLA_MASTER of u.link.ifindex = u.link.master */
-	ACT_SET_ACTIVE,     /* IFLA_BOND_ACTIVE_SLAVE of the bond u.link.ifindex = u.link.port */
+	ACT_BOND_CREATE,    /* make the device of u.link.driver, CREATE|EXCL. Bonding: active-backup, miimon 100, no primary; team:
+			     * activebackup, made by libteam. With u.link.mac and u.link.mtu where they are given. */
+	ACT_BOND_SET,       /* change the attributes named in u.link.bond_set of an existing bond or team */
+	ACT_BOND_REBUILD,   /* all or nothing: release the ports, delete it if it is of another kind and make it, or set it down and
+			     * change what only an empty bond takes, take the ports again, and put back every address and route that
+			     * the device had. Refused: everything is as it was. */
+	ACT_VLAN_CREATE,    /* vlan u.link.vlan_id named u.link.ifname on u.link.master, CREATE|EXCL */
+	ACT_ENSLAVE,        /* all or nothing: set the port u.link.ifindex down, give it to u.link.master, and let the addresses and
+			     * routes that it had follow it there. Refused: the port has what it had. */
+	ACT_RELEASE,        /* IFLA_MASTER of u.link.ifindex = 0 */
+	ACT_SET_ACTIVE,     /* the active port of the bond or team u.link.ifindex = u.link.port */
+	ACT_LINK_MTU,       /* IFLA_MTU of u.link.ifindex = u.link.mtu */
+	ACT_LINK_MAC,       /* IFLA_ADDRESS of u.link.ifindex = u.link.mac */
+	ACT_LOOK,           /* ask the driver of u.look.ifindex for its carrier; EV_DONE's action has it in u.look.carrier */
 	ACT_SYSCTL,         /* write u.sysctl.value to net/ipv4/conf/IFNAME/KEY */
-	ACT_LISTEN,         /* open the VRRP socket on the interface and join the group */
+	ACT_LISTEN,         /* open the VRRP socket on the interface and join the group; or the socket for probes' answers */
 	ACT_UNLISTEN,       /* close it */
 	/* requests without an answer of their own */
 	ACT_SNAPSHOT,       /* dump links, addresses, routes; feed EV_SNAP_BEGIN, items with that epoch, EV_SNAP_END */
@@ -41,10 +52,23 @@ enum action_type {
 	ACT_TYPES
 };
 
-/* Which attributes of a bond ACT_BOND_SET writes. The mode can only be written while the bond is down and empty. */
-enum bond_set { BOND_SET_MODE = 1, BOND_SET_MIIMON = 2, BOND_SET_NO_PRIMARY = 4, BOND_SET_RESELECT = 8 };
+/* Which attributes of a bond ACT_BOND_SET writes. The mode and fail_over_mac can only be written while the bond is empty, the
+ * mode only while it is down too. A team has BOND_SET_MODE alone. */
+enum bond_set {
+	BOND_SET_MODE = 1,
+	BOND_SET_MIIMON = 2,
+	BOND_SET_NO_PRIMARY = 4,
+	BOND_SET_RESELECT = 8,
+	BOND_SET_FAIL_OVER_MAC = 16
+};
 
-enum { BOND_MODE_ACTIVEBACKUP = 1, BOND_MIIMON_MS = 100, BOND_RESELECT_FAILURE = 2 }; /* linux/if_bonding.h */
+enum { /* linux/if_bonding.h */
+	BOND_MODE_ACTIVEBACKUP = 1,
+	BOND_MIIMON_MS = 100,
+	BOND_RESELECT_FAILURE = 2,
+	BOND_FOM_NONE = 0,
+	BOND_FOM_ACTIVE = 1
+};
 
 enum sysctl_key { SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE };
 
@@ -62,6 +86,12 @@ enum note_code {
 	NOTE_LATE,           /* woke up late; arg0 how late */
 	NOTE_ADOPTED,        /* a bond or address that is already right was adopted untouched */
 	NOTE_ACTIVE_PORT,    /* the bond's active port changed; arg0 old port index or -1, arg1 new or -1 */
+	NOTE_PROBE_LOST,     /* a port's probe is no longer answered; ip the target, arg0 since how long, arg1 the probe's index */
+	NOTE_PROBE_BACK,     /* it is again; ip the target, arg0 how long it was not, arg1 the probe's index */
+	NOTE_TARGET_SILENT,  /* a target never answered any port: its probe decides nothing; ip, arg1 the probe's index */
+	NOTE_MANUAL,         /* a person switched the bond by hand (arg0 the port's index), or gave the choice back (-1) */
+	NOTE_RELEASED,       /* a port of ours was given to another master (arg0 its ifindex, 0: none); arg1 the culprit */
+	NOTE_REBUILT,        /* the bond was taken apart and built anew; arg0 its former mode */
 	NOTE_CODES
 };
 
@@ -103,10 +133,35 @@ struct action_route {
 };
 
 struct action_link {
-	int ifindex; /* ACT_BOND_CREATE: 0 */
+	int ifindex; /* ACT_BOND_CREATE, ACT_VLAN_CREATE: 0 */
 	char ifname[IFNAME_SIZE];
+	enum bond_driver driver; /* of the bond itself, or of the port's */
 	int master, port;
-	unsigned bond_set; /* enum bond_set */
+	unsigned bond_set;       /* enum bond_set */
+	uint8_t fail_over_mac;   /* ACT_BOND_CREATE, ACT_BOND_SET, ACT_BOND_REBUILD */
+	uint32_t mtu;            /* 0: leave */
+	uint8_t mac[MAC_SIZE];   /* zero: leave */
+	uint16_t vlan_id;
+	unsigned n_ports;        /* ACT_BOND_REBUILD: to take afterwards */
+	int ports[MAX_PORTS];
+};
+
+struct action_look {
+	int ifindex;
+	char ifname[IFNAME_SIZE];
+	bool carrier; /* the answer */
+};
+
+/* A probe asks in a way that moves nothing: a standby asks from a MAC of its own, so that no switch learns the bond's MAC on
+ * its port, and with no address of the node (ARP: sender 0.0.0.0, RFC 5227 §1.1; ND: from the link-local address made of
+ * that MAC), so that no neighbour learns it either. */
+struct action_probe {
+	int ifindex;           /* the port */
+	enum probe_kind kind;
+	struct ip target;
+	struct ip source;      /* FAMILY_NONE: as above */
+	uint8_t mac[MAC_SIZE]; /* to send from, and where the answer goes */
+	uint16_t vlan;         /* 0: untagged */
 };
 
 struct action_sysctl {
@@ -119,7 +174,9 @@ struct action_sysctl {
 struct action_listen {
 	int ifindex;
 	char ifname[IFNAME_SIZE];
-	uint8_t family;
+	uint8_t family;        /* of VRRP; FAMILY_NONE with probes */
+	bool probes;           /* the answers to ACT_PROBE, as EV_PROBE */
+	uint8_t mac[MAC_SIZE]; /* probes: what the NIC must let in besides its own */
 };
 
 struct action {
@@ -134,7 +191,10 @@ struct action {
 		struct action_link link;
 		struct action_sysctl sysctl;
 		struct action_listen listen;
-		struct { uint32_t epoch; bool routes; } snapshot; /* routes: they are asked for too */
+		struct action_probe probe;
+		struct action_look look;
+		/* routes: they are asked for too; all_tables: not only those of the main table */
+		struct { uint32_t epoch; bool routes, all_tables; } snapshot;
 		struct note note;
 	} u;
 };
@@ -158,6 +218,10 @@ enum event_type {
 	EV_ADVERT,        /* a valid VRRP advert */
 	EV_DROPPED,       /* an invalid one, counted under its reason */
 	EV_CLAIM,         /* ARP or NA in which somebody claims an address */
+	EV_PROBE,         /* an answer to a probe */
+	EV_TEAM,          /* what libteam says of a team; in a snapshot after its EV_LINK */
+	EV_DEVICE,        /* udev has something new about a device: a snapshot tells */
+	EV_SWITCH,        /* a person chooses a bond's port */
 	EV_RESUME,        /* what the state file says of one vip; only before the first EV_SNAP_END */
 	EV_LEFTOVER,      /* an address that this instance's record says may be ours; only before the first EV_SNAP_END */
 	EV_STOP,          /* stop: goodbye, leave, then ACT_STOPPED */
@@ -173,13 +237,19 @@ struct event_link {
 	bool carrier;   /* IFF_LOWER_UP */
 	int master;     /* ifindex, 0: none */
 	uint8_t mac[MAC_SIZE];
-	uint32_t mtu;
+	uint32_t mtu, max_mtu;      /* max_mtu 0: no limit told */
 	enum link_kind kind;
+	uint8_t perm_mac[MAC_SIZE]; /* zero: it has none */
+	bool loopback, vf;          /* vf: an SR-IOV virtual function */
+	bool uninitialised;         /* udev speaks for this namespace and has not finished with it */
+	char driver[32];            /* ID_NET_DRIVER, or the kind of a virtual device; "": unknown */
+	char path[PORT_SPEC_SIZE];  /* ID_PATH; "": unknown */
 	struct {        /* KIND_BOND only */
-		uint8_t mode, reselect;
+		uint8_t mode, reselect, fail_over_mac;
 		uint32_t miimon;
 		int active, primary; /* ifindex, 0: none */
 	} bond;
+	struct { int link; uint16_t id; } vlan; /* KIND_VLAN only */
 	uint32_t cause; /* nlmsg_pid: who caused it, 0: the kernel itself */
 };
 
@@ -223,6 +293,24 @@ struct event_claim {
 	bool announcement;        /* gratuitous ARP or unsolicited NA, as a new holder sends */
 };
 
+struct event_probe {
+	int ifindex;              /* the port that it came in by */
+	struct ip target;
+	uint16_t vlan;
+	uint8_t to[MAC_SIZE];     /* whom it answers */
+};
+
+struct event_team {
+	int ifindex;
+	bool activebackup;        /* its mode */
+	int active;               /* ifindex, 0: none */
+};
+
+struct event_switch {
+	char bond[IFNAME_SIZE];
+	char port[PORT_SPEC_SIZE]; /* a device's name or an entry of `ports`; "": the choice is the daemon's again */
+};
+
 struct event_resume {
 	char vip[NAME_SIZE];
 	bool active;              /* it was active, in this boot */
@@ -248,6 +336,10 @@ struct event {
 		struct event_advert advert;
 		struct { int ifindex; enum drop_reason reason; struct ip source; } dropped;
 		struct event_claim claim;
+		struct event_probe probe;
+		struct event_team team;
+		struct { int ifindex; } device;
+		struct event_switch select;
 		struct event_resume resume;
 		struct event_leftover leftover;
 	} u;
@@ -274,16 +366,37 @@ uint64_t core_deadline(const struct core *);
 /* The sum over a list of addresses that makes two lists comparable in any order. */
 uint64_t core_address_hash(const struct ip *);
 
+/* What a reload with that configuration would do at once: calls each with every action of the first plan, in order, and
+ * changes nothing. 0 or -ENOMEM. */
+int core_preview(const struct core *, const struct config *, uint64_t now_ns,
+		 void (*each)(void *closure, const struct core *next, const struct action *), void *closure);
+
 /* Whether an address is one that the core wants claims for (EV_CLAIM): an address of a vip on that interface. Cheap. */
 bool core_wants_claim(const struct core *, const struct ip *);
 
 /* ---- views, for status; valid until the next step ----------------------------------------------------------------*/
 
 struct port_view {
-	const char *name;
+	const char *name;       /* the device's; while none is found, the entry of `ports` */
+	const char *spec;       /* that entry */
+	bool hidden;            /* a place for a device that a glob or driver: may find yet */
 	enum port_state state;
 	struct reason reason;
 	uint64_t since_ns;
+	unsigned penalty;       /* of flapping, now; 1000 for each loss, halved every 15 s */
+	bool manual;            /* chosen by a person */
+	bool probes_lost;       /* a warning even on a standby */
+};
+
+enum probe_state { PROBE_WAITING, PROBE_SILENT, PROBE_ANSWERED, PROBE_LOST };
+
+struct probe_view {
+	const char *name;
+	enum probe_kind kind;
+	struct ip target;
+	enum probe_state state; /* waiting: just begun; silent: never answered; */
+	uint64_t answered_ns;   /* 0: never */
+	uint64_t sent;
 };
 
 struct bond_view {
@@ -295,6 +408,11 @@ struct bond_view {
 	struct reason reason;
 	uint64_t since_ns;
 	uint64_t failovers;    /* changes of the active port since the start */
+	bool manual;           /* the active port was chosen by a person */
+	uint32_t mtu;          /* of the device; 0: unknown or none */
+	const char *link;      /* DRIVER_VLAN: the bond below it */
+	uint16_t vlan_id;
+	unsigned n_probes;     /* targets of all its probes together */
 };
 
 struct vip_counters {
@@ -321,10 +439,11 @@ struct vip_view {
 	const struct vip_counters *counters;
 };
 
-unsigned core_n_bonds(const struct core *);
+unsigned core_n_bonds(const struct core *); /* vlans too */
 unsigned core_n_vips(const struct core *);
 void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);
+void core_probe(const struct core *, unsigned bond, unsigned port, unsigned i, struct probe_view *);
 void core_vip(const struct core *, unsigned i, struct vip_view *);
 
 struct core_counters {
@@ -340,6 +459,8 @@ const char *core_object_name(const struct core *, const struct object *);
 const char *vip_state_name(enum vip_state);
 const char *bond_state_name(enum bond_state);
 const char *port_state_name(enum port_state);
+const char *probe_state_name(enum probe_state);
+const char *bond_driver_name(enum bond_driver);
 const char *reason_code_name(enum reason_code);
 const char *drop_reason_name(enum drop_reason);
 const char *note_code_name(enum note_code);

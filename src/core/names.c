@@ -70,6 +70,12 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_PORT_FOREIGN: return "port-foreign";
 	case REASON_PORT_REFUSED: return "port-refused";
 	case REASON_PORT_JOINING: return "port-joining";
+	case REASON_PORT_MANUAL: return "port-manual";
+	case REASON_PORT_PROBES_LOST: return "port-probes-lost";
+	case REASON_PORT_DAMPED: return "port-damped";
+	case REASON_PORT_UNINITIALISED: return "port-uninitialised";
+	case REASON_PORT_VF_MAC: return "port-vf-mac";
+	case REASON_PORT_MTU: return "port-mtu";
 	case REASON_BOND_OK: return "bond-ok";
 	case REASON_BOND_NO_STANDBY: return "bond-no-standby";
 	case REASON_BOND_NO_PORT: return "bond-no-port";
@@ -77,6 +83,9 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_BOND_REFUSED: return "bond-refused";
 	case REASON_BOND_KIND: return "bond-kind";
 	case REASON_BOND_MODE: return "bond-mode";
+	case REASON_BOND_PROBES_LOST: return "bond-probes-lost";
+	case REASON_VLAN_LINK: return "vlan-link";
+	case REASON_VLAN_KIND: return "vlan-kind";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -117,6 +126,12 @@ const char *note_code_name(enum note_code code)
 	case NOTE_LATE: return "late";
 	case NOTE_ADOPTED: return "adopted";
 	case NOTE_ACTIVE_PORT: return "active-port";
+	case NOTE_PROBE_LOST: return "probe-lost";
+	case NOTE_PROBE_BACK: return "probe-back";
+	case NOTE_TARGET_SILENT: return "target-silent";
+	case NOTE_MANUAL: return "manual";
+	case NOTE_RELEASED: return "released";
+	case NOTE_REBUILT: return "rebuilt";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -127,6 +142,7 @@ const char *action_type_name(enum action_type type)
 	switch (type) {
 	case ACT_ADVERT: return "advert";
 	case ACT_ANNOUNCE: return "announce";
+	case ACT_PROBE: return "probe";
 	case ACT_ADDRESS_ADD: return "address-add";
 	case ACT_ADDRESS_RENEW: return "address-renew";
 	case ACT_ADDRESS_DEL: return "address-del";
@@ -136,8 +152,14 @@ const char *action_type_name(enum action_type type)
 	case ACT_LINK_DOWN: return "link-down";
 	case ACT_BOND_CREATE: return "bond-create";
 	case ACT_BOND_SET: return "bond-set";
+	case ACT_BOND_REBUILD: return "bond-rebuild";
+	case ACT_VLAN_CREATE: return "vlan-create";
 	case ACT_ENSLAVE: return "enslave";
+	case ACT_RELEASE: return "release";
 	case ACT_SET_ACTIVE: return "set-active";
+	case ACT_LINK_MTU: return "link-mtu";
+	case ACT_LINK_MAC: return "link-mac";
+	case ACT_LOOK: return "look";
 	case ACT_SYSCTL: return "sysctl";
 	case ACT_LISTEN: return "listen";
 	case ACT_UNLISTEN: return "unlisten";
@@ -168,10 +190,36 @@ const char *event_type_name(enum event_type type)
 	case EV_ADVERT: return "advert";
 	case EV_DROPPED: return "dropped";
 	case EV_CLAIM: return "claim";
+	case EV_PROBE: return "probe";
+	case EV_TEAM: return "team";
+	case EV_DEVICE: return "device";
+	case EV_SWITCH: return "switch";
 	case EV_RESUME: return "resume";
 	case EV_LEFTOVER: return "leftover";
 	case EV_STOP: return "stop";
 	case EV_TYPES: break;
+	}
+	return "unknown";
+}
+
+const char *probe_state_name(enum probe_state state)
+{
+	switch (state) {
+	case PROBE_WAITING: return "waiting";
+	case PROBE_SILENT: return "silent";
+	case PROBE_ANSWERED: return "answered";
+	case PROBE_LOST: return "lost";
+	}
+	return "unknown";
+}
+
+const char *bond_driver_name(enum bond_driver driver)
+{
+	switch (driver) {
+	case DRIVER_KERNEL: return "kernel";
+	case DRIVER_MOVE: return "move";
+	case DRIVER_TEAM: return "team";
+	case DRIVER_VLAN: return "vlan";
 	}
 	return "unknown";
 }

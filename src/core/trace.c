@@ -28,12 +28,22 @@ static const struct field link_fields[] = {
 	F("master", u.link.master, KIND_INT),
 	F("mac", u.link.mac, KIND_MAC),
 	F("mtu", u.link.mtu, KIND_U32),
+	F("max-mtu", u.link.max_mtu, KIND_U32),
+	F("perm-mac", u.link.perm_mac, KIND_MAC),
+	F("loopback", u.link.loopback, KIND_BOOL),
+	F("vf", u.link.vf, KIND_BOOL),
+	F("uninitialised", u.link.uninitialised, KIND_BOOL),
+	F("driver", u.link.driver, KIND_TEXT),
+	F("path", u.link.path, KIND_TEXT),
 	F("kind", u.link.kind, KIND_U32),
 	F("mode", u.link.bond.mode, KIND_U8),
 	F("reselect", u.link.bond.reselect, KIND_U8),
+	F("fail-over-mac", u.link.bond.fail_over_mac, KIND_U8),
 	F("miimon", u.link.bond.miimon, KIND_U32),
 	F("active", u.link.bond.active, KIND_INT),
 	F("primary", u.link.bond.primary, KIND_INT),
+	F("vlan-link", u.link.vlan.link, KIND_INT),
+	F("vlan-id", u.link.vlan.id, KIND_U16),
 	F("cause", u.link.cause, KIND_U32),
 	END,
 };
@@ -59,6 +69,7 @@ static const struct field route_fields[] = {
 	F("prefix", u.route.route.prefix, KIND_U8),
 	F("via", u.route.route.via, KIND_IP),
 	F("metric", u.route.route.metric, KIND_U32),
+	F("table", u.route.route.table, KIND_U32),
 	F("ours", u.route.ours, KIND_BOOL),
 	F("cause", u.route.cause, KIND_U32),
 	END,
@@ -100,6 +111,32 @@ static const struct field claim_fields[] = {
 	END,
 };
 
+static const struct field probe_fields[] = {
+	F("ifindex", u.probe.ifindex, KIND_INT),
+	F("target", u.probe.target, KIND_IP),
+	F("vlan", u.probe.vlan, KIND_U16),
+	F("to", u.probe.to, KIND_MAC),
+	END,
+};
+
+static const struct field team_fields[] = {
+	F("ifindex", u.team.ifindex, KIND_INT),
+	F("activebackup", u.team.activebackup, KIND_BOOL),
+	F("active", u.team.active, KIND_INT),
+	END,
+};
+
+static const struct field device_fields[] = {
+	F("ifindex", u.device.ifindex, KIND_INT),
+	END,
+};
+
+static const struct field switch_fields[] = {
+	F("bond", u.select.bond, KIND_TEXT),
+	F("port", u.select.port, KIND_TEXT),
+	END,
+};
+
 static const struct field resume_fields[] = {
 	F("vip", u.resume.vip, KIND_TEXT),
 	F("active", u.resume.active, KIND_BOOL),
@@ -130,6 +167,10 @@ static const struct field *event_fields(enum event_type type)
 	case EV_ADVERT: return advert_fields;
 	case EV_DROPPED: return dropped_fields;
 	case EV_CLAIM: return claim_fields;
+	case EV_PROBE: return probe_fields;
+	case EV_TEAM: return team_fields;
+	case EV_DEVICE: return device_fields;
+	case EV_SWITCH: return switch_fields;
 	case EV_RESUME: return resume_fields;
 	case EV_LEFTOVER: return leftover_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
@@ -170,6 +211,7 @@ static const struct field act_route_fields[] = {
 	A("prefix", u.route.route.prefix, KIND_U8),
 	A("via", u.route.route.via, KIND_IP),
 	A("metric", u.route.route.metric, KIND_U32),
+	A("table", u.route.route.table, KIND_U32),
 	A("replace", u.route.replace, KIND_BOOL),
 	END,
 };
@@ -179,6 +221,9 @@ static const struct field act_link_fields[] = {
 	A("master", u.link.master, KIND_INT),
 	A("port", u.link.port, KIND_INT),
 	A("set", u.link.bond_set, KIND_U32),
+	A("mtu", u.link.mtu, KIND_U32),
+	A("mac", u.link.mac, KIND_MAC),
+	A("vlan-id", u.link.vlan_id, KIND_U16),
 	END,
 };
 
@@ -192,6 +237,20 @@ static const struct field act_sysctl_fields[] = {
 static const struct field act_listen_fields[] = {
 	A("ifname", u.listen.ifname, KIND_TEXT),
 	A("ifindex", u.listen.ifindex, KIND_INT),
+	END,
+};
+
+static const struct field act_probe_fields[] = {
+	A("ifindex", u.probe.ifindex, KIND_INT),
+	A("target", u.probe.target, KIND_IP),
+	A("source", u.probe.source, KIND_IP),
+	A("mac", u.probe.mac, KIND_MAC),
+	A("vlan", u.probe.vlan, KIND_U16),
+	END,
+};
+
+static const struct field act_look_fields[] = {
+	A("ifname", u.look.ifname, KIND_TEXT),
 	END,
 };
 
@@ -222,7 +281,14 @@ static const struct field *action_fields(enum action_type type)
 	case ACT_BOND_CREATE:
 	case ACT_BOND_SET:
 	case ACT_ENSLAVE:
-	case ACT_SET_ACTIVE: return act_link_fields;
+	case ACT_SET_ACTIVE:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC: return act_link_fields;
+	case ACT_PROBE: return act_probe_fields;
+	case ACT_LOOK: return act_look_fields;
 	case ACT_SYSCTL: return act_sysctl_fields;
 	case ACT_LISTEN:
 	case ACT_UNLISTEN: return act_listen_fields;

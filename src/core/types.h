@@ -17,6 +17,10 @@ enum {
 	MAX_VIP_ADDRESSES_6 = 64, /* listed ones over IPv6: an advert is never fragmented */
 	MAX_BOND_ADDRESSES = 64,
 	MAX_BOND_ROUTES   = 64,
+	MAX_VLANS         = 256,  /* all bonds' together; they share the table of the bonds */
+	MAX_PROBES        = 4,    /* per bond: more would only repeat what these say */
+	MAX_TARGETS       = 4,    /* per probe */
+	PORT_SPEC_SIZE    = 96,   /* "path:" and an ID_PATH, the longest seen are below 64 */
 	NAME_SIZE         = 32,   /* names of vips and bonds, with the NUL */
 	NODE_SIZE         = 64,   /* Linux host names are 64 bytes at most */
 	IFNAME_SIZE       = 16,   /* IFNAMSIZ */
@@ -107,6 +111,12 @@ enum reason_code {
 	REASON_PORT_FOREIGN,      /* belongs to another master; arg0 its ifindex */
 	REASON_PORT_REFUSED,      /* the kernel refused to take it; arg0 errno */
 	REASON_PORT_JOINING,      /* being enslaved */
+	REASON_PORT_MANUAL,       /* active: a person switched to it, until it fails */
+	REASON_PORT_PROBES_LOST,  /* has link, but its probes are not answered; ip a target, arg0 since how long */
+	REASON_PORT_DAMPED,       /* flapped too often; arg0 the penalty, arg1 the time until it may be used again */
+	REASON_PORT_UNINITIALISED, /* udev has not finished with it: it may be renamed yet */
+	REASON_PORT_VF_MAC,       /* an SR-IOV virtual function cannot take the bond's fixed MAC address */
+	REASON_PORT_MTU,          /* cannot carry the bond's MTU; arg0 its largest, arg1 the bond's */
 	/* bonds */
 	REASON_BOND_OK,           /* active port and a healthy standby */
 	REASON_BOND_NO_STANDBY,   /* active port, nothing behind it */
@@ -114,7 +124,10 @@ enum reason_code {
 	REASON_BOND_BUILDING,     /* being created or changed */
 	REASON_BOND_REFUSED,      /* the kernel refused to create or change it; arg0 errno */
 	REASON_BOND_KIND,         /* the name belongs to a device that is no bond */
-	REASON_BOND_MODE,         /* it exists in another mode and has ports; arg0 the mode's number */
+	REASON_BOND_MODE,         /* it exists in another mode and is being rebuilt; arg0 the mode's number */
+	REASON_BOND_PROBES_LOST,  /* degraded: no port's probes are answered, carrier decides; ip a target */
+	REASON_VLAN_LINK,         /* vlan: what it is on has no link or does not exist */
+	REASON_VLAN_KIND,         /* vlan: the name belongs to a device that is not this vlan */
 	REASON_COUNT
 };
 

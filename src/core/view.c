@@ -38,7 +38,7 @@ void core_port(const struct core *core, unsigned b, unsigned i, struct port_view
 
 	assert(b < core->n_bonds && i < bond->cfg.n_ports);
 	*view = (struct port_view){
-		.name = bond->cfg.ports[i], .state = port->state, .reason = port->reason, .since_ns = port->since_ns
+		.name = bond->cfg.ports[i].spec, .spec = bond->cfg.ports[i].spec, .state = port->state, .reason = port->reason, .since_ns = port->since_ns
 	};
 	if (port->hold_until && port->reason.code == REASON_PORT_HOLD)
 		view->reason.arg[0] = port->hold_until > core->now ? (int64_t)(port->hold_until - core->now) : 0;
@@ -103,7 +103,7 @@ const char *core_object_name(const struct core *core, const struct object *objec
 	case OBJECT_PORT:
 		if (object->index >= core->n_bonds || object->sub >= core->bonds[object->index].cfg.n_ports)
 			return "";
-		return core->bonds[object->index].cfg.ports[object->sub];
+		return core->bonds[object->index].cfg.ports[object->sub].spec;
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:

@@ -92,6 +92,9 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 		packets_send(e->packets, action);
 		remember(e, action);
 		break;
+	case ACT_PROBE:
+		packets_send(e->packets, action);
+		break;
 	case ACT_ANNOUNCE:
 		packets_send(e->packets, action);
 		journal_announced(e->journal, e->core, &action->object, now_ns);
@@ -109,10 +112,16 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
 	case ACT_BOND_SET:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
 	case ACT_ENSLAVE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
 	case ACT_SYSCTL:
 	case ACT_LISTEN:
+	case ACT_LOOK:
 		submit(e, action);
 		break;
 	case ACT_SNAPSHOT:

@@ -214,7 +214,13 @@ static int level_of(const struct entry *e)
 		return level_of_state(e);
 	case NOTE_ADOPTED:
 	case NOTE_ACTIVE_PORT:
+	case NOTE_PROBE_BACK:
+	case NOTE_MANUAL:
+	case NOTE_REBUILT:
 		return LOG_NOTICE;
+	case NOTE_PROBE_LOST:
+	case NOTE_TARGET_SILENT:
+	case NOTE_RELEASED:
 	case NOTE_REPAIRED:
 	case NOTE_REPAIR_BACKOFF:
 	case NOTE_REFUSED:

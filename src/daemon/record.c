@@ -388,7 +388,7 @@ static int list_configured(struct list *list, const struct core *core, const str
 		if (!bond)
 			r = list_add_vip(list, &vip, vip.on);
 		for (unsigned p = 0; bond && p < bond->n_ports && r == 0; p++)
-			r = list_add_vip(list, &vip, bond->ports[p]);
+			r = list_add_vip(list, &vip, bond->ports[p].spec);
 		if (r < 0)
 			return r;
 	}

@@ -33,7 +33,14 @@ bool request_exists(enum action_type type)
 	case ACT_BOND_SET:
 	case ACT_ENSLAVE:
 	case ACT_SET_ACTIVE:
+	case ACT_VLAN_CREATE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 		return true;
+	case ACT_BOND_REBUILD:
+	case ACT_LOOK:
+	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SYSCTL:
@@ -236,6 +243,14 @@ int request_build(const struct action *a, struct nl_msg *out)
 		return build_bond(a->u.link.bond_set, 0, &a->u.link, out);
 	case ACT_SET_ACTIVE:
 		return build_bond(0, a->u.link.port, &a->u.link, out);
+	case ACT_VLAN_CREATE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
+		return -EOPNOTSUPP;
+	case ACT_BOND_REBUILD:
+	case ACT_LOOK:
+	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SYSCTL:

@@ -105,7 +105,12 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
 	case ACT_BOND_SET:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
 	case ACT_ENSLAVE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
 		return link_execute(w, node, a, cause);
 	case ACT_SYSCTL:
@@ -114,6 +119,9 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 		return listen_open(node, &a->u.listen);
 	case ACT_UNLISTEN:
 		return listen_close(node, &a->u.listen);
+	case ACT_LOOK:
+		return 0;
+	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SNAPSHOT:

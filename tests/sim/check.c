@@ -389,7 +389,12 @@ uint64_t check_key(const struct action *a)
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:
 	case ACT_BOND_SET:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
 	case ACT_ENSLAVE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
 		return mix(mix(hash, "link", 4), &a->u.link.ifindex, sizeof(int));
 	case ACT_SYSCTL:
@@ -399,6 +404,8 @@ uint64_t check_key(const struct action *a)
 	case ACT_UNLISTEN:
 		hash = mix(mix(hash, "listen", 6), &a->u.listen.ifindex, sizeof(int));
 		return mix(hash, &a->u.listen.family, 1);
+	case ACT_LOOK:
+	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SNAPSHOT:
@@ -416,7 +423,7 @@ static int change_ifindex(const struct action *a)
 		return a->u.address.ifindex;
 	if (a->type <= ACT_ROUTE_DEL)
 		return a->u.route.ifindex;
-	if (a->type <= ACT_SET_ACTIVE)
+	if (a->type <= ACT_LINK_MAC)
 		return a->u.link.ifindex;
 	return a->type == ACT_SYSCTL ? a->u.sysctl.ifindex : a->u.listen.ifindex;
 }

@@ -51,6 +51,8 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 		check_announced(w, node, &a->u.announce.ip);
 		lan_announce(w, node, &a->u.announce);
 		break;
+	case ACT_PROBE:
+		break;
 	case ACT_ADDRESS_ADD:
 		if (a->u.address.lifetime_s != UINT32_MAX)
 			record_address(node, &a->u.address);
@@ -63,7 +65,13 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
 	case ACT_BOND_SET:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
 	case ACT_ENSLAVE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
+	case ACT_LOOK:
 	case ACT_SET_ACTIVE:
 	case ACT_SYSCTL:
 	case ACT_LISTEN:

@@ -68,7 +68,7 @@ static void configure_bond(struct node *node)
 			continue;
 		if (node->bond.prefer == (int)port)
 			bond->prefer = (int)bond->n_ports;
-		snprintf(bond->ports[bond->n_ports++], IFNAME_SIZE, "eth%u", port);
+		snprintf(bond->ports[bond->n_ports++].spec, IFNAME_SIZE, "eth%u", port);
 	}
 	bond->failback = node->bond.failback;
 	bond->hold_ns = node->bond.hold_ns;

@@ -227,7 +227,7 @@ int golden_execute(struct golden *g, const struct action *action)
 		return address_execute(g, action);
 	if (action->type == ACT_ROUTE_ADD || action->type == ACT_ROUTE_DEL)
 		return route_execute(g, action);
-	if (action->type >= ACT_LINK_UP && action->type <= ACT_SET_ACTIVE)
+	if (action->type >= ACT_LINK_UP && action->type <= ACT_LINK_MAC)
 		return link_execute(g, action);
 	return 0;
 }

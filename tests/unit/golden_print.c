@@ -102,7 +102,12 @@ static void print_action(struct golden *g, const struct action *a)
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
 	case ACT_BOND_SET:
+	case ACT_BOND_REBUILD:
+	case ACT_VLAN_CREATE:
 	case ACT_ENSLAVE:
+	case ACT_RELEASE:
+	case ACT_LINK_MTU:
+	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
 		print_link(g, a);
 		break;
@@ -117,6 +122,8 @@ static void print_action(struct golden *g, const struct action *a)
 	case ACT_NOTE:
 		print_note(g, a);
 		break;
+	case ACT_PROBE:
+	case ACT_LOOK:
 	case ACT_SNAPSHOT:
 	case ACT_STOPPED:
 	case ACT_TYPES:

@@ -329,8 +329,8 @@ static void the_example_is_right_on_both_nodes(void **state)
 	assert_non_null(other.config);
 	assert_string_equal(one.config->digest, other.config->digest);
 	assert_string_equal(one.config->bonds[0].name, "bond0");
-	assert_string_equal(one.config->bonds[0].ports[0], "eno1");
-	assert_string_equal(one.config->bonds[0].ports[1], "eno2");
+	assert_string_equal(one.config->bonds[0].ports[0].spec, "eno1");
+	assert_string_equal(one.config->bonds[0].ports[1].spec, "eno2");
 	assert_true(one.config->vips[0].priority > other.config->vips[0].priority);
 	assert_false(ip_equal(&one.config->addresses[0].ip, &other.config->addresses[0].ip));
 	drop(&one);

@@ -29,7 +29,7 @@ static struct config_address addresses[] = {
 };
 
 static struct config_bond bonds[] = {
-	{ .name = "b", .driver = DRIVER_MOVE, .ports = { "eno1", "eno2" }, .n_ports = 2, .prefer = -1 },
+	{ .name = "b", .driver = DRIVER_MOVE, .ports = { { .spec = "eno1" }, { .spec = "eno2" } }, .n_ports = 2, .prefer = -1 },
 };
 
 static struct config_vip make_vip(const char *name, const char *on, int bond, uint8_t vrid, unsigned first, unsigned n)

@@ -18,7 +18,7 @@ static struct core *core;
 
 static int make_core(void **state)
 {
-	static struct config_bond bond = { .name = "bond0", .driver = DRIVER_MOVE, .ports = { "eno1", "eno2" },
+	static struct config_bond bond = { .name = "bond0", .driver = DRIVER_MOVE, .ports = { { .spec = "eno1" }, { .spec = "eno2" } },
 					   .n_ports = 2, .prefer = -1 };
 	static struct config_vip vip = { .name = "web", .on = "bond0", .bond = 0, .vrid = 51, .priority = 200,
 					 .family = FAMILY_4, .advert_ns = NSEC_PER_SEC, .lease_ns = 4 * NSEC_PER_SEC,
