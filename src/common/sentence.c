@@ -1,31 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "common/sentence.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "common/text.h"
+#include "common/words.h"
 
-struct words {
-	char *out;
-	size_t length;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct words *w, const char *format, ...)
-{
-	va_list list;
-	va_start(list, format);
-	size_t room = SENTENCE_SIZE - w->length;
-	int n = vsnprintf(w->out + w->length, room, format, list);
-	va_end(list);
-	if (n > 0)
-		w->length += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-/* The figures of a sentence as text, made when they are needed: one buffer for each that one sentence can have. */
+/* The figures of a sentence as text, made when they are needed. */
 struct figures {
-	char a[TEXT_DURATION_SIZE], b[TEXT_DURATION_SIZE], ip[TEXT_IP_SIZE], mac[TEXT_MAC_SIZE], error[64];
-	char route[sizeof "the route to " + TEXT_CIDR_SIZE];
+	char time[TEXT_DURATION_SIZE], ip[TEXT_IP_SIZE], mac[TEXT_MAC_SIZE], error[64], subject[WORDS_SUBJECT_SIZE];
 };
 
 static const char *duration(int64_t ns, char out[TEXT_DURATION_SIZE])
@@ -49,184 +32,151 @@ static const char *error_text(int64_t error, struct figures *f)
 	return f->error;
 }
 
-/* The route or address that the note is about. */
-static const char *subject(const struct object *o, const struct ip *ip, struct figures *f)
+static const char *port_name(const struct core *core, const struct object *bond, int64_t port)
 {
-	if (o->type != OBJECT_ROUTE)
-		return address(ip, "an address", f);
-	if (ip->family == FAMILY_NONE)
-		return "a route";
-	if (o->sub == 0)
-		return ip->family == FAMILY_6 ? "the IPv6 default route" : "the default route";
-	snprintf(f->route, sizeof f->route, "the route to %s/%u", text_ip(ip, f->ip), o->sub);
-	return f->route;
+	if (port < 0 || port >= MAX_PORTS)
+		return "none";
+	struct object object = { .type = OBJECT_PORT, .index = bond->index, .sub = (uint16_t)port };
+	return core_object_name(core, &object);
 }
 
-static const char *bond_mode(int64_t mode)
+/* ---- patterns: most sentences are a text with places for the figures ----------------------------------------------
+ *
+ * {a} {b}              the arguments as numbers
+ * {a time} {b time}    as durations
+ * {a error} {a mode}   as an errno, as the mode of a bond
+ * {a port}             as a port of the bond that the note is about
+ * {ip|another node}    the address, or these words where there is none
+ * {subject}            the address or route that the note is about
+ * {mac} */
+
+struct material {
+	const struct core *core; /* this and the following: notes only */
+	const struct object *object;
+	const uint8_t *mac;
+	const struct reason *reason;
+};
+
+static bool is_place(const char *place, size_t length, const char *name)
 {
-	static const char *const names[] = { "balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad",
-					     "balance-tlb", "balance-alb" };
-	return mode >= 0 && mode < (int64_t)(sizeof names / sizeof *names) ? names[mode] : "unknown";
+	return strlen(name) == length && strncmp(place, name, length) == 0;
 }
+
+static void say_place(struct words *w, const struct material *m, const char *place, size_t length)
+{
+	const struct reason *r = m->reason;
+	int64_t value = r->arg[place[0] == 'b'];
+	struct figures f;
+	char otherwise[48];
+
+	if (is_place(place, length, "a") || is_place(place, length, "b"))
+		words_add(w, "%lld", (long long)value);
+	else if (is_place(place, length, "a time") || is_place(place, length, "b time"))
+		words_add(w, "%s", duration(value, f.time));
+	else if (is_place(place, length, "a error"))
+		words_add(w, "%s", error_text(value, &f));
+	else if (is_place(place, length, "a mode"))
+		words_add(w, "%s", words_bond_mode(value));
+	else if (is_place(place, length, "a port"))
+		words_add(w, "%s", port_name(m->core, m->object, value));
+	else if (is_place(place, length, "subject"))
+		words_add(w, "%s", words_subject(m->object, &r->ip, f.subject));
+	else if (is_place(place, length, "mac"))
+		words_add(w, "%s", text_mac(m->mac, f.mac));
+	else if (strncmp(place, "ip|", 3) == 0) {
+		snprintf(otherwise, sizeof otherwise, "%.*s", (int)(length - 3), place + 3);
+		words_add(w, "%s", address(&r->ip, otherwise, &f));
+	}
+}
+
+static void say_pattern(struct words *w, const char *pattern, const struct material *m)
+{
+	while (*pattern) {
+		size_t plain = strcspn(pattern, "{"), length;
+		words_add(w, "%.*s", (int)plain, pattern);
+		pattern += plain;
+		if (!*pattern)
+			return;
+		length = strcspn(++pattern, "}");
+		say_place(w, m, pattern, length);
+		pattern += length + 1;
+	}
+}
+
+/* ---- reasons ---------------------------------------------------------------------------------------------------- */
+
+/* One for every code but REASON_NONE: tests/unit/test_sentence.c sees to it. */
+static const char *const reason_patterns[REASON_COUNT] = {
+	/* vips */
+	[REASON_STARTING] = "starting: looks at the kernel and opens its sockets",
+	[REASON_INTERFACE_ABSENT] = "the interface does not exist",
+	[REASON_NO_SOURCE] = "the interface has no address of the vip's family to send from",
+	[REASON_OWNER_ADDRESS] = "priority is 255 (owner), but the address is not on the interface",
+	[REASON_LISTENING] = "listens first whether another node is active, for {a time} (Down)",
+	[REASON_OTHER_ACTIVE] = "hears {ip|another node} with priority {a}",
+	[REASON_LOST_ELECTION] = "{ip|another node} is better: priority {a}, ours is {b}",
+	[REASON_TAKING] = "takes over: {a} addresses are still to be added",
+	[REASON_LATE_BACKUP] = "woke up {a time} late, so listens again",
+	[REASON_LATE_LOST] = "was active but woke up {a time} late, so stands again",
+	[REASON_ADDRESS_REFUSED] = "the kernel refused address {ip|(unknown)}: {a error}",
+	[REASON_SILENCE] = "heard nobody for {a time} (Down is {b time})",
+	[REASON_PREDECESSOR_LEFT] = "{ip|the active node} said goodbye",
+	[REASON_RESUMED] = "went on after a restart of the daemon: the last sign of life was {a time} old",
+	[REASON_OWNER] = "owns the address (priority 255)",
+	[REASON_PREEMPTED] = "is better than {ip|the active node}: its priority is {a}, ours {b}",
+	[REASON_STOPPING] = "the daemon stops",
+	[REASON_REMOVED] = "was removed from the configuration",
+	[REASON_BOND_DOWN] = "the bond has no active port",
+	[REASON_CANNOT_LISTEN] = "cannot listen for VRRP on the interface: {a error}",
+	/* whatever is on an interface */
+	[REASON_LINK_DOWN] = "the interface has no carrier",
+	[REASON_INTERFACE_DOWN] = "the interface is administratively down",
+	[REASON_INTERFACE_GONE] = "the interface was deleted",
+	/* ports */
+	[REASON_PORT_CHOSEN] = "carries the traffic",
+	[REASON_PORT_ONLY] = "carries the traffic, the only healthy port",
+	[REASON_PORT_READY] = "healthy, ready to take over",
+	[REASON_PORT_HOLD] = "healthy, but must stay so for another {a time} (hold is {b time})",
+	[REASON_PORT_FOREIGN] = "belongs to another master (interface index {a})",
+	[REASON_PORT_REFUSED] = "the kernel refused to take it into the bond: {a error}",
+	[REASON_PORT_JOINING] = "is being taken into the bond",
+	[REASON_PORT_MANUAL] = "carries the traffic, chosen by hand until it fails",
+	[REASON_PORT_PROBES_LOST] = "has link, but {ip|the probe's target} has not answered for {a time}",
+	[REASON_PORT_DAMPED] = "lost its link too often (penalty {a}), is left alone for another {b time}",
+	[REASON_PORT_UNINITIALISED] = "waits until udev has finished with it",
+	[REASON_PORT_VF_MAC] = "is an SR-IOV virtual function, which cannot take the bond's fixed MAC address",
+	[REASON_PORT_MTU] = "carries an MTU of at most {a}, and the bond's is {b}",
+	/* bonds and vlans */
+	[REASON_BOND_OK] = "has an active port and a healthy standby",
+	[REASON_BOND_NO_STANDBY] = "has an active port, but no healthy one behind it",
+	[REASON_BOND_NO_PORT] = "no port has link",
+	[REASON_BOND_BUILDING] = "is being built",
+	[REASON_BOND_REFUSED] = "the kernel refused to build it: {a error}",
+	[REASON_BOND_KIND] = "a device of that name exists and is no bond",
+	[REASON_BOND_MODE] = "exists in mode {a mode} ({a}) and is being rebuilt",
+	[REASON_BOND_PROBES_LOST] =
+		"no port reaches {ip|the probes' targets} any more; those with link are used all the same",
+	[REASON_VLAN_LINK] = "what it is on has no link or does not exist",
+	[REASON_VLAN_KIND] = "a device of that name exists and is not this vlan",
+};
 
 static void say_reason(struct words *w, const struct reason *r)
 {
-	struct figures f;
-	long long a = r->arg[0], b = r->arg[1];
+	struct material material = { .reason = r };
+	const char *pattern = r->code < REASON_COUNT ? reason_patterns[r->code] : NULL;
+	char old[TEXT_DURATION_SIZE];
 
-	switch (r->code) {
-	case REASON_NONE:
-		break;
-	case REASON_STARTING:
-		say(w, "starting: looks at the kernel and opens its sockets");
-		break;
-	case REASON_INTERFACE_ABSENT:
-		say(w, "the interface does not exist");
-		break;
-	case REASON_NO_SOURCE:
-		say(w, "the interface has no address of the vip's family to send from");
-		break;
-	case REASON_OWNER_ADDRESS:
-		say(w, "priority is 255 (owner), but the address is not on the interface");
-		break;
-	case REASON_LISTENING:
-		say(w, "listens first whether another node is active, for %s (Down)", duration(a, f.a));
-		if (b > 0)
-			say(w, "; its predecessor's last sign of life was %s old, too old to go on", duration(b, f.b));
-		break;
-	case REASON_OTHER_ACTIVE:
-		say(w, "hears %s with priority %lld", address(&r->ip, "another node", &f), a);
-		break;
-	case REASON_LOST_ELECTION:
-		if (a == b)
-			say(w, "%s has the same priority %lld and the larger address",
-			    address(&r->ip, "another node", &f), a);
-		else
-			say(w, "%s is better: priority %lld, ours is %lld", address(&r->ip, "another node", &f), a, b);
-		break;
-	case REASON_TAKING:
-		say(w, "takes over: %lld %s still to be added", a, a == 1 ? "address is" : "addresses are");
-		break;
-	case REASON_LATE_BACKUP:
-		say(w, "woke up %s late, so listens again", duration(a, f.a));
-		break;
-	case REASON_LATE_LOST:
-		say(w, "was active but woke up %s late, so stands again", duration(a, f.a));
-		break;
-	case REASON_ADDRESS_REFUSED:
-		say(w, "the kernel refused address %s: %s", address(&r->ip, "(unknown)", &f), error_text(a, &f));
-		break;
-	case REASON_SILENCE:
-		say(w, "heard nobody for %s (Down is %s)", duration(a, f.a), duration(b, f.b));
-		break;
-	case REASON_PREDECESSOR_LEFT:
-		say(w, "%s said goodbye", address(&r->ip, "the active node", &f));
-		break;
-	case REASON_RESUMED:
-		say(w, "went on after a restart of the daemon: the last sign of life was %s old", duration(a, f.a));
-		break;
-	case REASON_OWNER:
-		say(w, "owns the address (priority 255)");
-		break;
-	case REASON_PREEMPTED:
-		say(w, "is better than %s: its priority is %lld, ours %lld", address(&r->ip, "the active node", &f),
-		    a, b);
-		break;
-	case REASON_STOPPING:
-		say(w, "the daemon stops");
-		break;
-	case REASON_REMOVED:
-		say(w, "was removed from the configuration");
-		break;
-	case REASON_LINK_DOWN:
-		say(w, "the interface has no carrier");
-		break;
-	case REASON_INTERFACE_DOWN:
-		say(w, "the interface is administratively down");
-		break;
-	case REASON_INTERFACE_GONE:
-		say(w, "the interface was deleted");
-		break;
-	case REASON_BOND_DOWN:
-		say(w, "the bond has no active port");
-		break;
-	case REASON_CANNOT_LISTEN:
-		say(w, "cannot listen for VRRP on the interface: %s", error_text(a, &f));
-		break;
-	case REASON_PORT_CHOSEN:
-		say(w, "carries the traffic");
-		break;
-	case REASON_PORT_ONLY:
-		say(w, "carries the traffic, the only healthy port");
-		break;
-	case REASON_PORT_READY:
-		say(w, "healthy, ready to take over");
-		break;
-	case REASON_PORT_HOLD:
-		say(w, "healthy, but must stay so for another %s (hold is %s)", duration(a, f.a), duration(b, f.b));
-		break;
-	case REASON_PORT_FOREIGN:
-		say(w, "belongs to another master (interface index %lld)", a);
-		break;
-	case REASON_PORT_REFUSED:
-		say(w, "the kernel refused to take it into the bond: %s", error_text(a, &f));
-		break;
-	case REASON_PORT_JOINING:
-		say(w, "is being taken into the bond");
-		break;
-	case REASON_BOND_OK:
-		say(w, "has an active port and a healthy standby");
-		break;
-	case REASON_BOND_NO_STANDBY:
-		say(w, "has an active port, but no healthy one behind it");
-		break;
-	case REASON_BOND_NO_PORT:
-		say(w, "no port has link");
-		break;
-	case REASON_BOND_BUILDING:
-		say(w, "is being built");
-		break;
-	case REASON_BOND_REFUSED:
-		say(w, "the kernel refused to build it: %s", error_text(a, &f));
-		break;
-	case REASON_BOND_KIND:
-		say(w, "a device of that name exists and is no bond");
-		break;
-	case REASON_BOND_MODE:
-		say(w, "exists in mode %s (%lld) and has ports, so the mode cannot be changed", bond_mode(a), a);
-		break;
-	case REASON_PORT_MANUAL:
-		say(w, "chosen by hand, until it fails");
-		break;
-	case REASON_PORT_PROBES_LOST:
-		say(w, "has link, but %s has not answered for %s", address(&r->ip, "the probe's target", &f), duration(a, f.a));
-		break;
-	case REASON_PORT_DAMPED:
-		say(w, "flapped too often (penalty %lld), is left alone for %s", a, duration(b, f.b));
-		break;
-	case REASON_PORT_UNINITIALISED:
-		say(w, "udev has not finished with it");
-		break;
-	case REASON_PORT_VF_MAC:
-		say(w, "an SR-IOV virtual function cannot take the bond's fixed MAC address");
-		break;
-	case REASON_PORT_MTU:
-		say(w, "carries an MTU of at most %lld, the bond's is %lld", a, b);
-		break;
-	case REASON_BOND_PROBES_LOST:
-		say(w, "no port reaches %s any more; the ports with link are used all the same",
-		    address(&r->ip, "the probes' targets", &f));
-		break;
-	case REASON_VLAN_LINK:
-		say(w, "what it is on has no link");
-		break;
-	case REASON_VLAN_KIND:
-		say(w, "a device of that name exists and is not this vlan");
-		break;
-	case REASON_COUNT:
-		say(w, "unknown reason");
-		break;
-	}
+	if (r->code == REASON_LOST_ELECTION && r->arg[0] == r->arg[1])
+		pattern = "{ip|another node} has the same priority {a} and the larger address";
+	if (r->code == REASON_TAKING && r->arg[0] == 1)
+		pattern = "takes over: 1 address is still to be added";
+	if (pattern)
+		say_pattern(w, pattern, &material);
+	else if (r->code != REASON_NONE)
+		words_add(w, "unknown reason");
+	if (r->code == REASON_LISTENING && r->arg[1] > 0)
+		words_add(w, "; its predecessor's last sign of life was %s old, too old to go on",
+			  duration(r->arg[1], old));
 }
 
 char *sentence_of_reason(const struct reason *r, char out[SENTENCE_SIZE])
@@ -313,139 +263,152 @@ static const char *action_words(int64_t type)
 	return "make a change";
 }
 
-static const char *port_name(const struct core *core, const struct object *bond, int64_t port)
-{
-	if (port < 0 || port >= MAX_PORTS)
-		return "none";
-	struct object object = { .type = OBJECT_PORT, .index = bond->index, .sub = (uint16_t)port };
-	return core_object_name(core, &object);
-}
+/* ---- notes ------------------------------------------------------------------------------------------------------ */
 
 static void say_subject(struct words *w, const struct core *core, const struct object *o)
 {
 	const char *name = core_object_name(core, o);
 	if (o->type == OBJECT_PORT) {
 		struct object bond = { .type = OBJECT_BOND, .index = o->index };
-		say(w, "%s/%s: ", core_object_name(core, &bond), name);
+		words_add(w, "%s/%s: ", core_object_name(core, &bond), name);
 	} else if (name[0]) {
-		say(w, "%s: ", name);
+		words_add(w, "%s: ", name);
 	}
+}
+
+static void say_why(struct words *w, const struct reason *r)
+{
+	if (r->code == REASON_NONE)
+		return;
+	words_add(w, ": ");
+	say_reason(w, r);
 }
 
 static void say_active_port(struct words *w, const struct core *core, const struct action *a)
 {
 	const struct reason *r = &a->u.note.reason;
 	if (r->arg[1] < 0)
-		say(w, "no active port, it was %s", port_name(core, &a->object, r->arg[0]));
+		words_add(w, "no active port, it was %s", port_name(core, &a->object, r->arg[0]));
 	else if (r->arg[0] < 0)
-		say(w, "active port is %s", port_name(core, &a->object, r->arg[1]));
+		words_add(w, "active port is %s", port_name(core, &a->object, r->arg[1]));
 	else
-		say(w, "active port %s → %s", port_name(core, &a->object, r->arg[0]),
-		    port_name(core, &a->object, r->arg[1]));
-	if (r->code != REASON_NONE) {
-		say(w, ": ");
-		say_reason(w, r);
-	}
+		words_add(w, "active port %s → %s", port_name(core, &a->object, r->arg[0]),
+			  port_name(core, &a->object, r->arg[1]));
+	say_why(w, r);
 }
 
-static void say_refused(struct words *w, const struct action *note, struct figures *f)
+static void say_refused(struct words *w, const struct action *note)
 {
 	const struct reason *r = &note->u.note.reason;
+	struct figures f;
 
-	say(w, "the kernel refused to ");
+	words_add(w, "the kernel refused to ");
 	if (note->object.type == OBJECT_ROUTE && (r->arg[1] == ACT_ROUTE_ADD || r->arg[1] == ACT_ROUTE_DEL))
-		say(w, "%s %s", r->arg[1] == ACT_ROUTE_ADD ? "add" : "remove", subject(&note->object, &r->ip, f));
+		words_add(w, "%s %s", r->arg[1] == ACT_ROUTE_ADD ? "add" : "remove",
+			  words_subject(&note->object, &r->ip, f.subject));
 	else
-		say(w, "%s%s%s", action_words(r->arg[1]), r->ip.family ? " " : "", address(&r->ip, "", f));
-	say(w, ": %s", error_text(r->arg[0], f));
+		words_add(w, "%s%s%s", action_words(r->arg[1]), r->ip.family ? " " : "", address(&r->ip, "", &f));
+	words_add(w, ": %s", error_text(r->arg[0], &f));
+}
+
+/* One for every code that has no function of its own. */
+static const char *const note_patterns[NOTE_CODES] = {
+	[NOTE_REPAIR_BACKOFF] = "{subject} was removed {b} times in a row, the next repair waits {a time}",
+	[NOTE_CONFLICT] = "{ip|its address} is claimed by another machine with MAC {mac}",
+	[NOTE_INTERVAL] = "{ip|the active node} announces an advert interval of {a time}, ours is {b time}",
+	[NOTE_ADDRESS_LIST] = "{ip|another node} announces other addresses than ours",
+	[NOTE_OWNER_CLASH] = "priority is 255 (owner), but {ip|another node} sends adverts too",
+	[NOTE_OVERRUN] = "events of the kernel were lost, a snapshot repairs it",
+	[NOTE_LATE] = "woke up {a time} late",
+	[NOTE_PROBE_LOST] = "{ip|the target} has not answered its probes for {a time}",
+	[NOTE_PROBE_BACK] = "{ip|the target} answers its probes again, after {a time}",
+	[NOTE_TARGET_SILENT] = "{ip|the target} has never answered a probe through any port, so it decides nothing",
+	[NOTE_REBUILT] = "was rebuilt, with its addresses and routes; it had been in mode {a mode} ({a})",
+};
+
+static void say_state(struct words *w, enum object_type type, const struct note *n)
+{
+	if (n->previous != n->state)
+		words_add(w, "%s → ", state_name(type, n->previous));
+	words_add(w, "%s", state_name(type, n->state));
+	say_why(w, &n->reason);
+}
+
+static void say_culprit(struct words *w, int64_t port)
+{
+	if (port)
+		words_add(w, "by another program (netlink port %lld)", (long long)port);
+	else
+		words_add(w, "by the kernel itself");
+}
+
+static void say_manual(struct words *w, const struct core *core, const struct action *a)
+{
+	int64_t port = a->u.note.reason.arg[0];
+
+	if (port < 0)
+		words_add(w, "chooses its port by itself again");
+	else
+		words_add(w, "switched to %s by hand, until that port fails", port_name(core, &a->object, port));
+}
+
+static void say_adopted(struct words *w, const struct action *a)
+{
+	const struct ip *ip = &a->u.note.reason.ip;
+	struct figures f;
+
+	if (ip->family == FAMILY_NONE)
+		words_add(w, "was found as it should be, adopted untouched");
+	else
+		words_add(w, "%s was found in place, adopted untouched", words_subject(&a->object, ip, f.subject));
 }
 
 static void say_note(struct words *w, const struct core *core, const struct action *action)
 {
 	const struct note *n = &action->u.note;
 	const struct reason *r = &n->reason;
-	enum object_type type = action->object.type;
-	long long a = r->arg[0], b = r->arg[1];
-	struct figures f;
+	struct material material = { .core = core, .object = &action->object, .mac = n->mac, .reason = r };
 
 	switch (n->code) {
 	case NOTE_STATE:
-		if (n->previous != n->state)
-			say(w, "%s → ", state_name(type, n->previous));
-		say(w, "%s", state_name(type, n->state));
-		if (r->code != REASON_NONE) {
-			say(w, ": ");
-			say_reason(w, r);
-		}
+		say_state(w, action->object.type, n);
 		break;
 	case NOTE_REPAIRED:
-		say(w, "%s was gone and is put back; ", subject(&action->object, &r->ip, &f));
-		if (a)
-			say(w, "removed by another program (netlink port %lld)", a);
-		else
-			say(w, "removed by the kernel itself");
-		break;
-	case NOTE_REPAIR_BACKOFF:
-		say(w, "%s was removed %lld times in a row, the next repair waits %s",
-		    subject(&action->object, &r->ip, &f), b, duration(a, f.a));
-		break;
-	case NOTE_PROBE_LOST:
-		say(w, "%s no longer answers through it, for %s", address(&r->ip, "the target", &f), duration(a, f.a));
-		break;
-	case NOTE_PROBE_BACK:
-		say(w, "%s answers through it again, after %s", address(&r->ip, "the target", &f), duration(a, f.a));
-		break;
-	case NOTE_TARGET_SILENT:
-		say(w, "%s has never answered a probe: it decides nothing", address(&r->ip, "the target", &f));
-		break;
-	case NOTE_MANUAL:
-		if (a < 0)
-			say(w, "chooses its port by itself again");
-		else
-			say(w, "switched to %s by hand, until that port fails", port_name(core, &action->object, a));
+		say_pattern(w, "{subject} was gone and is put back; removed ", &material);
+		say_culprit(w, r->arg[0]);
 		break;
 	case NOTE_RELEASED:
-		say(w, a ? "was taken by another master" : "was released");
-		if (b)
-			say(w, " by another program (netlink port %lld)", b);
+		say_pattern(w, r->arg[0] ? "was given to another master (interface index {a}) " : "was released ",
+			    &material);
+		say_culprit(w, r->arg[1]);
 		break;
-	case NOTE_REBUILT:
-		say(w, "was rebuilt; it had been in mode %s (%lld)", bond_mode(a), a);
+	case NOTE_MANUAL:
+		say_manual(w, core, action);
 		break;
 	case NOTE_REFUSED:
-		say_refused(w, action, &f);
-		break;
-	case NOTE_CONFLICT:
-		say(w, "%s is claimed by another machine with MAC %s", address(&r->ip, "its address", &f),
-		    text_mac(n->mac, f.mac));
-		break;
-	case NOTE_INTERVAL:
-		say(w, "%s announces an advert interval of %s, ours is %s", address(&r->ip, "the active node", &f),
-		    duration(a, f.a), duration(b, f.b));
-		break;
-	case NOTE_ADDRESS_LIST:
-		say(w, "%s announces other addresses than ours", address(&r->ip, "another node", &f));
-		break;
-	case NOTE_OWNER_CLASH:
-		say(w, "priority is 255 (owner), but %s sends adverts too", address(&r->ip, "another node", &f));
-		break;
-	case NOTE_OVERRUN:
-		say(w, "events of the kernel were lost, a snapshot repairs it");
-		break;
-	case NOTE_LATE:
-		say(w, "woke up %s late", duration(a, f.a));
+		say_refused(w, action);
 		break;
 	case NOTE_ADOPTED:
-		if (r->ip.family == FAMILY_NONE)
-			say(w, "was found as it should be, adopted untouched");
-		else
-			say(w, "%s was found in place, adopted untouched", subject(&action->object, &r->ip, &f));
+		say_adopted(w, action);
 		break;
 	case NOTE_ACTIVE_PORT:
 		say_active_port(w, core, action);
 		break;
+	case NOTE_REPAIR_BACKOFF:
+	case NOTE_CONFLICT:
+	case NOTE_INTERVAL:
+	case NOTE_ADDRESS_LIST:
+	case NOTE_OWNER_CLASH:
+	case NOTE_OVERRUN:
+	case NOTE_LATE:
+	case NOTE_PROBE_LOST:
+	case NOTE_PROBE_BACK:
+	case NOTE_TARGET_SILENT:
+	case NOTE_REBUILT:
+		say_pattern(w, note_patterns[n->code], &material);
+		break;
 	case NOTE_CODES:
-		say(w, "unknown note");
+		words_add(w, "unknown note");
 		break;
 	}
 }

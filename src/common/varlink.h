@@ -16,6 +16,9 @@
 /* Of replies, which the daemon makes; requests are limited by it far lower. */
 enum { VARLINK_MESSAGE_MAX = 16 * 1024 * 1024 };
 
+/* Of a configuration's text within a request of root, in bytes: that of 2,000 vips with an address or two. */
+enum { VARLINK_TEXT_MAX = 1024 * 1024 };
+
 /* Bytes on their way in or out. All zero but the limit is an empty buffer. */
 struct varlink_buffer {
 	char *bytes;

@@ -35,7 +35,7 @@ static struct bond *answered_bond(struct core *core, const struct action *action
 		struct bond *bond = &core->bonds[i];
 		if (bond->change.gen == action->gen)
 			return bond;
-		for (unsigned j = 0; j < bond->cfg.n_ports; j++) {
+		for (unsigned j = 0; j < bond->n_ports; j++) {
 			if (bond->ports[j].change.gen != action->gen)
 				continue;
 			*port = &bond->ports[j];
@@ -49,7 +49,9 @@ static struct iface *answered_iface(struct core *core, const struct action *acti
 {
 	for (unsigned i = 0; i < core->n_ifaces; i++) {
 		struct iface *iface = &core->ifaces[i];
-		struct change *changes[] = { &iface->listening, &iface->closing, &iface->sysctl[0], &iface->sysctl[1] };
+		struct change *changes[] = { &iface->listening,	 &iface->closing,   &iface->sysctl[0],
+					     &iface->sysctl[1],	 &iface->sysctl[2], &iface->releasing,
+					     &iface->mtu_change, &iface->looking,   &iface->probe_listening };
 		for (unsigned j = 0; j < sizeof changes / sizeof changes[0]; j++) {
 			if (changes[j]->gen != action->gen)
 				continue;
@@ -198,6 +200,22 @@ static void route_answer(struct core *core, const struct action *action, int err
 	change_failed(core, &place->change, error);
 }
 
+/* The ports were taken out and in again, and what is known of them is of some moment between. */
+static void await_ports(struct core *core, struct bond *bond, const struct action_link *link)
+{
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		struct change *change = &bond->ports[i].change;
+		for (unsigned j = 0; j < link->n_ports; j++) {
+			if (port_iface(core, &bond->ports[i])->ifindex != link->ports[j] || change->gen)
+				continue;
+			change->type = ACT_ENSLAVE;
+			change->target = link->ifindex;
+			change->await_ns = core->now + AWAIT_OWN;
+		}
+	}
+	model_want_snapshot(core);
+}
+
 /* The kernel's answer is what is, until its own event says more: without it the next step would ask for the same again. */
 static void link_done(struct core *core, struct bond *bond, struct port *port, const struct action *action, bool told)
 {
@@ -209,13 +227,9 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 			port->raised = true;
 		else
 			bond->raised = true;
-		if (port)
-			port->lowered = false;
 		iface->up |= !told;
 		break;
 	case ACT_LINK_DOWN:
-		if (port)
-			port->lowered = true;
 		if (!told)
 			iface->up = iface->carrier = false;
 		break;
@@ -223,7 +237,6 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 		if (!told)
 			iface->master = action->u.link.master;
 		port->raised = true;
-		port->lowered = false;
 		break;
 	case ACT_SET_ACTIVE:
 		if (!told)
@@ -232,6 +245,8 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 	case ACT_BOND_SET:
 		if (action->u.link.bond_set & BOND_SET_MODE)
 			iface->bond_mode = BOND_MODE_ACTIVEBACKUP;
+		if (action->u.link.bond_set & BOND_SET_FAIL_OVER_MAC)
+			iface->bond_fail_over_mac = action->u.link.fail_over_mac;
 		if (action->u.link.bond_set & BOND_SET_MIIMON)
 			iface->bond_miimon = BOND_MIIMON_MS;
 		if (action->u.link.bond_set & BOND_SET_RESELECT)
@@ -239,12 +254,21 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 		if (action->u.link.bond_set & BOND_SET_NO_PRIMARY)
 			iface->bond_primary = 0;
 		break;
-	case ACT_BOND_CREATE: /* its ifindex comes with the event */
 	case ACT_BOND_REBUILD:
+		core_note(core, NOTE_REBUILT, action->object)->reason.arg[0] = iface->bond_mode;
+		bond->rebuild_ns = core->now + REPAIR_WINDOW; /* should it be needed again, somebody undoes it */
+		await_ports(core, bond, &action->u.link);
+		break;
+	case ACT_LINK_MTU:
+		iface->mtu = action->u.link.mtu;
+		break;
+	case ACT_LINK_MAC:
+		if (!told)
+			memcpy(iface->mac, action->u.link.mac, MAC_SIZE);
+		break;
+	case ACT_BOND_CREATE: /* its ifindex comes with the event */
 	case ACT_VLAN_CREATE:
 	case ACT_RELEASE:
-	case ACT_LINK_MTU:
-	case ACT_LINK_MAC:
 		break;
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
@@ -260,18 +284,50 @@ static void link_refused(struct core *core, struct bond *bond, struct port *port
 	if (!change->failures || action->type == ACT_SET_ACTIVE)
 		note_refused(core, action, error);
 	change_failed(core, change, error);
-	if (action->type == ACT_ENSLAVE)
-		port->restore = true;
-	if (action->type == ACT_BOND_CREATE && error == EEXIST)
+	if (action->type == ACT_BOND_REBUILD)
+		await_ports(core, bond, &action->u.link);
+	if ((action->type == ACT_BOND_CREATE || action->type == ACT_VLAN_CREATE) && error == EEXIST)
 		model_want_snapshot(core);
 	if (action->type != ACT_SET_ACTIVE)
 		return;
 	/* Not this port, then: the next one at once, this one again when the kernel's own monitor has had its turn. */
 	bond->change.retry_ns = 0;
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+	for (unsigned i = 0; i < bond->n_ports; i++) {
 		if (port_iface(core, &bond->ports[i])->ifindex == action->u.link.port)
 			bond->ports[i].refused_until = core->now + BOND_MIIMON_MS * NSEC_PER_MSEC;
 	}
+}
+
+/* Whether the link tells of that change in a message of its own that a person would recognise; the options of a bond that is
+ * down come without one, and a device that was rebuilt tells of much. */
+static bool awaits_event(enum action_type type)
+{
+	return type != ACT_BOND_SET && type != ACT_BOND_REBUILD && type != ACT_LINK_MTU;
+}
+
+/* Of an interface itself: a port that was dropped, or one that no device has. */
+static void port_link_answer(struct core *core, const struct action *action, int error)
+{
+	struct change *change = NULL;
+	struct iface *iface = answered_iface(core, action, &change);
+
+	if (!iface)
+		return;
+	if (error && !change->failures)
+		note_refused(core, action, error);
+	if (error)
+		change_failed(core, change, error);
+	else
+		change_done(change);
+	if (!error && action->type == ACT_LINK_MTU)
+		iface->mtu = action->u.link.mtu;
+	if (!error && action->type == ACT_RELEASE && iface->master == action->u.link.master) {
+		iface->master = 0;
+		iface->up = iface->carrier = false;
+	}
+	core_dirty_iface(core, iface);
+	if (iface->bond != NONE)
+		bond_update(core, &core->bonds[iface->bond]);
 }
 
 static void link_answer(struct core *core, const struct action *action, int error)
@@ -281,22 +337,53 @@ static void link_answer(struct core *core, const struct action *action, int erro
 	struct change *change;
 	bool told;
 
-	if (!bond)
+	if (!bond) {
+		port_link_answer(core, action, error);
 		return;
+	}
 	change = port ? &port->change : &bond->change;
 	told = change->told;
 	if (error) {
 		link_refused(core, bond, port, action, error);
 	} else {
-		/* To set a port down and up again belongs to taking it: only that it was taken ends the waits between. */
-		if (port && action->type != ACT_ENSLAVE && bond->iface != NONE)
-			change->gen = 0;
-		else
-			change_done(change);
-		change->await_ns = !told && action->type != ACT_BOND_SET ? core->now + AWAIT_OWN : 0;
+		change_done(change);
+		change->await_ns = !told && awaits_event(action->type) ? core->now + AWAIT_OWN : 0;
 		link_done(core, bond, port, action, told);
 	}
 	bond_update(core, bond);
+}
+
+/* A driver that cannot be asked is asked again after growing pauses; nobody needs to hear of it. */
+static void look_answer(struct core *core, const struct action *action, int error)
+{
+	struct change *change = NULL;
+	struct iface *iface = answered_iface(core, action, &change);
+
+	if (!iface)
+		return;
+	if (error) {
+		change_failed(core, change, error);
+		core->counters.refusals--;
+	} else {
+		change_done(change);
+		model_looked(core, iface, action->u.look.carrier);
+	}
+	if (iface->bond != NONE)
+		core_dirty_bond(core, &core->bonds[iface->bond]);
+}
+
+static void probe_socket_answer(struct core *core, const struct action *action, struct iface *iface, int error)
+{
+	struct port *port;
+	struct bond *bond = bond_of_port(core, iface, &port);
+
+	if (!error && action->type == ACT_LISTEN)
+		iface->probing = LISTEN_ON;
+	if (!bond)
+		return;
+	if (iface->probing == LISTEN_ON)
+		probe_restart(core, bond, port);
+	core_dirty_bond(core, bond);
 }
 
 static void iface_answer(struct core *core, const struct action *action, int error)
@@ -306,6 +393,11 @@ static void iface_answer(struct core *core, const struct action *action, int err
 
 	if (!iface)
 		return;
+	if (action->type == ACT_UNLISTEN && action->u.listen.probes) {
+		change_done(change);
+		probe_socket_answer(core, action, iface, 0);
+		return;
+	}
 	if (action->type == ACT_UNLISTEN) { /* closed, whatever the answer */
 		change_done(change);
 		core_dirty_iface(core, iface);
@@ -320,6 +412,10 @@ static void iface_answer(struct core *core, const struct action *action, int err
 	core_dirty_iface(core, iface);
 	if (iface->bond != NONE)
 		core_dirty_bond(core, &core->bonds[iface->bond]);
+	if (action->type == ACT_LISTEN && action->u.listen.probes) {
+		probe_socket_answer(core, action, iface, error);
+		return;
+	}
 	if (action->type == ACT_SYSCTL) {
 		iface->sysctl_done[action->u.sysctl.key] = !error;
 		return;
@@ -364,7 +460,10 @@ static void answer(struct core *core, const struct action *action, int error)
 	case ACT_UNLISTEN:
 		iface_answer(core, action, error);
 		break;
-	case ACT_LOOK: case ACT_PROBE: case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
+	case ACT_LOOK:
+		look_answer(core, action, error);
+		break;
+	case ACT_PROBE: case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
 	case ACT_TYPES:
 		break;
 	}

@@ -1,44 +1,129 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which port a bond uses.
  *
- * The choice among healthy ports is lexicographic: not in hold, `prefer`, the order of the file. `failback` says when a
- * healthy active port is left for a better one. With driver kernel the kernel's word on the active port is what is; with
- * driver move the choice itself is, and the plan lets the addresses follow. */
+ * The choice among healthy ports is lexicographic: not in hold and not damped, reaches its probes' targets, `prefer`, the order
+ * of the file. `failback` says when a healthy active port is left for a better one; a person's choice goes before all of it. With
+ * the drivers kernel and team the device's word on the active port is what is; with driver move the choice itself is, and the
+ * plan lets the addresses follow. A vlan has no ports: it is as well as the bond that it is on. */
 #include "core/internal.h"
+
+bool bond_is_device(const struct bond *bond)
+{
+	return bond->cfg.driver == DRIVER_KERNEL || bond->cfg.driver == DRIVER_TEAM;
+}
+
+bool bond_prefers(const struct core *core, const struct bond *bond, int port)
+{
+	if (port == NONE)
+		return false;
+	if (bond->cfg.prefer != NONE)
+		return bond->ports[port].spec == (unsigned)bond->cfg.prefer;
+	return bond->cfg.prefer_name[0] && strcmp(core->ifaces[bond->ports[port].iface].name, bond->cfg.prefer_name) == 0;
+}
+
+static bool is_lost(const struct bond *bond, int port)
+{
+	return bond->ports[port].probes == VERDICT_LOST;
+}
 
 static bool usable(const struct core *core, const struct port *port, bool held_too)
 {
-	return port->healthy && port->refused_until <= core->now && (held_too || !port->hold_until);
+	return port->healthy && port->refused_until <= core->now && (held_too || (!port->hold_until && !port->damped));
+}
+
+/* Lexicographic: what the probes say, `prefer`, the order of the file. */
+static bool is_better(const struct core *core, const struct bond *bond, int a, int b)
+{
+	if (b == NONE)
+		return true;
+	if (is_lost(bond, a) != is_lost(bond, b))
+		return is_lost(bond, b);
+	if (bond_prefers(core, bond, a) != bond_prefers(core, bond, b))
+		return bond_prefers(core, bond, a);
+	return a < b;
 }
 
 static int best_of(const struct core *core, const struct bond *bond, bool held_too)
 {
-	if (bond->cfg.prefer != NONE && usable(core, &bond->ports[bond->cfg.prefer], held_too))
-		return bond->cfg.prefer;
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
-		if (usable(core, &bond->ports[i], held_too))
-			return (int)i;
+	int best = NONE;
+
+	for (int i = 0; i < (int)bond->n_ports; i++) {
+		if (usable(core, &bond->ports[i], held_too) && is_better(core, bond, i, best))
+			best = i;
 	}
-	return NONE;
+	return best;
+}
+
+/* What does not answer any more is left for what does, be it in hold. */
+static int choose_instead(const struct core *core, const struct bond *bond, int current)
+{
+	int best = best_of(core, bond, false);
+
+	if (best == NONE || is_lost(bond, best))
+		best = best_of(core, bond, true);
+	return best != NONE && !is_lost(bond, best) ? best : current;
 }
 
 int bond_choose(const struct core *core, const struct bond *bond)
 {
 	int current = bond->active, best = best_of(core, bond, false);
 
+	if (bond->manual != NONE && usable(core, &bond->ports[bond->manual], true))
+		return bond->manual;
 	if (current == NONE || !bond->ports[current].healthy)
 		return best != NONE ? best : best_of(core, bond, true);
-	if (best == NONE)
+	if (is_lost(bond, current))
+		return choose_instead(core, bond, current);
+	/* One that has still to show that it reaches its targets is no better. */
+	if (best == NONE || bond->ports[best].probes != VERDICT_ANSWERED)
 		return current;
 	switch (bond->cfg.failback) {
 	case FAILBACK_NEVER:
 		return current;
 	case FAILBACK_BETTER:
-		return best == bond->cfg.prefer ? best : current;
+		return bond_prefers(core, bond, best) && !bond_prefers(core, bond, current) ? best : current;
 	case FAILBACK_ALWAYS:
 		return best;
 	}
 	return current;
+}
+
+static void note_manual(struct core *core, const struct bond *bond)
+{
+	core_note(core, NOTE_MANUAL, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) })
+		->reason.arg[0] = bond->manual;
+}
+
+/* By the device's name, or by the entry of the list. */
+static int find_port(const struct core *core, const struct bond *bond, const char *name)
+{
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (strcmp(port_iface(core, &bond->ports[i])->name, name) == 0)
+			return (int)i;
+	}
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (port_iface(core, &bond->ports[i])->ifindex && strcmp(bond->cfg.ports[bond->ports[i].spec].spec, name) == 0)
+			return (int)i;
+	}
+	return NONE;
+}
+
+void bond_switch(struct core *core, const struct event_switch *select)
+{
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		struct bond *bond = &core->bonds[i];
+		int port = select->port[0] ? find_port(core, bond, select->port) : NONE;
+		if (bond->removed || strcmp(bond->cfg.name, select->bond) != 0)
+			continue;
+		if ((select->port[0] && (port == NONE || !bond->ports[port].healthy)) || bond->manual == port)
+			return;
+		bond->manual = port;
+		if (port != NONE)
+			bond->ports[port].refused_until = 0;
+		note_manual(core, bond);
+		bond_update(core, bond);
+		return;
+	}
 }
 
 struct iface *bond_carrier_iface(const struct core *core, const struct bond *bond)
@@ -64,6 +149,10 @@ void bond_announce(struct core *core, struct bond *bond)
 		struct vip *vip = &core->vips[i];
 		if (vip->iface == NONE && &core->bonds[vip->cfg.bond] == bond && vip->phase == PHASE_ACTIVE)
 			vip_announce(core, vip);
+	}
+	for (unsigned i = 0; i < core->n_bonds && bond->link == NONE; i++) { /* the vlans on it go by the same port */
+		if (core->bonds[i].link == bond - core->bonds)
+			bond_announce(core, &core->bonds[i]);
 	}
 	core_dirty_bond(core, bond);
 }
@@ -94,7 +183,7 @@ static int inherited(const struct core *core, const struct bond *bond)
 	int best = NONE;
 	unsigned most = 0;
 
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+	for (unsigned i = 0; i < bond->n_ports; i++) {
 		unsigned n = 0;
 		for (unsigned j = 0; j < bond->n_addrs; j++) {
 			const struct addr *addr = &core->addrs[bond->first_addr + j];
@@ -112,15 +201,26 @@ static int kernel_active(const struct core *core, const struct bond *bond)
 {
 	const struct iface *device = &core->ifaces[bond->iface];
 
-	for (unsigned i = 0; device->ifindex && device->bond_active && i < bond->cfg.n_ports; i++) {
+	for (unsigned i = 0; device->ifindex && device->bond_active && i < bond->n_ports; i++) {
 		if (core->ifaces[bond->ports[i].iface].ifindex == device->bond_active)
 			return (int)i;
 	}
 	return NONE;
 }
 
+/* A person's choice ends when that port fails, or no longer reaches what another does. */
+static void end_manual(struct core *core, struct bond *bond)
+{
+	if (bond->manual == NONE || (bond->ports[bond->manual].healthy &&
+				     (!is_lost(bond, bond->manual) || choose_instead(core, bond, bond->manual) == bond->manual)))
+		return;
+	bond->manual = NONE;
+	note_manual(core, bond);
+}
+
 static void update_active(struct core *core, struct bond *bond)
 {
+	end_manual(core, bond);
 	if (bond->iface != NONE) {
 		set_active(core, bond, kernel_active(core, bond));
 		bond->wanted = bond_choose(core, bond);
@@ -134,6 +234,20 @@ static void update_active(struct core *core, struct bond *bond)
 	set_active(core, bond, bond->wanted);
 }
 
+static enum link_kind wanted_kind(const struct bond *bond)
+{
+	return bond->cfg.driver == DRIVER_VLAN ? KIND_VLAN : bond->cfg.driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
+}
+
+static struct reason absent_reason(const struct core *core, const struct bond *bond)
+{
+	if (bond->link != NONE && !core->ifaces[core->bonds[bond->link].iface].ifindex)
+		return (struct reason){ .code = REASON_VLAN_LINK };
+	if (bond->change.error)
+		return (struct reason){ .code = REASON_BOND_REFUSED, .arg = { bond->change.error } };
+	return (struct reason){ .code = REASON_BOND_BUILDING };
+}
+
 static struct reason device_trouble(const struct core *core, const struct bond *bond)
 {
 	const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
@@ -141,16 +255,29 @@ static struct reason device_trouble(const struct core *core, const struct bond *
 	if (!device)
 		return (struct reason){ .code = REASON_NONE };
 	if (!device->ifindex)
-		return bond->change.error ?
-			       (struct reason){ .code = REASON_BOND_REFUSED, .arg = { bond->change.error } } :
-			       (struct reason){ .code = REASON_BOND_BUILDING };
-	if (device->kind != KIND_BOND)
+		return absent_reason(core, bond);
+	if (bond->link != NONE && !bond_vlan_fits(core, bond))
+		return (struct reason){ .code = REASON_VLAN_KIND };
+	if (device->kind != wanted_kind(bond))
 		return (struct reason){ .code = REASON_BOND_KIND };
-	if (device->bond_mode != BOND_MODE_ACTIVEBACKUP)
+	if (bond_is_device(bond) && device->bond_mode != BOND_MODE_ACTIVEBACKUP)
 		return (struct reason){ .code = REASON_BOND_MODE, .arg = { device->bond_mode } };
 	if (!device->up)
 		return (struct reason){ .code = bond->raised ? REASON_INTERFACE_DOWN : REASON_BOND_BUILDING };
 	return (struct reason){ .code = REASON_NONE };
+}
+
+bool bond_vlan_fits(const struct core *core, const struct bond *bond)
+{
+	const struct iface *device = &core->ifaces[bond->iface];
+
+	return device->kind == KIND_VLAN && device->vlan_id == bond->cfg.vlan_id &&
+	       device->vlan_link == core->ifaces[core->bonds[bond->link].iface].ifindex;
+}
+
+bool bond_is_right_device(const struct core *core, const struct bond *bond)
+{
+	return core->ifaces[bond->iface].kind == wanted_kind(bond) && (bond->link == NONE || bond_vlan_fits(core, bond));
 }
 
 static bool in_use(const struct core *core, const struct bond *bond)
@@ -160,11 +287,29 @@ static bool in_use(const struct core *core, const struct bond *bond)
 	return device ? device->bond_active && device->carrier : bond->active != NONE;
 }
 
+/* A vlan is as well as what it is on. */
+static enum bond_state evaluate_vlan(const struct core *core, const struct bond *bond, struct reason *reason)
+{
+	const struct bond *link = bond->link == NONE ? NULL : &core->bonds[bond->link];
+
+	*reason = device_trouble(core, bond);
+	if (reason->code != REASON_NONE)
+		return BOND_DOWN;
+	if (!core->ifaces[bond->iface].carrier) {
+		reason->code = REASON_VLAN_LINK;
+		return BOND_DOWN;
+	}
+	*reason = link ? link->reason : (struct reason){ .code = REASON_BOND_OK };
+	return link && link->state == BOND_DEGRADED ? BOND_DEGRADED : BOND_UP;
+}
+
 static enum bond_state evaluate(const struct core *core, const struct bond *bond, struct reason *reason)
 {
 	unsigned standby = 0, healthy = 0;
 
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+	if (bond->cfg.driver == DRIVER_VLAN)
+		return evaluate_vlan(core, bond, reason);
+	for (unsigned i = 0; i < bond->n_ports; i++) {
 		healthy += bond->ports[i].healthy;
 		standby += bond->ports[i].state == PORT_STANDBY;
 	}
@@ -176,6 +321,10 @@ static enum bond_state evaluate(const struct core *core, const struct bond *bond
 	if (!healthy || !in_use(core, bond)) {
 		reason->code = REASON_BOND_NO_PORT;
 		return BOND_DOWN;
+	}
+	if (bond->active != NONE && is_lost(bond, bond->active)) {
+		*reason = (struct reason){ .code = REASON_BOND_PROBES_LOST, .ip = bond->ports[bond->active].reason.ip };
+		return BOND_DEGRADED;
 	}
 	reason->code = standby ? REASON_BOND_OK : REASON_BOND_NO_STANDBY;
 	return standby ? BOND_UP : BOND_DEGRADED;
@@ -189,6 +338,13 @@ static void tell_vips(struct core *core, const struct bond *bond)
 	}
 }
 
+/* What the neighbours know the bond by; an empty one has a random address (bond_main.c, __bond_release_one). */
+static void keep_mac(const struct core *core, struct bond *bond)
+{
+	if (bond_is_device(bond) && core->ifaces[bond->iface].ifindex && bond->active != NONE)
+		memcpy(bond->kept_mac, core->ifaces[bond->iface].mac, MAC_SIZE);
+}
+
 void bond_update(struct core *core, struct bond *bond)
 {
 	struct reason reason;
@@ -197,21 +353,26 @@ void bond_update(struct core *core, struct bond *bond)
 	core_dirty_bond(core, bond);
 	if (bond->iface != NONE)
 		bond->raised = core->ifaces[bond->iface].ifindex && (bond->raised || core->ifaces[bond->iface].up);
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++)
+	for (unsigned i = 0; i < bond->n_ports; i++)
 		port_update(core, bond, &bond->ports[i]);
 	if (!core->snap_known)
 		return;
 	update_active(core, bond);
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++)
+	for (unsigned i = 0; i < bond->n_ports; i++)
 		port_update(core, bond, &bond->ports[i]);
 	state = evaluate(core, bond, &reason);
 	if (state != bond->state || !bond->since_ns)
 		bond->since_ns = core->now;
 	bond->state = state;
 	bond->reason = reason;
+	keep_mac(core, bond);
 	if (core->n_orphans)
 		core_dirty_rest(core);
 	tell_vips(core, bond);
+	for (unsigned i = 0; i < core->n_bonds && bond->link == NONE; i++) {
+		if (core->bonds[i].link == bond - core->bonds)
+			bond_update(core, &core->bonds[i]);
+	}
 }
 
 static void run_schedule(struct core *core, struct bond *bond)
@@ -238,27 +399,48 @@ static void check_await(struct core *core, struct change *change)
 void bond_timer(struct core *core, struct bond *bond)
 {
 	check_await(core, &bond->change);
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++)
+	for (unsigned i = 0; i < bond->n_ports; i++)
 		check_await(core, &bond->ports[i].change);
 	run_schedule(core, bond);
+	probe_timer(core, bond);
 	bond_update(core, bond);
+}
+
+static uint64_t port_iface_deadline(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+	uint64_t due = change_deadline(core, &iface->mtu_change);
+
+	for (unsigned i = 0; i < SYSCTL_KEYS; i++)
+		due = min64(due, change_deadline(core, &iface->sysctl[i]));
+	if (bond->n_targets)
+		due = min64(due, change_deadline(core, &iface->probe_listening));
+	if (bond->iface == NONE && !bond->removed && iface->ifindex && iface->up && !iface->looking.gen)
+		due = min64(due, max64(iface->look_ns, max64(iface->looking.retry_ns, core->now + 1)));
+	return due;
 }
 
 uint64_t bond_deadline(const struct core *core, const struct bond *bond)
 {
-	uint64_t due = change_deadline(core, &bond->change);
+	uint64_t due = min64(change_deadline(core, &bond->change), probe_deadline(core, bond));
 
+	if (bond->iface != NONE)
+		due = min64(due, change_deadline(core, &core->ifaces[bond->iface].sysctl[SYSCTL_PROMOTE_SECONDARIES]));
+
+	if (bond->rebuild_ns > core->now)
+		due = min64(due, bond->rebuild_ns);
 	if (bond->announce_step < ANNOUNCE_STEPS)
 		due = min64(due, bond->announce_base + announce_schedule[bond->announce_step]);
-	for (unsigned i = 0; i < bond->cfg.n_ports; i++) {
+	for (unsigned i = 0; i < bond->n_ports; i++) {
 		const struct port *port = &bond->ports[i];
 		if (port->hold_until)
 			due = min64(due, port->hold_until);
 		if (port->refused_until > core->now)
 			due = min64(due, port->refused_until);
+		if (port->damped)
+			due = min64(due, damping_end(port));
 		due = min64(due, change_deadline(core, &port->change));
-		for (unsigned j = 0; j < 2; j++)
-			due = min64(due, change_deadline(core, &core->ifaces[port->iface].sysctl[j]));
+		due = min64(due, port_iface_deadline(core, bond, port));
 	}
 	for (unsigned i = 0; i < bond->n_addrs; i++) {
 		const struct addr *addr = &core->addrs[bond->first_addr + i];

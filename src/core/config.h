@@ -10,7 +10,7 @@
 enum bond_driver { DRIVER_KERNEL, DRIVER_MOVE, DRIVER_TEAM, DRIVER_VLAN };
 enum failback { FAILBACK_NEVER, FAILBACK_BETTER, FAILBACK_ALWAYS };
 
-/* MAC_STABLE: derived from the machine's id and the bond's name, so the same after every boot; set when the bond is made,
+/* MAC_STABLE: derived from the machine's id, the node's name and the bond's, so the same after every boot; set when the bond is made,
  * an existing bond keeps its own. MAC_PORT: the permanent one of the first port of the list that exists then. */
 enum mac_policy { MAC_STABLE, MAC_PORT, MAC_FIXED };
 
@@ -79,6 +79,7 @@ struct config_bond {
 	uint16_t vlan_id;                   /* DRIVER_VLAN: 1…4094 */
 	unsigned first_probe, n_probes;     /* into config.probes */
 	enum failback failback;
+	bool no_damping;                    /* a port that flaps is used like any other */
 	uint64_t hold_ns;
 	unsigned first_address, n_addresses; /* into config.addresses */
 	unsigned first_route, n_routes;      /* into config.routes */

@@ -259,9 +259,16 @@ static void dispatch(struct core *core, const struct event *event)
 			core->counters.dropped[event->u.dropped.reason]++;
 		break;
 	case EV_PROBE:
+		probe_answer(core, &event->u.probe);
+		break;
 	case EV_TEAM:
+		model_team(core, event);
+		break;
 	case EV_DEVICE:
+		model_device(core, event);
+		break;
 	case EV_SWITCH:
+		bond_switch(core, &event->u.select);
 		break;
 	case EV_CLAIM:
 		handle_claim(core, &event->u.claim);

@@ -70,7 +70,7 @@ enum { /* linux/if_bonding.h */
 	BOND_FOM_ACTIVE = 1
 };
 
-enum sysctl_key { SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE };
+enum sysctl_key { SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE, SYSCTL_PROMOTE_SECONDARIES, SYSCTL_KEYS };
 
 /* What a note says besides a change of state. */
 enum note_code {
@@ -366,8 +366,8 @@ uint64_t core_deadline(const struct core *);
 /* The sum over a list of addresses that makes two lists comparable in any order. */
 uint64_t core_address_hash(const struct ip *);
 
-/* What a reload with that configuration would do at once: calls each with every action of the first plan, in order, and
- * changes nothing. 0 or -ENOMEM. */
+/* What a reload with that configuration would do at once: calls each with every action, in order, each change taken for made
+ * when it was shown, and changes nothing. What waits for time or for the kernel's own events is not shown. 0 or -ENOMEM. */
 int core_preview(const struct core *, const struct config *, uint64_t now_ns,
 		 void (*each)(void *closure, const struct core *next, const struct action *), void *closure);
 

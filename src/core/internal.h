@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The core's own structures, and what its files offer each other.
  *
- * Files, in the order an event passes them: core (dispatch), model (what is), port and bond (which port), vip (the
- * election), plan and plan_bond (should − is → actions), answer (what became of them), timer (what is due). configure builds
- * all tables; view and names show them.
+ * Files, in the order an event passes them: core (dispatch), model (what is) and model_link (the links among it), match (which
+ * device is which port), port, damping, probe and bond (which port), vip (the election), plan, plan_bond and plan_link (should −
+ * is → actions), answer (what became of them), timer (what is due). configure builds all tables, carry fills them with what is
+ * known; view and names show them.
  *
  * Everything is an index into a table that core_configure allocated: ifaces, places, bonds, vips. A `place` is one
  * address on one interface where it may be: one for a plain interface, one per port for a bond that moves. */
@@ -24,7 +25,16 @@ enum {
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
 	ANNOUNCE_STEPS = 6,
 	MAX_LEASED_6 = 64,      /* per node: renewing IPv6 addresses costs the kernel milliseconds and an MLD report each */
+	PENALTY = 1000,         /* of a port for each loss */
+	PENALTY_MAX = 12000,    /* so that the worst is forgiven in three quarters of a minute */
+	PENALTY_HIGH = 3000,    /* above it the port is left alone … */
+	PENALTY_LOW = 1500,     /* … until it is below this */
+	PREVIEW_ROUNDS = 1000,  /* plans of up to 64 actions: more than the largest configuration needs */
 };
+
+#define PENALTY_HALF_LIFE (15 * NSEC_PER_SEC)
+#define LOOK_INTERVAL     (50 * NSEC_PER_MSEC)   /* a plain NIC's event may be a second late (net/core/link_watch.c) */
+#define SILENT_AFTER      (10 * NSEC_PER_SEC)    /* a target that did not answer anybody for so long is told of */
 
 #define REPAIR_WINDOW     (10 * NSEC_PER_SEC)
 #define RETRY_FIRST       (10 * NSEC_PER_MSEC)
@@ -59,15 +69,26 @@ struct source {
 
 enum listen_state { LISTEN_OFF, LISTEN_ON };
 
-/* An interface that the configuration names, and the link that bears the name now. */
+/* An interface that the configuration names or looks for, and the link that bears the name, or was found, now. */
 struct iface {
-	char name[IFNAME_SIZE];
+	char name[IFNAME_SIZE]; /* "": looked for by a selector, and not found */
+	bool selected;          /* a port that is not meant by its name */
+	char last_name[IFNAME_SIZE]; /* of the device that was found last; "": none yet */
 	int ifindex;            /* 0: absent */
 	bool up, carrier;
 	int master;
 	uint8_t mac[MAC_SIZE];
 	enum link_kind kind;
-	uint8_t bond_mode, bond_reselect;
+	uint8_t perm_mac[MAC_SIZE];
+	uint32_t mtu, max_mtu;
+	bool vf, loopback, uninitialised;
+	char driver[32], path[PORT_SPEC_SIZE];
+	int vlan_link;
+	uint16_t vlan_id;
+	bool team_known;        /* libteam has told of it */
+	bool other_ports;       /* a port that is none of ours is in it, as of other_epoch */
+	uint32_t other_epoch;
+	uint8_t bond_mode, bond_reselect, bond_fail_over_mac; /* a team in the right mode has BOND_MODE_ACTIVEBACKUP too */
 	uint32_t bond_miimon;
 	int bond_active, bond_primary;
 	uint32_t epoch;
@@ -80,8 +101,17 @@ struct iface {
 	int listen_ifindex;     /* where the socket is */
 	struct change listening;
 	struct change closing;  /* of the socket on its target */
-	struct change sysctl[2]; /* SYSCTL_ARP_IGNORE, SYSCTL_ARP_ANNOUNCE */
-	bool sysctl_done[2];
+	enum listen_state probing;
+	int probing_ifindex;    /* where the probes' socket is, and for which MAC */
+	uint8_t probing_mac[MAC_SIZE];
+	struct change probe_listening;
+	int release_from;       /* a reload dropped it from a bond: the master to release it from; 0: none */
+	struct change releasing;
+	struct change mtu_change; /* of a port that is in no device */
+	struct change looking;
+	uint64_t look_ns;       /* when its driver is asked for the carrier next; 0: at once */
+	struct change sysctl[SYSCTL_KEYS];
+	bool sysctl_done[SYSCTL_KEYS];
 	bool known;             /* a snapshot has been taken since its name is asked for */
 	bool existed;           /* was there before: a later absence is "gone", not "not there yet" */
 };
@@ -126,23 +156,49 @@ struct route_place {
 
 struct port {
 	int iface;
+	unsigned spec;           /* the entry of cfg.ports that it is for */
+	bool extra;              /* that entry has a place before this one */
 	enum port_state state, told;
 	struct reason reason, told_reason;
 	uint64_t since_ns;
 	bool healthy;
 	bool was_healthy;        /* at some time since the start: it returns when it comes back, and `hold` applies */
 	bool raised;             /* was set up once since it appeared; an administrator's later "down" is respected */
-	bool lowered;            /* we set it down to take it, and it is not taken yet */
-	bool restore;            /* taking it was refused after it had been set down: set it up again */
 	uint64_t hold_until;     /* 0: no hold */
 	uint64_t refused_until;  /* the kernel would not make it active */
-	struct change change;    /* enslaving, link down */
+	unsigned penalty;        /* at penalty_ns; see damping.c */
+	uint64_t penalty_ns;
+	bool damped;
+	uint8_t probes;          /* enum verdict */
+	uint8_t probe_mac[MAC_SIZE]; /* that its last probe was sent from */
+	struct change change;    /* enslaving, setting it up */
+};
+
+/* What the probes say of a port, better first. None: there are no probes, or no target has ever answered. */
+enum verdict { VERDICT_NONE, VERDICT_ANSWERED = VERDICT_NONE, VERDICT_WAITING, VERDICT_LOST };
+
+/* One target through one port. */
+struct target {
+	uint64_t sent_ns, answered_ns; /* last; 0: never */
+	uint64_t silent_ns;      /* since when it has not answered; 0: it does */
+	uint64_t sent;
+	unsigned unanswered;     /* probes in a row */
+	bool due, lost;
 };
 
 struct bond {
 	struct config_bond cfg;
 	struct port ports[MAX_PORTS];
+	unsigned n_ports;        /* places for ports: a glob has several */
 	int iface;               /* the device; NONE: driver move */
+	int link;                /* of a vlan: the bond below it; NONE */
+	int manual;              /* the port that a person chose; NONE */
+	uint8_t kept_mac[MAC_SIZE]; /* of the device while it last had ports: an empty one has another */
+	unsigned first_target, n_targets; /* into targets: n_targets for each port */
+	bool answered[MAX_PROBES * MAX_TARGETS]; /* by target: it has answered some port once */
+	bool told_silent[MAX_PROBES * MAX_TARGETS];
+	uint64_t probe_ns[MAX_PROBES]; /* when each is sent next; 0: at once */
+	uint64_t probing_since;  /* 0: nothing is probed */
 	unsigned first_addr, n_addrs;
 	unsigned first_route_place, n_route_places;
 	int active;              /* the port in use, as far as known; NONE */
@@ -154,6 +210,7 @@ struct bond {
 	struct reason reason, told_reason;
 	uint64_t since_ns, failovers;
 	struct change change;    /* of the device: create, set, up, active port */
+	uint64_t rebuild_ns;     /* it is not rebuilt again before */
 	uint64_t announce_base;
 	unsigned announce_step;
 };
@@ -240,6 +297,9 @@ struct core {
 	struct route_place *route_places;
 	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places;
 	unsigned n_orphans;      /* addresses and routes that no object has any more */
+	struct target *targets;
+	unsigned n_targets;
+	bool has_selectors;
 	struct bond *bonds;
 	unsigned n_bonds;
 	struct vip *vips;
@@ -332,6 +392,14 @@ uint64_t core_random(struct core *);
 /* model.c: what is. Each returns quickly when nothing of ours is meant. */
 void model_link(struct core *, const struct event *);
 void model_link_gone(struct core *, const struct event *);
+void model_team(struct core *, const struct event *);
+void model_device(struct core *, const struct event *);
+/* The driver's word on the carrier, which may be ahead of the kernel's event. */
+void model_looked(struct core *, struct iface *, bool carrier);
+/* The free place of a port that a selector has for such a link; NULL: none. */
+struct iface *model_find_slot(struct core *, const struct event_link *);
+/* What matching needs to know of a link that is bound. */
+struct event_link model_link_of(const struct iface *);
 void model_address(struct core *, const struct event *);
 void model_address_gone(struct core *, const struct event *);
 void model_route(struct core *, const struct event *);
@@ -361,8 +429,10 @@ bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac
 bool change_ready(const struct core *, const struct change *);  /* nothing in flight, nothing to wait for */
 uint64_t change_deadline(const struct core *, const struct change *); /* when it is ready by itself; NEVER: it is, or in flight */
 void change_failed(struct core *, struct change *, int error);
-/* An object of ours was undone: says it, and makes the fifth within ten seconds wait. */
+/* An object of ours was undone: says it (with NOTE_REPAIRED and its cause, or the note given), and makes the fifth within ten
+ * seconds wait. */
 void change_repair(struct core *, struct change *, struct object, const struct ip *, uint32_t cause);
+void change_repair_as(struct core *, struct change *, const struct action *note);
 
 /* port.c, bond.c: which port */
 void port_update(struct core *, struct bond *, struct port *);
@@ -371,6 +441,30 @@ void bond_update(struct core *, struct bond *);
 void bond_timer(struct core *, struct bond *);
 uint64_t bond_deadline(const struct core *, const struct bond *);
 int bond_choose(const struct core *, const struct bond *);
+bool bond_prefers(const struct core *, const struct bond *, int port);
+void bond_switch(struct core *, const struct event_switch *);
+bool bond_is_device(const struct bond *);  /* one with ports: kernel or team */
+bool bond_is_right_device(const struct core *, const struct bond *); /* the device that has its name is of its kind */
+bool bond_vlan_fits(const struct core *, const struct bond *); /* the device that has its name is that vlan on that bond */
+struct bond *bond_of_port(struct core *, const struct iface *, struct port **); /* NULL: it is none */
+
+/* damping.c */
+void damping_loss(struct core *, struct port *);
+void damping_update(const struct core *, const struct bond *, struct port *);
+unsigned damping_penalty(const struct core *, const struct port *);
+uint64_t damping_end(const struct port *); /* when it is used again; only while it is damped */
+
+/* probe.c: does a port reach what it should */
+void probe_answer(struct core *, const struct event_probe *);
+void probe_timer(struct core *, struct bond *);
+void probe_restart(struct core *, struct bond *, struct port *); /* it is there anew */
+void probe_judge(struct core *, struct bond *, struct port *);   /* sets its verdict */
+uint64_t probe_deadline(const struct core *, const struct bond *);
+bool probe_lost_target(const struct core *, const struct bond *, const struct port *, struct ip *, uint64_t *since_ns);
+struct target *probe_target(const struct core *, const struct bond *, const struct port *, unsigned i);
+const struct config_target *probe_target_cfg(const struct core *, const struct bond *, unsigned i, unsigned *probe);
+/* The MAC that a standby asks from. */
+void probe_own_mac(const struct core *, const struct bond *, const struct port *, uint8_t mac[MAC_SIZE]);
 /* The interface that carries the bond's addresses now; NULL: none. */
 struct iface *bond_carrier_iface(const struct core *, const struct bond *);
 void bond_announce(struct core *, struct bond *);
@@ -404,7 +498,32 @@ bool plan_place_wanted(const struct core *, const struct place *);
 void answer_done(struct core *, const struct event_result *);
 void answer_failed(struct core *, const struct event_result *);
 
-/* configure.c */
+/* configure.c: the tables for a configuration */
 void core_free_tables(struct core *);
+
+/* Vips by name, so that thousands are matched in the time that a reload may take from the loop. Names may repeat. */
+struct names {
+	uint32_t *slots; /* index + 1, open addressing */
+	unsigned size;
+};
+
+/* Both configurations and their vips' names, while one becomes the other. */
+struct change_over {
+	const struct core *old;
+	const struct config *config;
+	struct names old_names, new_names;
+};
+
+int configure_iface(struct core *, const char *name); /* found by its name, or added */
+struct addr *configure_addr(struct core *, const struct config_address *, enum owner, unsigned index, unsigned number);
+void configure_place(struct core *, struct addr *, int iface);
+bool configure_same_vip(const struct vip *, const struct config_vip *);
+bool configure_same_bond(const struct config_bond *, const struct config_bond *);
+const struct vip *configure_old_vip(const struct change_over *, const struct config_vip *);
+const struct bond *configure_old_bond(const struct core *old, const struct config_bond *);
+
+/* carry.c: what of the old tables lives on in the new ones */
+void carry_over(struct core *, const struct change_over *);
+void carry_rest(struct core *, const struct core *old);
 
 #endif

@@ -23,7 +23,7 @@ static const char *broken_vip(const struct core *core, const struct vip *vip)
 
 static const char *broken_bond(const struct core *core, const struct bond *bond)
 {
-	if (bond->active != NONE && (unsigned)bond->active >= bond->cfg.n_ports)
+	if (bond->active != NONE && (unsigned)bond->active >= bond->n_ports)
 		return "an active port that the bond does not have";
 	if (bond->iface == NONE && core->snap_known && bond->active != NONE && !bond->ports[bond->active].healthy)
 		return "a bond that moves sits on an unhealthy port";

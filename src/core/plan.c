@@ -141,6 +141,11 @@ static void plan_sends(struct core *core, struct out *out)
 	for (unsigned i = 0; i < core->dirty.n && !out->full; i++)
 		send_unit_announcements(core, out, core->dirty.items[i]);
 	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
+		unsigned unit = core->dirty.items[i];
+		if (unit >= core->n_vips && unit < core->n_vips + core->n_bonds)
+			plan_probes(core, out, &core->bonds[unit - core->n_vips]);
+	}
+	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
 		if (core->dirty.items[i] < core->n_vips)
 			send_adverts(core, out, &core->vips[core->dirty.items[i]], true);
 	}
@@ -179,8 +184,10 @@ bool plan_place_wanted(const struct core *core, const struct place *place)
 		bond = &core->bonds[addr->owner_index];
 		if (bond_carrier_iface(core, bond) != iface)
 			return false;
-		/* Duplicate detection fails for ever without carrier: where it is done (driver kernel), wait for it. */
-		return bond->iface == NONE || (iface->kind == KIND_BOND && (addr->ip.family == FAMILY_4 || iface->carrier));
+		if (bond->iface == NONE)
+			return true;
+		/* Duplicate detection fails for ever without carrier: where it is done (on a device), wait for it. */
+		return bond_is_right_device(core, bond) && (addr->ip.family == FAMILY_4 || iface->carrier);
 	case OWNER_NOBODY:
 		return false;
 	}
@@ -345,6 +352,7 @@ static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 
 	if (!core->snap_known)
 		return;
+	plan_release(core, out, iface);
 	if (iface->listen == LISTEN_ON && (iface->listen_ifindex != iface->ifindex || iface->lan == NONE) &&
 	    !iface->closing.gen) {
 		action = plan_emit_change(core, out, &iface->closing, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
@@ -379,7 +387,20 @@ static bool all_let_go(const struct core *core)
 		if (place->change.gen || (place->present && place->ours && !twin(core, place, is_wanted)))
 			return false;
 	}
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].bond == NONE && core->route_places[i].change.gen)
+			return false;
+	}
 	return true;
+}
+
+static bool has_other_tables(const struct core *core)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].route->table)
+			return true;
+	}
+	return false;
 }
 
 static void plan_rest(struct core *core, struct out *out)
@@ -398,6 +419,7 @@ static void plan_rest(struct core *core, struct out *out)
 			return;
 		action->u.snapshot.epoch = ++core->epoch;
 		action->u.snapshot.routes = core->n_route_places > 0;
+		action->u.snapshot.all_tables = has_other_tables(core);
 		core->snap_wanted = false;
 		core->snap_open = true;
 	}
@@ -436,7 +458,9 @@ static bool is_trouble(enum reason_code code)
 {
 	return code == REASON_INTERFACE_ABSENT || code == REASON_NO_SOURCE || code == REASON_OWNER_ADDRESS ||
 	       code == REASON_CANNOT_LISTEN || code == REASON_PORT_FOREIGN || code == REASON_PORT_REFUSED ||
-	       code == REASON_BOND_REFUSED || code == REASON_BOND_KIND || code == REASON_BOND_MODE;
+	       code == REASON_BOND_REFUSED || code == REASON_BOND_KIND || code == REASON_BOND_MODE ||
+	       code == REASON_PORT_UNINITIALISED || code == REASON_PORT_VF_MAC || code == REASON_PORT_MTU ||
+	       code == REASON_PORT_PROBES_LOST || code == REASON_BOND_PROBES_LOST || code == REASON_VLAN_KIND;
 }
 
 static void emit_state(struct out *out, struct object object, uint8_t *told, uint8_t state, struct reason *told_reason,
@@ -467,7 +491,7 @@ static void note_bond(struct core *core, struct out *out, struct bond *bond)
 {
 	uint8_t told;
 
-	for (unsigned i = 0; i < bond->cfg.n_ports && core->snap_known; i++) {
+	for (unsigned i = 0; i < bond->n_ports && core->snap_known; i++) {
 		struct port *port = &bond->ports[i];
 		told = (uint8_t)port->told;
 		emit_state(out,
@@ -534,7 +558,8 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 	if (unit < ifaces)
 		return bond_deadline(core, &core->bonds[unit - bonds]);
 	if (unit < unit_rest(core))
-		return change_deadline(core, &core->ifaces[unit - ifaces].listening);
+		return min64(change_deadline(core, &core->ifaces[unit - ifaces].listening),
+			     change_deadline(core, &core->ifaces[unit - ifaces].releasing));
 	return rest_deadline(core);
 }
 

@@ -20,6 +20,13 @@ struct object plan_bond_object(const struct core *, const struct bond *);
 /* Additions and renewals, or removals, of an owner's addresses. */
 void plan_addresses(struct core *, struct out *, unsigned first, unsigned n, bool removals);
 
+/* plan_link.c: the devices, their ports, the active one, and who listens for the probes' answers */
+void plan_links(struct core *, struct out *, struct bond *);
+/* Probes that are due. */
+void plan_probes(struct core *, struct out *, struct bond *);
+/* A port that a reload dropped is released. */
+void plan_release(struct core *, struct out *, struct iface *);
+
 /* plan_bond.c */
 void plan_bond(struct core *, struct out *, struct bond *);
 /* A route that no bond has any more goes, unless another with the same target is about to replace it. */

@@ -24,11 +24,35 @@ void core_bond(const struct core *core, unsigned i, struct bond_view *view)
 		.driver = bond->cfg.driver,
 		.state = bond->state,
 		.active_port = bond->active,
-		.n_ports = bond->cfg.n_ports,
+		.n_ports = bond->n_ports,
 		.reason = bond->reason,
 		.since_ns = bond->since_ns,
 		.failovers = bond->failovers,
+		.manual = bond->manual != NONE,
+		.mtu = bond->iface == NONE ? 0 : core->ifaces[bond->iface].mtu,
+		.link = bond->link == NONE ? NULL : core->bonds[bond->link].cfg.name,
+		.vlan_id = bond->cfg.vlan_id,
+		.n_probes = bond->n_targets,
 	};
+}
+
+static const char *port_name(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+
+	return iface->name[0] ? iface->name : iface->last_name[0] ? iface->last_name : bond->cfg.ports[port->spec].spec;
+}
+
+/* Times in a reason are those of now. */
+static void refresh(const struct core *core, const struct port *port, struct port_view *view)
+{
+	if (port->hold_until && port->reason.code == REASON_PORT_HOLD)
+		view->reason.arg[0] = port->hold_until > core->now ? (int64_t)(port->hold_until - core->now) : 0;
+	if (port->reason.code == REASON_PORT_DAMPED) {
+		uint64_t end = damping_end(port);
+		view->reason.arg[0] = damping_penalty(core, port);
+		view->reason.arg[1] = end > core->now ? (int64_t)(end - core->now) : 0;
+	}
 }
 
 void core_port(const struct core *core, unsigned b, unsigned i, struct port_view *view)
@@ -36,12 +60,41 @@ void core_port(const struct core *core, unsigned b, unsigned i, struct port_view
 	const struct bond *bond = &core->bonds[b];
 	const struct port *port = &bond->ports[i];
 
-	assert(b < core->n_bonds && i < bond->cfg.n_ports);
+	assert(b < core->n_bonds && i < bond->n_ports);
 	*view = (struct port_view){
-		.name = bond->cfg.ports[i].spec, .spec = bond->cfg.ports[i].spec, .state = port->state, .reason = port->reason, .since_ns = port->since_ns
+		.name = port_name(core, bond, port),
+		.spec = bond->cfg.ports[port->spec].spec,
+		.hidden = port->extra && !port_iface(core, port)->ifindex && !port_iface(core, port)->last_name[0],
+		.state = port->state,
+		.reason = port->reason,
+		.since_ns = port->since_ns,
+		.penalty = damping_penalty(core, port),
+		.manual = bond->manual == (int)i,
+		.probes_lost = port->healthy && port->probes == VERDICT_LOST,
 	};
-	if (port->hold_until && port->reason.code == REASON_PORT_HOLD)
-		view->reason.arg[0] = port->hold_until > core->now ? (int64_t)(port->hold_until - core->now) : 0;
+	refresh(core, port, view);
+}
+
+void core_probe(const struct core *core, unsigned b, unsigned p, unsigned i, struct probe_view *view)
+{
+	const struct bond *bond = &core->bonds[b];
+	const struct target *target = probe_target(core, bond, &bond->ports[p], i);
+	const struct config_target *cfg;
+	unsigned probe;
+
+	assert(b < core->n_bonds && p < bond->n_ports && i < bond->n_targets);
+	cfg = probe_target_cfg(core, bond, i, &probe);
+	*view = (struct probe_view){
+		.name = core->config.probes[bond->cfg.first_probe + probe].name,
+		.kind = core->config.probes[bond->cfg.first_probe + probe].kind,
+		.target = cfg->ip,
+		.state = !bond->answered[i]   ? bond->told_silent[i] ? PROBE_SILENT : PROBE_WAITING
+			 : target->lost	      ? PROBE_LOST
+			 : !target->answered_ns ? PROBE_WAITING
+					      : PROBE_ANSWERED,
+		.answered_ns = target->answered_ns,
+		.sent = target->sent,
+	};
 }
 
 static bool has_address_6(const struct core *core, const struct vip *vip)
@@ -101,9 +154,9 @@ const char *core_object_name(const struct core *core, const struct object *objec
 	case OBJECT_ROUTE:
 		return object->index < core->n_bonds ? core->bonds[object->index].cfg.name : "";
 	case OBJECT_PORT:
-		if (object->index >= core->n_bonds || object->sub >= core->bonds[object->index].cfg.n_ports)
+		if (object->index >= core->n_bonds || object->sub >= core->bonds[object->index].n_ports)
 			return "";
-		return core->bonds[object->index].cfg.ports[object->sub].spec;
+		return port_name(core, &core->bonds[object->index], &core->bonds[object->index].ports[object->sub]);
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:

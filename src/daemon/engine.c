@@ -17,6 +17,7 @@ enum {
 	DRAIN_MAX = 65536, /* more than any socket buffer of ours holds: a flood must not keep us here for ever */
 	ROUNDS = DRAIN_MAX / BATCH,
 	RESERVE = 64,      /* of the applier: snapshots and sockets, beyond the changes counted one by one */
+	PORT_CHANGES = 12, /* of one port at once: itself, its sysctls, its sockets, its driver's word */
 };
 
 
@@ -71,6 +72,7 @@ static void submit(struct engine *e, const struct action *action)
 
 static void submit_snapshot(struct engine *e, const struct action *action)
 {
+	netlink_events_all_tables(e->netlink, action->u.snapshot.all_tables);
 	e->snapshot = *action;
 	e->snapshot_waits = applier_submit(e->applier, action) < 0;
 }
@@ -282,6 +284,15 @@ static void before_snapshot(struct engine *e)
 		overrun(e);
 }
 
+static void layout(struct engine *e, const struct record_data *previous, uint64_t now_ns)
+{
+	int r = record_layout(e->record, e->core, previous, now_ns);
+
+	if (r < 0)
+		log_at(LOG_WARNING, "cannot write the state file: %s; a restart after a crash will lose the roles",
+		       strerror(-r));
+}
+
 static void log_refusal(const struct event *event, const char *text)
 {
 	const struct action *action = &event->u.result.action;
@@ -300,14 +311,17 @@ static bool applier_one(struct engine *e)
 		return false;
 	if (event.type == EV_FAILED)
 		log_refusal(&event, text);
-	if (event.type == EV_SNAP_BEGIN)
+	/* The driver's word is newer than all that the kernel has told by now. */
+	if (event.type == EV_SNAP_BEGIN || (event.type == EV_DONE && event.u.result.action.type == ACT_LOOK))
 		before_snapshot(e);
 	if (fd >= 0 && packets_add(e->packets, &event.u.result.action.u.listen, fd) < 0) {
 		event.type = EV_FAILED;
 		event.u.result.error = ENOMEM;
 	}
 	bool end = event.type == EV_SNAP_END;
+	journal_kernel_says(e->journal, event.type == EV_FAILED ? text : "");
 	feed(e, &event);
+	journal_kernel_says(e->journal, "");
 	e->decided |= end;
 	return true;
 }
@@ -322,8 +336,20 @@ void engine_applier(struct engine *e)
 		e->snapshot_waits = applier_submit(e->applier, &e->snapshot) < 0;
 }
 
+/* Where addresses may be must be on record before one can be there: a port's device may just have been found. */
+static void keep_record(struct engine *e)
+{
+	struct record_data current;
+
+	if (!record_is_outdated(e->record, e->core) || record_copy(e->record, &current) < 0)
+		return;
+	layout(e, &current, clock_boot());
+	record_data_free(&current);
+}
+
 void engine_settle(struct engine *e)
 {
+	keep_record(e);
 	packets_flush(e->packets);
 	applier_kick(e->applier);
 	if (e->trace)
@@ -332,6 +358,16 @@ void engine_settle(struct engine *e)
 
 /* ---- start, reload, stop --------------------------------------------------------------------------------------- */
 
+/* What finds many devices may find as many as a bond can have. */
+static unsigned most_ports(const struct config_bond *bond)
+{
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (bond->ports[i].match == MATCH_GLOB || bond->ports[i].match == MATCH_DRIVER)
+			return MAX_PORTS;
+	}
+	return bond->n_ports;
+}
+
 size_t engine_capacity(const struct config *config)
 {
 	size_t places = config->n_addresses + config->n_routes;
@@ -339,9 +375,10 @@ size_t engine_capacity(const struct config *config)
 
 	/* Each object can have one change on its way; an address that moves has one on each port. */
 	for (unsigned i = 0; i < config->n_bonds; i++) {
-		n += 4 + config->bonds[i].n_ports * 4;
-		if (config->bonds[i].driver == DRIVER_MOVE && config->bonds[i].n_ports > 1)
-			places += (config->n_addresses + config->bonds[i].n_routes) * (config->bonds[i].n_ports - 1);
+		unsigned ports = most_ports(&config->bonds[i]);
+		n += 4 + ports * PORT_CHANGES;
+		if (config->bonds[i].driver == DRIVER_MOVE && ports > 1)
+			places += (config->n_addresses + config->bonds[i].n_routes) * (ports - 1);
 	}
 	return n + places;
 }
@@ -366,10 +403,7 @@ int engine_configure(struct engine *e, struct config *config, const struct recor
 	journal_reindex(e->journal);
 	config_free(e->config);
 	e->config = config;
-	r = record_layout(e->record, e->core, config, previous ? previous : &current, now);
-	if (r < 0)
-		log_at(LOG_WARNING, "cannot write the state file: %s; a restart after a crash will lose the roles",
-		       strerror(-r));
+	layout(e, previous ? previous : &current, now);
 	record_data_free(&current);
 	return 0;
 }
@@ -413,6 +447,17 @@ void engine_resume(struct engine *e, const struct record_data *data)
 void engine_plan(struct engine *e)
 {
 	feed_type(e, EV_CONTINUE);
+}
+
+void engine_switch(struct engine *e, const char *bond, const char *port)
+{
+	struct event event = { .type = EV_SWITCH };
+
+	if (strlen(bond) >= sizeof event.u.select.bond || strlen(port) >= sizeof event.u.select.port)
+		return;
+	snprintf(event.u.select.bond, sizeof event.u.select.bond, "%s", bond);
+	snprintf(event.u.select.port, sizeof event.u.select.port, "%s", port);
+	feed(e, &event);
 }
 
 void engine_stop(struct engine *e)

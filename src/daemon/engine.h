@@ -49,6 +49,10 @@ void engine_resume(struct engine *, const struct record_data *);
 /* Lets the core do what a new configuration asks for. */
 void engine_plan(struct engine *);
 
+/* A person chooses a bond's port: EV_SWITCH. The names as in struct event_switch; what is unknown or too long changes
+ * nothing. The core's views show at once whether it took the choice. */
+void engine_switch(struct engine *, const char *bond, const char *port);
+
 /* Says goodbye for everything; engine.stopped follows. */
 void engine_stop(struct engine *);
 

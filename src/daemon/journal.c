@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct entry {
 	struct object object;
 	struct note note;
 	char *name, *text;     /* one allocation, at name; NULL: not published yet */
+	char *kernel;          /* what the kernel said to it until it is published, NULL: nothing */
 };
 
 struct journal {
@@ -29,6 +31,7 @@ struct journal {
 	uint64_t open_seq[MAX_BONDS];   /* the entry that waits to know when traffic was back, 0: none */
 	unsigned n_open;
 	uint64_t held_ns[MAX_VIPS];     /* the last sign of life of a predecessor of this process, 0: it did not hold it */
+	const char *kernel;             /* borrowed, NULL: nothing */
 	journal_subscriber *subscriber;
 	void *subscriber_data;
 };
@@ -43,12 +46,19 @@ struct journal *journal_new(void)
 	return calloc(1, sizeof(struct journal));
 }
 
+static void entry_forget(struct entry *entry)
+{
+	free(entry->name);
+	free(entry->kernel);
+	*entry = (struct entry){ 0 };
+}
+
 void journal_free(struct journal *journal)
 {
 	if (!journal)
 		return;
 	for (unsigned i = 0; i < JOURNAL_KEPT; i++)
-		free(journal->ring[i].name);
+		entry_forget(&journal->ring[i]);
 	free(journal);
 }
 
@@ -174,6 +184,11 @@ static int64_t away(struct journal *journal, const struct core *core, const stru
 	return -1;
 }
 
+void journal_kernel_says(struct journal *journal, const char *text)
+{
+	journal->kernel = text[0] ? text : NULL;
+}
+
 static void publish(struct journal *journal, const struct core *core);
 
 void journal_add(struct journal *journal, const struct core *core, const struct action *note, uint64_t now_ns)
@@ -183,10 +198,11 @@ void journal_add(struct journal *journal, const struct core *core, const struct 
 	if (journal->added - journal->published >= JOURNAL_KEPT)
 		publish(journal, core);
 	entry = entry_of(journal, ++journal->added);
-	free(entry->name);
-	entry->name = NULL;
+	entry_forget(entry);
 	*entry = (struct entry){ .boot_ns = now_ns, .wall_ns = clock_wall(now_ns), .object = note->object,
 				 .note = note->u.note, .away_ns = away(journal, core, note, now_ns) };
+	if (journal->kernel && entry->note.code == NOTE_REFUSED)
+		entry->kernel = strdup(journal->kernel); /* without memory the errno must do */
 }
 
 static int level_of_state(const struct entry *e)
@@ -236,17 +252,40 @@ static int level_of(const struct entry *e)
 	return LOG_WARNING;
 }
 
-/* A netlink port is most often the process id of who opened it: a daemon that removes our addresses can be named. */
+/* A netlink port is most often the process id of who opened it: a daemon that removes our addresses can be named. 0:
+ * the note has none. */
+static int culprit_of(const struct note *note)
+{
+	int64_t port = 0;
+
+	if (note->code == NOTE_REPAIRED)
+		port = note->reason.arg[0];
+	if (note->code == NOTE_RELEASED)
+		port = note->reason.arg[1];
+	return port > 0 && port <= INT32_MAX ? (int)port : 0;
+}
+
+/* Words of others go into one line of the log: what does not print is replaced. */
+static void add_words(char text[SENTENCE_SIZE], const char *before, const char *words)
+{
+	size_t at = strlen(text) + strlen(before);
+
+	snprintf(text + strlen(text), SENTENCE_SIZE - strlen(text), "%s%s", before, words);
+	for (; at < SENTENCE_SIZE && text[at]; at++) {
+		if (text[at] < ' ' || text[at] > '~')
+			text[at] = '?';
+	}
+}
+
 static void add_culprit(const struct note *note, char text[SENTENCE_SIZE])
 {
-	size_t length = strlen(text);
 	char path[32], name[32];
 	ssize_t n;
 	int fd;
 
-	if (note->code != NOTE_REPAIRED || note->reason.arg[0] <= 0 || note->reason.arg[0] > INT32_MAX)
+	if (culprit_of(note) == 0)
 		return;
-	snprintf(path, sizeof path, "/proc/%d/comm", (int)note->reason.arg[0]);
+	snprintf(path, sizeof path, "/proc/%d/comm", culprit_of(note));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -257,11 +296,7 @@ static void add_culprit(const struct note *note, char text[SENTENCE_SIZE])
 	if (n <= 0)
 		return;
 	name[n] = '\0';
-	for (char *c = name; *c; c++) {
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	}
-	snprintf(text + length, SENTENCE_SIZE - length, ", probably %s", name);
+	add_words(text, ", probably ", name);
 }
 
 static void publish(struct journal *journal, const struct core *core)
@@ -278,6 +313,10 @@ static void publish(struct journal *journal, const struct core *core)
 		close_entry(journal, entry->object.index % MAX_BONDS);
 	sentence_of_note(core, &action, text);
 	add_culprit(&entry->note, text);
+	if (entry->kernel)
+		add_words(text, "; it says: ", entry->kernel);
+	free(entry->kernel);
+	entry->kernel = NULL;
 	log_at(level_of(entry), "%s", text);
 	text_size = strlen(text) + 1;
 	entry->name = malloc(name_size + text_size);

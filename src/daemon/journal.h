@@ -18,6 +18,9 @@ void journal_free(struct journal *);
 
 /* Keeps a note that the core made at now_ns. */
 void journal_add(struct journal *, const struct core *, const struct action *note, uint64_t now_ns);
+/* What the kernel says in its own words to the change that it refused: refusals that are noted from now on carry it,
+ * until it is told "". Borrowed meanwhile. */
+void journal_kernel_says(struct journal *, const char *text);
 /* Whether journal_publish has something to do. */
 bool journal_pending(const struct journal *);
 /* Tells that an address of that object was just announced: traffic that was away is back. Cheap when none was. */

@@ -60,6 +60,7 @@ struct record {
 	struct file_vip *vips; /* in the map */
 	unsigned n_vips;
 	uint8_t *turn;         /* per vip: the slot to write next */
+	uint64_t ports;        /* ports_hash of the core that it was laid out for; 0: it never changes */
 };
 
 static uint64_t slot_check(uint64_t value, unsigned index)
@@ -82,15 +83,22 @@ static size_t file_size(unsigned n_vips, unsigned n_addresses)
 	return static_size(n_vips, n_addresses) + n_vips * sizeof(struct file_vip);
 }
 
-/* FNV-1a: against accidents, not against an attacker, who would be root. The checksum's own field counts as zero. */
+#define FNV_START 0xcbf29ce484222325ULL /* FNV-1a */
+
+static uint64_t fnv(uint64_t hash, uint8_t byte)
+{
+	return (hash ^ byte) * 0x100000001b3ULL;
+}
+
+/* Against accidents, not against an attacker, who would be root. The checksum's own field counts as zero. */
 static uint64_t checksum(const uint8_t *file, size_t size)
 {
 	size_t hole = offsetof(struct file_header, checksum);
-	uint64_t hash = 0xcbf29ce484222325ULL;
+	uint64_t hash = FNV_START;
 
 	for (size_t i = 0; i < size; i++) {
 		bool in_hole = i >= hole && i < hole + sizeof(uint64_t);
-		hash = (hash ^ (in_hole ? 0 : file[i])) * 0x100000001b3ULL;
+		hash = fnv(hash, in_hole ? 0 : file[i]);
 	}
 	return hash;
 }
@@ -367,32 +375,87 @@ static int list_add_vip(struct list *list, const struct vip_view *vip, const cha
 	return 0;
 }
 
-static const struct config_bond *moving_bond(const struct config *config, const char *name)
+/* The index of the moving bond of that name, -1: it is none. */
+static int moving_bond(const struct core *core, const char *name, struct bond_view *view)
 {
-	for (unsigned i = 0; i < config->n_bonds; i++) {
-		if (config->bonds[i].driver == DRIVER_MOVE && strcmp(config->bonds[i].name, name) == 0)
-			return &config->bonds[i];
+	for (unsigned i = 0; i < core_n_bonds(core); i++) {
+		core_bond(core, i, view);
+		if (view->driver == DRIVER_MOVE && strcmp(view->name, name) == 0)
+			return (int)i;
 	}
-	return NULL;
+	return -1;
 }
 
-/* Every address on every interface where the core may put it. */
-static int list_configured(struct list *list, const struct core *core, const struct config *config)
+/* Whether an entry of `ports` is a device's name: patterns and selectors have what no name there has. */
+static bool is_name(const char *spec)
 {
-	for (unsigned i = 0; i < core_n_vips(core); i++) {
-		const struct config_bond *bond;
-		struct vip_view vip;
-		int r = 0;
-		core_vip(core, i, &vip);
-		bond = moving_bond(config, vip.on);
-		if (!bond)
-			r = list_add_vip(list, &vip, vip.on);
-		for (unsigned p = 0; bond && p < bond->n_ports && r == 0; p++)
-			r = list_add_vip(list, &vip, bond->ports[p].spec);
-		if (r < 0)
-			return r;
+	return !strpbrk(spec, ":*?[");
+}
+
+/* The device of a port; NULL: none is known. A port without one is called by its entry of `ports`. */
+static const char *port_device(const struct core *core, unsigned bond, unsigned i)
+{
+	struct port_view port;
+
+	core_port(core, bond, i, &port);
+	if (port.hidden || strlen(port.name) >= IFNAME_SIZE)
+		return NULL;
+	return strcmp(port.name, port.spec) == 0 && !is_name(port.spec) ? NULL : port.name;
+}
+
+/* On every interface where the core may put it. */
+static int list_vip(struct list *list, const struct core *core, const struct vip_view *vip)
+{
+	struct bond_view bond;
+	int index = moving_bond(core, vip->on, &bond), r = 0;
+
+	if (index < 0)
+		return list_add_vip(list, vip, vip->on);
+	for (unsigned p = 0; p < bond.n_ports && r == 0; p++) {
+		const char *device = port_device(core, (unsigned)index, p);
+		if (device)
+			r = list_add_vip(list, vip, device);
 	}
-	return 0;
+	return r;
+}
+
+static int list_configured(struct list *list, const struct core *core)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < core_n_vips(core) && r == 0; i++) {
+		struct vip_view vip;
+		core_vip(core, i, &vip);
+		r = list_vip(list, core, &vip);
+	}
+	return r;
+}
+
+/* Over the devices of all moving bonds, each with its place. 0: all are given by name. */
+static uint64_t ports_hash(const struct core *core)
+{
+	uint64_t hash = FNV_START;
+	bool varies = false;
+
+	for (unsigned i = 0; i < core_n_bonds(core); i++) {
+		struct bond_view bond;
+		core_bond(core, i, &bond);
+		for (unsigned p = 0; bond.driver == DRIVER_MOVE && p < bond.n_ports; p++) {
+			const char *device = port_device(core, i, p);
+			struct port_view port;
+			core_port(core, i, p, &port);
+			varies |= !is_name(port.spec);
+			hash = fnv(fnv(hash, (uint8_t)p), (uint8_t)i);
+			for (; device && *device; device++)
+				hash = fnv(hash, (uint8_t)*device);
+		}
+	}
+	return varies ? hash | 1 : 0;
+}
+
+bool record_is_outdated(const struct record *record, const struct core *core)
+{
+	return record->map && record->ports && record->ports != ports_hash(core);
 }
 
 /* By interface, address and prefix; a configured one before a carried one of the same. */
@@ -423,10 +486,9 @@ static void list_unique(struct list *list)
 	list->n = n;
 }
 
-static int list_make(struct list *list, const struct core *core, const struct config *config,
-		     const struct record_data *previous, uint64_t now_ns)
+static int list_make(struct list *list, const struct core *core, const struct record_data *previous, uint64_t now_ns)
 {
-	int r = list_configured(list, core, config);
+	int r = list_configured(list, core);
 
 	for (unsigned i = 0; previous && i < previous->n_addresses && r == 0; i++) {
 		struct record_address address = previous->addresses[i];
@@ -530,13 +592,13 @@ static int make_file(struct record *record, const struct core *core, const struc
 	return 0;
 }
 
-int record_layout(struct record *record, const struct core *core, const struct config *config,
-		  const struct record_data *previous, uint64_t now_ns)
+int record_layout(struct record *record, const struct core *core, const struct record_data *previous, uint64_t now_ns)
 {
 	struct list list = { 0 };
-	int r = list_make(&list, core, config, previous, now_ns);
+	int r = list_make(&list, core, previous, now_ns);
 
 	record_unmap(record);
+	record->ports = ports_hash(core);
 	if (r == 0)
 		r = make_file(record, core, &list, previous);
 	if (r == 0 && renameat(record->rundir, RECORD_TEMP, record->rundir, RECORD_FILE) < 0)

@@ -54,8 +54,11 @@ void record_free(struct record *);
  * every interface where they may be. What `previous` says of a vip of the same name goes on, and its addresses that
  * are not configured any more are carried along for an hour. Written beside and renamed. 0, or -errno: there is no
  * file any more, since the old one's indexes mean other vips. */
-int record_layout(struct record *, const struct core *, const struct config *, const struct record_data *previous,
-		  uint64_t now_ns);
+int record_layout(struct record *, const struct core *, const struct record_data *previous, uint64_t now_ns);
+
+/* Whether the addresses of a moving bond may be on another set of interfaces by now than the layout says: a device was
+ * found for an entry of its `ports`. Cheap; the layout is then to be made again. */
+bool record_is_outdated(const struct record *, const struct core *);
 
 /* The data that is in force, as a copy: what record_layout of the next configuration takes as `previous`. 0 or
  * -ENOMEM. */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/sentence.h"
 #include "common/text.h"
@@ -36,35 +37,119 @@ static void add_state(json_t *json, const char *state, const struct reason *reas
 	json_object_set_new(json, "since", time_json(since_ns));
 }
 
-static json_t *port_json(const struct core *core, unsigned bond, unsigned i)
+static json_t *addresses_json(const struct config_address *addresses, unsigned n)
 {
-	struct port_view port;
-	json_t *json = json_object();
+	json_t *json = json_array();
 
-	core_port(core, bond, i, &port);
-	json_object_set_new(json, "name", json_string(port.name));
-	add_state(json, port_state_name(port.state), &port.reason, port.since_ns);
+	for (unsigned i = 0; i < n; i++) {
+		char ip[TEXT_IP_SIZE], text[TEXT_CIDR_SIZE];
+		snprintf(text, sizeof text, "%s/%u", text_ip(&addresses[i].ip, ip), addresses[i].prefix);
+		json_array_append_new(json, json_string(text));
+	}
 	return json;
 }
 
-static json_t *bond_json(const struct core *core, unsigned i)
+/* Time since then in milliseconds; null: never. */
+static json_t *ago_json(uint64_t boot_ns)
 {
-	struct bond_view bond;
-	json_t *json = json_object(), *ports = json_array();
+	uint64_t now_ns = clock_boot();
 
-	core_bond(core, i, &bond);
-	json_object_set_new(json, "name", json_string(bond.name));
-	json_object_set_new(json, "driver", json_string(bond.driver == DRIVER_KERNEL ? "kernel" : "move"));
-	add_state(json, bond_state_name(bond.state), &bond.reason, bond.since_ns);
-	json_object_set_new(json, "active_port", json_null());
-	json_object_set_new(json, "failovers", json_integer((json_int_t)bond.failovers));
-	for (unsigned p = 0; p < bond.n_ports; p++) {
-		json_t *port = port_json(core, i, p);
-		json_array_append_new(ports, port);
-		if ((int)p == bond.active_port)
-			json_object_set(json, "active_port", json_object_get(port, "name"));
+	return boot_ns ? json_real(now_ns > boot_ns ? (double)(now_ns - boot_ns) / 1e6 : 0) : json_null();
+}
+
+static json_t *probe_json(const struct probe_view *probe)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "name", json_string(probe->name));
+	json_object_set_new(json, "kind", json_string(probe->kind == PROBE_NS ? "ns" : "arp"));
+	json_object_set_new(json, "target", ip_json(&probe->target));
+	json_object_set_new(json, "state", json_string(probe_state_name(probe->state)));
+	json_object_set_new(json, "last_answer_ms", ago_json(probe->answered_ns));
+	json_object_set_new(json, "sent", json_integer((json_int_t)probe->sent));
+	return json;
+}
+
+static json_t *port_json(const struct core *core, unsigned bond, const struct port_view *port, unsigned i,
+			 unsigned n_probes)
+{
+	json_t *json = json_object(), *probes = json_array();
+
+	json_object_set_new(json, "name", json_string(port->name));
+	json_object_set_new(json, "spec", json_string(port->spec));
+	add_state(json, port_state_name(port->state), &port->reason, port->since_ns);
+	json_object_set_new(json, "penalty", json_integer(port->penalty));
+	json_object_set_new(json, "manual", json_boolean(port->manual));
+	json_object_set_new(json, "probes_lost", json_boolean(port->probes_lost));
+	for (unsigned t = 0; t < n_probes; t++) {
+		struct probe_view probe;
+		core_probe(core, bond, i, t, &probe);
+		json_array_append_new(probes, probe_json(&probe));
 	}
-	json_object_set_new(json, "ports", ports);
+	json_object_set_new(json, "probes", probes);
+	return json;
+}
+
+static json_t *ports_json(const struct core *core, unsigned index, const struct bond_view *bond)
+{
+	json_t *json = json_array();
+
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		struct port_view port;
+		core_port(core, index, i, &port);
+		if (!port.hidden)
+			json_array_append_new(json, port_json(core, index, &port, i, bond->n_probes));
+	}
+	return json;
+}
+
+static const struct config_bond *find_config(const struct config *config, const char *name)
+{
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		if (strcmp(config->bonds[i].name, name) == 0)
+			return &config->bonds[i];
+	}
+	return NULL;
+}
+
+/* What bonds and vlans have in common. */
+static json_t *device_json(const struct engine *e, const struct bond_view *bond)
+{
+	const struct config_bond *cfg = find_config(e->config, bond->name);
+	json_t *json = json_object();
+
+	json_object_set_new(json, "name", json_string(bond->name));
+	add_state(json, bond_state_name(bond->state), &bond->reason, bond->since_ns);
+	json_object_set_new(json, "mtu", bond->mtu ? json_integer(bond->mtu) : json_null());
+	json_object_set_new(json, "addresses",
+			    cfg ? addresses_json(e->config->addresses + cfg->first_address, cfg->n_addresses)
+				: json_array());
+	return json;
+}
+
+static json_t *bond_json(const struct engine *e, unsigned i, const struct bond_view *bond)
+{
+	json_t *json = device_json(e, bond);
+	struct port_view port;
+
+	json_object_set_new(json, "driver", json_string(bond_driver_name(bond->driver)));
+	json_object_set_new(json, "active_port", json_null());
+	if (bond->active_port >= 0) {
+		core_port(e->core, i, (unsigned)bond->active_port, &port);
+		json_object_set_new(json, "active_port", json_string(port.name));
+	}
+	json_object_set_new(json, "manual", json_boolean(bond->manual));
+	json_object_set_new(json, "failovers", json_integer((json_int_t)bond->failovers));
+	json_object_set_new(json, "ports", ports_json(e->core, i, bond));
+	return json;
+}
+
+static json_t *vlan_json(const struct engine *e, const struct bond_view *vlan)
+{
+	json_t *json = device_json(e, vlan);
+
+	json_object_set_new(json, "link", json_string(vlan->link ? vlan->link : ""));
+	json_object_set_new(json, "id", json_integer(vlan->vlan_id));
 	return json;
 }
 
@@ -94,18 +179,6 @@ static json_t *counters_json(const struct vip_counters *c)
 	return json;
 }
 
-static json_t *addresses_json(const struct vip_view *vip)
-{
-	json_t *json = json_array();
-
-	for (unsigned i = 0; i < vip->n_addresses; i++) {
-		char ip[TEXT_IP_SIZE], text[TEXT_CIDR_SIZE];
-		snprintf(text, sizeof text, "%s/%u", text_ip(&vip->addresses[i].ip, ip), vip->addresses[i].prefix);
-		json_array_append_new(json, json_string(text));
-	}
-	return json;
-}
-
 static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 {
 	struct vip_view vip;
@@ -121,7 +194,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "holding", json_boolean(vip.holding));
 	json_object_set_new(json, "priority", json_integer(vip.priority));
 	json_object_set_new(json, "effective_priority", json_integer(vip.effective_priority));
-	json_object_set_new(json, "addresses", addresses_json(&vip));
+	json_object_set_new(json, "addresses", addresses_json(vip.addresses, vip.n_addresses));
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
 	json_object_set_new(json, "active_source", ip_json(&vip.active_source));
@@ -149,6 +222,89 @@ static void __attribute__((format(printf, 2, 3))) warn(json_t *warnings, const c
 	vsnprintf(text, sizeof text, format, list);
 	va_end(list);
 	json_array_append_new(warnings, json_string(text));
+}
+
+static void warn_of_probe(json_t *warnings, const char *bond, const char *port, const struct probe_view *probe)
+{
+	char ip[TEXT_IP_SIZE], age[TEXT_DURATION_SIZE];
+	uint64_t now_ns = clock_boot();
+
+	text_ip(&probe->target, ip);
+	if (probe->answered_ns)
+		text_duration(now_ns > probe->answered_ns ? now_ns - probe->answered_ns : 0, age);
+	warn(warnings, "bond %s: through port %s %s (probe %s) %s%s", bond, port, ip, probe->name,
+	     probe->answered_ns ? "has not answered for " : "has never answered, through another it has",
+	     probe->answered_ns ? age : "");
+}
+
+/* Lost on one port: a standby that would carry nothing is to be known before it is needed. */
+static void warn_of_probes(json_t *warnings, const struct core *core, unsigned b, unsigned p,
+			   const struct bond_view *bond)
+{
+	struct port_view port;
+
+	core_port(core, b, p, &port);
+	for (unsigned i = 0; port.probes_lost && i < bond->n_probes; i++) {
+		struct probe_view probe;
+		core_probe(core, b, p, i, &probe);
+		if (probe.state == PROBE_LOST)
+			warn_of_probe(warnings, bond->name, port.name, &probe);
+	}
+}
+
+/* Whether a target is asked through some port and has never answered through any. */
+static bool is_silent(const struct core *core, unsigned b, const struct bond_view *bond, unsigned target,
+		      struct probe_view *probe)
+{
+	bool silent = false;
+
+	for (unsigned p = 0; p < bond->n_ports; p++) {
+		struct port_view port;
+		core_port(core, b, p, &port);
+		if (port.hidden)
+			continue;
+		core_probe(core, b, p, target, probe);
+		if (probe->state == PROBE_ANSWERED || probe->state == PROBE_LOST || probe->answered_ns)
+			return false;
+		silent |= probe->state == PROBE_SILENT;
+	}
+	return silent;
+}
+
+static void warn_of_port(json_t *warnings, const struct core *core, unsigned b, unsigned p,
+			 const struct bond_view *bond)
+{
+	struct port_view port;
+	char left[TEXT_DURATION_SIZE];
+
+	core_port(core, b, p, &port);
+	if (port.hidden)
+		return;
+	warn_of_probes(warnings, core, b, p, bond);
+	if (port.reason.code == REASON_PORT_DAMPED)
+		warn(warnings, "bond %s: port %s flaps (penalty %u) and is left alone for another %s", bond->name,
+		     port.name, port.penalty,
+		     text_duration((uint64_t)(port.reason.arg[1] > 0 ? port.reason.arg[1] : 0), left));
+	if (port.manual)
+		warn(warnings,
+		     "bond %s: port %s was chosen by hand and keeps the traffic until it fails; 'standbyctl switch "
+		     "%s auto' gives the choice back",
+		     bond->name, port.name, bond->name);
+}
+
+static void warn_of_bond(json_t *warnings, const struct core *core, unsigned b, const struct bond_view *bond)
+{
+	struct probe_view probe;
+	char ip[TEXT_IP_SIZE];
+
+	for (unsigned p = 0; p < bond->n_ports; p++)
+		warn_of_port(warnings, core, b, p, bond);
+	for (unsigned i = 0; i < bond->n_probes; i++) {
+		if (is_silent(core, b, bond, i, &probe))
+			warn(warnings,
+			     "bond %s: %s (probe %s) has never answered through any port, so it decides nothing",
+			     bond->name, text_ip(&probe.target, ip), probe.name);
+	}
 }
 
 static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
@@ -218,20 +374,27 @@ static void breathe(struct engine *e, unsigned i)
 
 json_t *status_json(struct engine *e)
 {
-	json_t *bonds = json_array(), *vips = json_array(), *warnings = json_array();
+	json_t *bonds = json_array(), *vlans = json_array(), *vips = json_array(), *warnings = json_array();
 	const char *node = e->config->node;
 
 	warn_of_node(warnings, e);
-	for (unsigned i = 0; i < core_n_bonds(e->core); i++, breathe(e, i))
-		json_array_append_new(bonds, bond_json(e->core, i));
+	for (unsigned i = 0; i < core_n_bonds(e->core); i++, breathe(e, i)) {
+		struct bond_view bond;
+		core_bond(e->core, i, &bond);
+		if (!find_config(e->config, bond.name))
+			continue; /* removed: the core keeps it while something is still to be let go */
+		json_array_append_new(bond.driver == DRIVER_VLAN ? vlans : bonds,
+				      bond.driver == DRIVER_VLAN ? vlan_json(e, &bond) : bond_json(e, i, &bond));
+		warn_of_bond(warnings, e->core, i, &bond);
+	}
 	for (unsigned i = 0; i < core_n_vips(e->core); i++, breathe(e, i)) {
 		if (has_gone(e->core, i))
 			continue;
 		json_array_append_new(vips, vip_json(e->core, i, node));
 		warn_of_vip(warnings, e->core, i);
 	}
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:[], s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node", node,
-			 "digest", e->config->digest, "bonds", bonds, "vips", vips, "nodes", "checks",
-			 "warnings", warnings, "dropped", dropped_json(core_counters(e->core)),
-			 "counters", totals_json(e));
+	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:[], s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
+			 node, "digest", e->config->digest, "bonds", bonds, "vlans", vlans, "vips", vips, "nodes",
+			 "checks", "warnings", warnings, "dropped", dropped_json(core_counters(e->core)), "counters",
+			 totals_json(e));
 }

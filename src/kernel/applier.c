@@ -5,7 +5,9 @@
  *   done … ready    the thread's, which works on copies so that the ring may be enlarged meanwhile
  *   ready … queued  submitted, not yet kicked
  *
- * A job keeps its place from submission until its answer is taken, so an answer always has room. */
+ * A job keeps its place from submission until its answer is taken, so an answer always has room.
+ *
+ * What libteam tells unasked waits beside it, each with the position of the first answer that comes after it. */
 #include "kernel/applier.h"
 
 #include <errno.h>
@@ -16,16 +18,24 @@
 #include <unistd.h>
 
 #include "kernel/executor.h"
+#include "kernel/team.h"
+
+struct told {
+	uint64_t at;            /* before the answer of that position */
+	struct event_team team; /* ifindex 0: something was lost, EV_OVERRUN */
+};
 
 struct applier {
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of what follows up to the next empty line */
-	pthread_cond_t work;
 	struct job *ring;
 	size_t capacity;
 	uint64_t taken, done, ready, queued;
 	bool stop;
+	struct told told[TEAMS_MAX]; /* one for a team */
+	unsigned n_told;
 
+	int wake;    /* an eventfd, readable while jobs are ready that the thread has not taken, or it must stop */
 	int eventfd;
 	struct executor *executor; /* the thread's, but for injections */
 
@@ -44,30 +54,78 @@ static struct job *slot(struct applier *a, uint64_t position)
 
 /* ---- the thread ------------------------------------------------------------------------------------------------- */
 
-/* Copies what waits, at most a batch; 0: asked to stop and nothing is left. */
-static size_t take_jobs(struct applier *a, struct job *jobs)
+static void raise_eventfd(int fd)
+{
+	uint64_t one = 1;
+
+	if (write(fd, &one, sizeof one) < 0 && errno != EAGAIN) /* EAGAIN: it is readable already */
+		abort();
+}
+
+static void clear_eventfd(int fd)
+{
+	uint64_t count;
+
+	if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN)
+		abort();
+}
+
+static void wait_for_work(struct applier *a)
+{
+	struct pollfd fds[1 + TEAMS_MAX] = {{.fd = a->wake, .events = POLLIN}};
+	unsigned n = 1 + teams_poll(executor_teams(a->executor), fds + 1);
+
+	while (poll(fds, n, -1) < 0 && errno == EINTR)
+		;
+}
+
+/* Copies what waits, at most a batch, which a snapshot ends: what libteam tells of the jobs after it must come after it.
+ * Both eventfds are written and cleared under the lock, so that none is lost. *stop: asked to, and nothing is left. */
+static size_t take_jobs(struct applier *a, struct job *jobs, bool *stop)
 {
 	size_t n = 0;
 
 	pthread_mutex_lock(&a->mutex);
-	while (a->done == a->ready && !a->stop)
-		pthread_cond_wait(&a->work, &a->mutex);
-	for (uint64_t at = a->done; at < a->ready && n < EXECUTOR_BATCH; at++)
+	for (uint64_t at = a->done; at < a->ready && n < EXECUTOR_BATCH; at++) {
 		jobs[n++] = *slot(a, at);
+		if (jobs[n - 1].action.type == ACT_SNAPSHOT)
+			break;
+	}
+	*stop = a->stop && !n;
+	if (a->done + n == a->ready && !a->stop)
+		clear_eventfd(a->wake);
 	pthread_mutex_unlock(&a->mutex);
 	return n;
 }
 
-/* The eventfd is written under the lock, as it is cleared, so that none is lost. */
-static void publish_jobs(struct applier *a, const struct job *jobs, size_t n)
+/* Only a team's newest state matters, so an older one that still waits is dropped. More teams than there is room for: that
+ * is an overrun like any other. */
+static void put_told(struct applier *a, struct event_team team)
 {
-	uint64_t one = 1;
+	unsigned i = 0;
+
+	while (i < a->n_told && a->told[i].team.ifindex != team.ifindex)
+		i++;
+	if (i < a->n_told)
+		memmove(&a->told[i], &a->told[i + 1], (--a->n_told - i) * sizeof a->told[0]);
+	if (a->n_told == TEAMS_MAX) {
+		a->n_told = 0;
+		team = (struct event_team){0};
+	}
+	a->told[a->n_told++] = (struct told){.at = a->done, .team = team};
+}
+
+static void publish(struct applier *a, const struct job *jobs, size_t n)
+{
+	struct event event;
 
 	pthread_mutex_lock(&a->mutex);
+	while (teams_next(executor_teams(a->executor), &event))
+		put_told(a, event.type == EV_TEAM ? event.u.team : (struct event_team){0});
 	for (size_t i = 0; i < n; i++)
 		*slot(a, a->done++) = jobs[i];
-	if (write(a->eventfd, &one, sizeof one) < 0 && errno != EAGAIN) /* EAGAIN: it is readable already */
-		abort();
+	if (a->n_told || n)
+		raise_eventfd(a->eventfd);
 	pthread_mutex_unlock(&a->mutex);
 }
 
@@ -75,11 +133,16 @@ static void *work(void *argument)
 {
 	struct applier *a = argument;
 	struct job jobs[EXECUTOR_BATCH];
-	size_t n;
+	bool stop = false;
 
-	while ((n = take_jobs(a, jobs)) > 0) {
+	while (!stop) {
+		size_t n;
+
+		wait_for_work(a);
+		n = take_jobs(a, jobs, &stop);
 		executor_run(a->executor, jobs, n);
-		publish_jobs(a, jobs, n);
+		teams_run(executor_teams(a->executor));
+		publish(a, jobs, n);
 	}
 	return NULL;
 }
@@ -102,7 +165,7 @@ static int start_thread(struct applier *a)
 /* ---- its owner's side ------------------------------------------------------------------------------------------- */
 
 /* The loop may run at a higher priority than the thread that holds the lock. */
-static void init_locks(struct applier *a)
+static void init_lock(struct applier *a)
 {
 	pthread_mutexattr_t attributes;
 
@@ -110,16 +173,16 @@ static void init_locks(struct applier *a)
 	pthread_mutexattr_setprotocol(&attributes, PTHREAD_PRIO_INHERIT);
 	pthread_mutex_init(&a->mutex, &attributes);
 	pthread_mutexattr_destroy(&attributes);
-	pthread_cond_init(&a->work, NULL);
 }
 
 static void destroy(struct applier *a)
 {
-	pthread_cond_destroy(&a->work);
 	pthread_mutex_destroy(&a->mutex);
 	executor_free(a->executor);
 	if (a->eventfd >= 0)
 		close(a->eventfd);
+	if (a->wake >= 0)
+		close(a->wake);
 	free(a->ring);
 	free(a);
 }
@@ -131,11 +194,12 @@ struct applier *applier_new(size_t capacity)
 
 	if (!a)
 		return NULL;
-	init_locks(a);
+	init_lock(a);
 	a->capacity = capacity ? capacity : 1;
 	a->ring = calloc(a->capacity, sizeof *a->ring);
-	a->eventfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	error = !a->ring ? ENOMEM : a->eventfd < 0 ? errno : 0;
+	a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	a->eventfd = a->wake < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = a->eventfd < 0 ? errno : a->ring ? 0 : ENOMEM;
 	if (!error && !(a->executor = executor_new()))
 		error = errno;
 	if (!error)
@@ -154,7 +218,7 @@ void applier_free(struct applier *a)
 	pthread_mutex_lock(&a->mutex);
 	a->ready = a->queued;
 	a->stop = true;
-	pthread_cond_signal(&a->work);
+	raise_eventfd(a->wake);
 	pthread_mutex_unlock(&a->mutex);
 	pthread_join(a->thread, NULL);
 	for (; a->taken < a->done; a->taken++)
@@ -202,7 +266,7 @@ void applier_kick(struct applier *a)
 	pthread_mutex_lock(&a->mutex);
 	if (a->ready != a->queued) {
 		a->ready = a->queued;
-		pthread_cond_signal(&a->work);
+		raise_eventfd(a->wake);
 	}
 	pthread_mutex_unlock(&a->mutex);
 }
@@ -263,24 +327,40 @@ static void change_result(const struct job *job, struct event *event)
 	event->u.result.error = job->error;
 }
 
-/* Copies the oldest answered job out of the ring; false: none, and the eventfd is cleared. */
-static bool take_result(struct applier *a, struct job *job)
+static void told_result(struct applier *a, struct event *event)
 {
-	uint64_t count;
-	bool any;
+	struct event_team team = a->told[0].team;
+
+	memmove(&a->told[0], &a->told[1], --a->n_told * sizeof a->told[0]);
+	*event = (struct event){.type = team.ifindex ? EV_TEAM : EV_OVERRUN};
+	if (team.ifindex)
+		event->u.team = team;
+}
+
+enum result { RESULT_NONE, RESULT_TOLD, RESULT_JOB };
+
+/* Takes the oldest: what libteam told as an event, an answered job as a copy. None: the eventfd is cleared. */
+static enum result take_result(struct applier *a, struct job *job, struct event *event)
+{
+	enum result result = RESULT_NONE;
 
 	pthread_mutex_lock(&a->mutex);
-	any = a->taken < a->done;
-	if (any)
+	if (a->n_told && a->told[0].at <= a->taken) {
+		told_result(a, event);
+		result = RESULT_TOLD;
+	} else if (a->taken < a->done) {
 		*job = *slot(a, a->taken++);
-	else if (read(a->eventfd, &count, sizeof count) < 0 && errno != EAGAIN)
-		abort();
+		result = RESULT_JOB;
+	} else {
+		clear_eventfd(a->eventfd);
+	}
 	pthread_mutex_unlock(&a->mutex);
-	return any;
+	return result;
 }
 
 bool applier_next(struct applier *a, struct event *event, int *fd, const char **text)
 {
+	enum result result;
 	struct job job;
 
 	free(a->text);
@@ -291,8 +371,9 @@ bool applier_next(struct applier *a, struct event *event, int *fd, const char **
 		next_item(a, event);
 		return true;
 	}
-	if (!take_result(a, &job))
-		return false;
+	result = take_result(a, &job, event);
+	if (result != RESULT_JOB)
+		return result == RESULT_TOLD;
 	if (job.action.type == ACT_SNAPSHOT)
 		snapshot_result(a, &job, event);
 	else

@@ -30,14 +30,16 @@ void applier_kick(struct applier *);
 int applier_fd(const struct applier *);
 
 /* The next result: EV_DONE, EV_FAILED, EV_SNAP_BEGIN, its items, EV_SNAP_END, EV_OVERRUN (the dump was interrupted again
- * and again or failed). Times in it are zero; the caller stamps it. *fd is the VRRP socket that an EV_DONE of ACT_LISTEN
- * brings (the caller owns it), else -1. *text points to the kernel's extended-ack text of an EV_FAILED or to "", valid
- * until the next call. False: nothing waits (and the eventfd is cleared). */
+ * and again or failed); unasked, with epoch 0, EV_TEAM and EV_OVERRUN (a team can no longer be watched). EV_TEAM comes
+ * before the answer of the action that caused it, after a snapshot that is older, and not once more for a newer one that
+ * has it. Times are zero; the caller stamps it. *fd is the VRRP socket that an EV_DONE of ACT_LISTEN brings (the caller
+ * owns it), else -1. *text points to the kernel's extended-ack text of an EV_FAILED or to "", valid until the next call.
+ * False: nothing waits (and the eventfd is cleared). */
 bool applier_next(struct applier *, struct event *, int *fd, const char **text);
 
 /* For tests of error paths: the nth (1: the next) request to the kernel, counted one per change or listening socket and
- * five per snapshot (three if it is without routes), is refused with `error` (an errno) and not made; with 0 the request socket is found broken there.
- * Once; nth 0 takes it back. Only while nothing is queued. */
+ * five per snapshot (three if it is without routes), and one per setting of a team, is refused with `error` (an errno) and
+ * not made; with 0 the request socket is found broken there. Once; nth 0 takes it back. Only while nothing is queued. */
 void applier_inject(struct applier *, unsigned nth, int error);
 
 #endif

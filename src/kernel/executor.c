@@ -4,12 +4,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +20,8 @@
 #include "kernel/netlink.h"
 #include "kernel/packet.h"
 #include "kernel/request.h"
+#include "kernel/team.h"
+#include "kernel/transaction.h"
 
 enum {
 	ACK_BUFFERS = 32,
@@ -33,6 +38,7 @@ struct executor {
 	unsigned n_sent, n_unanswered;
 	unsigned inject_nth;  /* for tests; 0: never */
 	int inject_error;
+	struct teams *teams;
 	struct mmsghdr messages[ACK_BUFFERS];
 	struct iovec iov[ACK_BUFFERS];
 	struct sockaddr_nl from[ACK_BUFFERS];
@@ -78,6 +84,8 @@ static void executor_reopen(struct executor *x)
 	executor_open(x);
 }
 
+static int ask_injected(void *executor);
+
 struct executor *executor_new(void)
 {
 	struct executor *x = calloc(1, sizeof *x);
@@ -89,8 +97,10 @@ struct executor *executor_new(void)
 		x->iov[i] = (struct iovec){.iov_base = x->acks[i], .iov_len = ACK_SIZE};
 		x->messages[i].msg_hdr = (struct msghdr){.msg_iov = &x->iov[i], .msg_iovlen = 1, .msg_name = &x->from[i]};
 	}
-	error = executor_open(x);
+	x->teams = teams_new(ask_injected, x);
+	error = x->teams ? executor_open(x) : -ENOMEM;
 	if (error) {
+		teams_free(x->teams);
 		free(x);
 		errno = -error;
 		return NULL;
@@ -103,7 +113,13 @@ void executor_free(struct executor *x)
 	if (!x)
 		return;
 	nl_socket_free(x->sock);
+	teams_free(x->teams);
 	free(x);
+}
+
+struct teams *executor_teams(struct executor *x)
+{
+	return x->teams;
 }
 
 void executor_inject(struct executor *x, unsigned nth, int error)
@@ -127,6 +143,11 @@ static int injected(struct executor *x)
 	if (null >= 0)
 		close(null);
 	return 0;
+}
+
+static int ask_injected(void *executor)
+{
+	return injected(executor);
 }
 
 /* ---- changes ---------------------------------------------------------------------------------------------------- */
@@ -259,7 +280,8 @@ static void run_requests(struct executor *x, struct job *jobs, size_t n)
 
 static int write_sysctl(const struct action_sysctl *s)
 {
-	static const char *const keys[] = {[SYSCTL_ARP_IGNORE] = "arp_ignore", [SYSCTL_ARP_ANNOUNCE] = "arp_announce"};
+	static const char *const keys[] = {[SYSCTL_ARP_IGNORE] = "arp_ignore", [SYSCTL_ARP_ANNOUNCE] = "arp_announce",
+					  [SYSCTL_PROMOTE_SECONDARIES] = "promote_secondaries"};
 	char path[64], value[16];
 	int fd, length, error = 0;
 
@@ -280,24 +302,47 @@ static int write_sysctl(const struct action_sysctl *s)
 	return error;
 }
 
+/* Its driver's word (ETHTOOL_GLINK). The name is asked for and looked at again, for ethtool knows no indexes: a device that was
+ * renamed meanwhile is asked the next time. */
+static int look_at(struct action_look *look)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_GLINK};
+	struct ifreq request = {.ifr_data = (void *)&value};
+	int fd, error = 0;
+
+	if (!if_indextoname((unsigned)look->ifindex, request.ifr_name))
+		return ENODEV;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	if (ioctl(fd, SIOCETHTOOL, &request) < 0)
+		error = errno;
+	else if ((int)if_nametoindex(request.ifr_name) != look->ifindex)
+		error = EAGAIN;
+	close(fd);
+	look->carrier = value.data != 0;
+	return error;
+}
+
 /* ---- snapshots -------------------------------------------------------------------------------------------------- */
 
-static int dump_once(struct executor *x, unsigned which, uint32_t epoch, struct snapshot *items)
+static int dump_once(struct executor *x, unsigned which, bool all_tables, uint32_t epoch, struct snapshot *items)
 {
 	bool broken = false;
 	int error;
 
 	if (!x->sock)
 		return -EIO;
-	error = snapshot_dump(items, which, nl_socket_get_fd(x->sock), ++x->sequence, epoch, &broken);
+	error = snapshot_dump(items, which, all_tables, nl_socket_get_fd(x->sock), ++x->sequence, epoch, &broken);
 	if (broken)
 		executor_reopen(x);
 	return error;
 }
 
-static int run_snapshot(struct executor *x, uint32_t epoch, bool routes, struct snapshot *snapshot)
+static int run_snapshot(struct executor *x, const struct action *a, struct snapshot *snapshot)
 {
-	unsigned n = routes ? SNAPSHOT_DUMPS : SNAPSHOT_DUMPS_BUT_ROUTES;
+	uint32_t epoch = a->u.snapshot.epoch;
+	unsigned n = a->u.snapshot.routes ? SNAPSHOT_DUMPS : SNAPSHOT_DUMPS_BUT_ROUTES;
 	int error = x->sock ? 0 : executor_open(x);
 
 	for (unsigned i = 0; !error && i < n; i++) {
@@ -308,7 +353,9 @@ static int run_snapshot(struct executor *x, uint32_t epoch, bool routes, struct 
 
 			error = -injected(x);
 			if (!error)
-				error = dump_once(x, i, epoch, &items);
+				error = dump_once(x, i, a->u.snapshot.all_tables, epoch, &items);
+			if (!error && i == 0)
+				error = snapshot_teams(&items, x->teams, epoch);
 			if (!error)
 				snapshot_join(snapshot, &items);
 			snapshot_free(&items);
@@ -340,13 +387,26 @@ static int listen_on(struct job *job)
 	return 0;
 }
 
+/* Whether the job is one message of a batch. */
+static bool is_request(const struct job *job)
+{
+	return request_exists(job->action.type) && !team_makes(&job->action) && !transaction_makes(&job->action);
+}
+
 static void run_other(struct executor *x, struct job *job)
 {
 	enum action_type type = job->action.type;
 
 	if (type == ACT_SNAPSHOT) {
-		job->error = run_snapshot(x, job->action.u.snapshot.epoch, job->action.u.snapshot.routes,
-					  &job->snapshot);
+		job->error = run_snapshot(x, &job->action, &job->snapshot);
+		return;
+	}
+	if (team_makes(&job->action)) {
+		job->error = team_execute(x->teams, &job->action);
+		return;
+	}
+	if (transaction_makes(&job->action)) {
+		job->error = transaction_run(&job->action, x->teams, ask_injected, x, &job->text);
 		return;
 	}
 	if (type == ACT_UNLISTEN) /* closing is the loop's, which owns the socket */
@@ -354,8 +414,10 @@ static void run_other(struct executor *x, struct job *job)
 	job->error = injected(x);
 	if (job->error)
 		return;
-	assert(type == ACT_SYSCTL || type == ACT_LISTEN);
-	job->error = type == ACT_SYSCTL ? write_sysctl(&job->action.u.sysctl) : listen_on(job);
+	assert(type == ACT_SYSCTL || type == ACT_LISTEN || type == ACT_LOOK);
+	job->error = type == ACT_SYSCTL ? write_sysctl(&job->action.u.sysctl)
+		     : type == ACT_LOOK ? look_at(&job->action.u.look)
+					: listen_on(job);
 }
 
 void executor_run(struct executor *x, struct job *jobs, size_t n)
@@ -366,7 +428,7 @@ void executor_run(struct executor *x, struct job *jobs, size_t n)
 	while (i < n) {
 		size_t count = 0;
 
-		while (i + count < n && request_exists(jobs[i + count].action.type))
+		while (i + count < n && is_request(&jobs[i + count]))
 			count++;
 		if (count)
 			run_requests(x, jobs + i, count);

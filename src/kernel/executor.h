@@ -25,6 +25,9 @@ struct executor;
 struct executor *executor_new(void);
 void executor_free(struct executor *);
 
+/* The teams that it makes and watches. */
+struct teams *executor_teams(struct executor *);
+
 /* Does the jobs in order and fills in their results; n ≤ EXECUTOR_BATCH. */
 void executor_run(struct executor *, struct job *, size_t n);
 

@@ -10,6 +10,7 @@
 #include <netlink/msg.h>
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/times.h>
@@ -59,7 +60,7 @@ static bool parse_bond(struct nlattr *data, struct event_link *link)
 	static const struct nla_policy policy[IFLA_BOND_MAX + 1] = {
 		[IFLA_BOND_MODE] = {.type = NLA_U8},          [IFLA_BOND_MIIMON] = {.type = NLA_U32},
 		[IFLA_BOND_ACTIVE_SLAVE] = {.type = NLA_U32}, [IFLA_BOND_PRIMARY] = {.type = NLA_U32},
-		[IFLA_BOND_PRIMARY_RESELECT] = {.type = NLA_U8},
+		[IFLA_BOND_PRIMARY_RESELECT] = {.type = NLA_U8}, [IFLA_BOND_FAIL_OVER_MAC] = {.type = NLA_U8},
 	};
 	struct nlattr *tb[IFLA_BOND_MAX + 1];
 
@@ -68,8 +69,20 @@ static bool parse_bond(struct nlattr *data, struct event_link *link)
 	link->bond.mode = tb[IFLA_BOND_MODE] ? nla_get_u8(tb[IFLA_BOND_MODE]) : 0;
 	link->bond.miimon = tb[IFLA_BOND_MIIMON] ? nla_get_u32(tb[IFLA_BOND_MIIMON]) : 0;
 	link->bond.reselect = tb[IFLA_BOND_PRIMARY_RESELECT] ? nla_get_u8(tb[IFLA_BOND_PRIMARY_RESELECT]) : 0;
+	link->bond.fail_over_mac = tb[IFLA_BOND_FAIL_OVER_MAC] ? nla_get_u8(tb[IFLA_BOND_FAIL_OVER_MAC]) : 0;
 	link->bond.active = tb[IFLA_BOND_ACTIVE_SLAVE] ? (int)nla_get_u32(tb[IFLA_BOND_ACTIVE_SLAVE]) : 0;
 	link->bond.primary = tb[IFLA_BOND_PRIMARY] ? (int)nla_get_u32(tb[IFLA_BOND_PRIMARY]) : 0;
+	return true;
+}
+
+static bool parse_vlan(struct nlattr *data, struct event_link *link)
+{
+	static const struct nla_policy policy[IFLA_VLAN_MAX + 1] = {[IFLA_VLAN_ID] = {.type = NLA_U16}};
+	struct nlattr *tb[IFLA_VLAN_MAX + 1];
+
+	if (!attribute_parse_nested(tb, IFLA_VLAN_MAX, data, policy))
+		return false;
+	link->vlan.id = tb[IFLA_VLAN_ID] ? nla_get_u16(tb[IFLA_VLAN_ID]) : 0;
 	return true;
 }
 
@@ -83,11 +96,23 @@ static bool parse_linkinfo(struct nlattr *info, struct event_link *link)
 
 	if (!attribute_parse_nested(tb, IFLA_INFO_MAX, info, policy))
 		return false;
-	if (tb[IFLA_INFO_KIND])
+	if (tb[IFLA_INFO_KIND]) {
 		link->kind = parse_kind(nla_get_string(tb[IFLA_INFO_KIND]));
+		strncpy(link->driver, nla_get_string(tb[IFLA_INFO_KIND]), sizeof link->driver - 1);
+	}
+	if (link->kind == KIND_VLAN && tb[IFLA_INFO_DATA])
+		return parse_vlan(tb[IFLA_INFO_DATA], link);
 	if (link->kind == KIND_BOND && tb[IFLA_INFO_DATA])
 		return parse_bond(tb[IFLA_INFO_DATA], link);
 	return true;
+}
+
+/* The place of a PCI device as udev names it (ID_PATH): the only bus whose name there is sure. */
+static void parse_place(struct nlattr **tb, struct event_link *link)
+{
+	if (tb[IFLA_PARENT_DEV_BUS_NAME] && tb[IFLA_PARENT_DEV_NAME] &&
+	    strcmp(nla_get_string(tb[IFLA_PARENT_DEV_BUS_NAME]), "pci") == 0)
+		snprintf(link->path, sizeof link->path, "pci-%s", nla_get_string(tb[IFLA_PARENT_DEV_NAME]));
 }
 
 static bool parse_link(const struct nlmsghdr *h, struct event *event)
@@ -95,6 +120,8 @@ static bool parse_link(const struct nlmsghdr *h, struct event *event)
 	static const struct nla_policy policy[IFLA_MAX + 1] = {
 		[IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IFNAMSIZ}, [IFLA_MTU] = {.type = NLA_U32},
 		[IFLA_MASTER] = {.type = NLA_U32},                        [IFLA_LINKINFO] = {.type = NLA_NESTED},
+		[IFLA_LINK] = {.type = NLA_U32},                          [IFLA_MAX_MTU] = {.type = NLA_U32},
+		[IFLA_PARENT_DEV_NAME] = {.type = NLA_STRING},            [IFLA_PARENT_DEV_BUS_NAME] = {.type = NLA_STRING},
 	};
 	struct event_link *link = &event->u.link;
 	struct nlattr *tb[IFLA_MAX + 1];
@@ -108,10 +135,18 @@ static bool parse_link(const struct nlmsghdr *h, struct event *event)
 	link->ifindex = info->ifi_index;
 	link->up = info->ifi_flags & IFF_UP;
 	link->carrier = info->ifi_flags & LOWER_UP;
+	link->loopback = info->ifi_flags & IFF_LOOPBACK;
 	link->cause = h->nlmsg_pid;
 	strncpy(link->name, nla_get_string(tb[IFLA_IFNAME]), sizeof link->name - 1);
 	if (tb[IFLA_MTU])
 		link->mtu = nla_get_u32(tb[IFLA_MTU]);
+	if (tb[IFLA_MAX_MTU])
+		link->max_mtu = nla_get_u32(tb[IFLA_MAX_MTU]);
+	if (tb[IFLA_LINK])
+		link->vlan.link = (int)nla_get_u32(tb[IFLA_LINK]);
+	if (tb[IFLA_PERM_ADDRESS] && nla_len(tb[IFLA_PERM_ADDRESS]) == MAC_SIZE)
+		memcpy(link->perm_mac, nla_data(tb[IFLA_PERM_ADDRESS]), MAC_SIZE);
+	parse_place(tb, link);
 	if (tb[IFLA_MASTER])
 		link->master = (int)nla_get_u32(tb[IFLA_MASTER]);
 	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == MAC_SIZE)
@@ -197,12 +232,10 @@ static bool parse_address(const struct nlmsghdr *h, struct event *event)
 
 /* ---- routes ----------------------------------------------------------------------------------------------------- */
 
-/* Main table, unicast, one next hop, no source prefix, no type of service: what a configuration can say. */
-static bool route_is_plain(const struct rtmsg *rtm, struct nlattr **tb)
+/* Unicast, one next hop, no source prefix, no type of service: what a configuration can say. */
+static bool route_is_plain(const struct rtmsg *rtm, struct nlattr **tb, uint32_t table)
 {
-	uint32_t table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
-
-	return table == RT_TABLE_MAIN && rtm->rtm_type == RTN_UNICAST && !(rtm->rtm_flags & RTM_F_CLONED) &&
+	return table != RT_TABLE_LOCAL && rtm->rtm_type == RTN_UNICAST && !(rtm->rtm_flags & RTM_F_CLONED) &&
 	       !rtm->rtm_src_len && !rtm->rtm_tos && !tb[RTA_MULTIPATH] && !tb[RTA_VIA] && tb[RTA_OIF];
 }
 
@@ -216,12 +249,14 @@ static bool parse_route(const struct nlmsghdr *h, struct event *event)
 	struct event_route *route = &event->u.route;
 	struct nlattr *tb[RTA_MAX + 1];
 	const struct rtmsg *rtm = NLMSG_DATA(h);
+	uint32_t table;
 	uint8_t family;
 
 	if (!attribute_parse(tb, RTA_MAX, h, sizeof *rtm, policy))
 		return false;
 	family = family_of(rtm->rtm_family);
-	if (!family || rtm->rtm_dst_len > 8 * ip_size(family) || !route_is_plain(rtm, tb))
+	table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
+	if (!family || rtm->rtm_dst_len > 8 * ip_size(family) || !route_is_plain(rtm, tb, table))
 		return false;
 	*event = (struct event){.type = h->nlmsg_type == RTM_NEWROUTE ? EV_ROUTE : EV_ROUTE_GONE};
 	route->route.to.family = family;
@@ -231,6 +266,7 @@ static bool parse_route(const struct nlmsghdr *h, struct event *event)
 		return false;
 	route->ifindex = (int)nla_get_u32(tb[RTA_OIF]);
 	route->route.prefix = rtm->rtm_dst_len;
+	route->route.table = table == RT_TABLE_MAIN ? 0 : table;
 	route->route.metric = tb[RTA_PRIORITY] ? nla_get_u32(tb[RTA_PRIORITY]) : 0;
 	route->ours = rtm->rtm_protocol == STANDBY_PROTO;
 	route->cause = h->nlmsg_pid;
@@ -265,6 +301,7 @@ struct netlink_events {
 	struct nlmsghdr *next; /* within it; NULL: not begun */
 	int left;
 	bool draining;         /* lost events; whatever still waits is thrown away first */
+	bool all_tables;
 	struct mmsghdr messages[BUFFERS];
 	struct iovec iov[BUFFERS];
 	struct sockaddr_nl from[BUFFERS];
@@ -355,6 +392,16 @@ static int events_drain(struct netlink_events *e)
 	return -EAGAIN;
 }
 
+void netlink_events_all_tables(struct netlink_events *e, bool all)
+{
+	e->all_tables = all;
+}
+
+static bool is_of_interest(const struct netlink_events *e, const struct event *event)
+{
+	return e->all_tables || (event->type != EV_ROUTE && event->type != EV_ROUTE_GONE) || !event->u.route.route.table;
+}
+
 /* The next event of the datagrams that were read; false: used up. *lost: one did not fit into its buffer. */
 static bool events_walk(struct netlink_events *e, struct event *event, bool *lost)
 {
@@ -373,7 +420,7 @@ static bool events_walk(struct netlink_events *e, struct event *event, bool *los
 			const struct nlmsghdr *h = e->next;
 
 			e->next = nlmsg_next(e->next, &e->left);
-			if (netlink_parse(h, event))
+			if (netlink_parse(h, event) && is_of_interest(e, event))
 				return true;
 		}
 	}

@@ -11,7 +11,7 @@ enum {
 	STANDBY_PROTO = 83, /* IFA_PROTO and RTA_PROTOCOL of what is ours; free in iproute2's rt_protos and rt_addrprotos */
 };
 
-/* One message to one event (times and epoch zero). False: not of interest (a bridge's AF_BRIDGE copy, another table, a
+/* One message to one event (times and epoch zero). False: not of interest (a bridge's AF_BRIDGE copy, the local table, a
  * multicast route …) or malformed. */
 bool netlink_parse(const struct nlmsghdr *, struct event *);
 
@@ -25,6 +25,8 @@ int netlink_events_fd(const struct netlink_events *);
  * the fd tells; -ENOBUFS: events were lost (the caller feeds EV_OVERRUN and goes on); other negative errno: the socket is
  * broken. Messages that are not the kernel's (sockaddr nl_pid ≠ 0) are skipped. */
 int netlink_events_next(struct netlink_events *, struct event *);
+/* Whether routes of other tables than main are of interest; at first they are not: a router's may be a million. */
+void netlink_events_all_tables(struct netlink_events *, bool all);
 /* Whether events have been read off the socket that netlink_events_next has not given out yet: the fd does not tell of
  * them, so the caller must not go to sleep on it. */
 bool netlink_events_buffered(const struct netlink_events *);

@@ -14,33 +14,34 @@
 #include <unistd.h>
 
 #include "kernel/packet_internal.h"
+#include "wire/nd.h"
 
 enum {
 	RECEIVE_BUFFER = 1 << 20, /* some 1,300 adverts: 200 vips at 10 ms for 65 ms */
 	ADVERT_ROOM = 64 * 1024,  /* for OUTBOX_MAX adverts of 500 bytes, more of usual ones */
-	FRAME_ROOM = OUTBOX_MAX * 86,
+	FRAME_ROOM = OUTBOX_MAX * ND_SOLICITATION_MAX,
 	ND_ADVERTISEMENT = 136,   /* ICMPv6 type (RFC 4861 §4.4) */
 	IP6_MULTICAST_ALL = 29,   /* IPV6_MULTICAST_ALL, which libc's headers may lack */
 	IGNORE_OUTGOING = 23,     /* PACKET_IGNORE_OUTGOING, Linux 4.20 */
 };
 
-static int set(int fd, int level, int option, int value)
+int packet_set(int fd, int level, int option, int value)
 {
 	return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-static void set_receive_buffer(int fd)
+void packet_set_receive_buffer(int fd, int size)
 {
-	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
-		set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	if (packet_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size) < 0)
+		packet_set(fd, SOL_SOCKET, SO_RCVBUF, size);
 }
 
-static int open_socket(int family, int type, int protocol)
+int packet_socket(int family, int type, int protocol)
 {
 	return socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 }
 
-static int close_failed(int fd)
+int packet_close_failed(int fd)
 {
 	int error = errno;
 
@@ -56,8 +57,8 @@ static int join_4(int fd, int ifindex)
 	struct ip_mreqn group = {.imr_ifindex = ifindex};
 
 	memcpy(&group.imr_multiaddr, vrrp_group_4.bytes, sizeof group.imr_multiaddr);
-	if (set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
-	    set(fd, IPPROTO_IP, IP_RECVTTL, 1) < 0 || set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
+	if (packet_set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
+	    packet_set(fd, IPPROTO_IP, IP_RECVTTL, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
 		return -1;
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group);
 }
@@ -67,30 +68,35 @@ static int join_6(int fd, int ifindex)
 	struct ipv6_mreq group = {.ipv6mr_interface = (unsigned)ifindex};
 
 	memcpy(&group.ipv6mr_multiaddr, vrrp_group_6.bytes, sizeof group.ipv6mr_multiaddr);
-	if (set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 || set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0 ||
-	    set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) < 0)
+	if (packet_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
+	    packet_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0 ||
+	    packet_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) < 0)
 		return -1;
-	set(fd, IPPROTO_IPV6, IP6_MULTICAST_ALL, 0); /* Linux 4.20; the destination is looked at in any case */
+	packet_set(fd, IPPROTO_IPV6, IP6_MULTICAST_ALL, 0); /* Linux 4.20; the destination is looked at in any case */
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof group);
 }
 
 int packets_listen(const struct action_listen *listen)
 {
 	bool v6 = listen->family == FAMILY_6;
-	int fd = open_socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW, VRRP_PROTOCOL);
+	int fd;
 
-	if (fd < 0 || set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0)
-		return close_failed(fd);
+	if (listen->probes)
+		return probe_listen(listen);
+	fd = packet_socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW, VRRP_PROTOCOL);
+
+	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0)
+		return packet_close_failed(fd);
 	/* By name; a rename in between must not bind us to another interface. */
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listen->ifname, (socklen_t)strnlen(listen->ifname, IFNAME_SIZE)) < 0)
-		return close_failed(fd);
+		return packet_close_failed(fd);
 	if ((int)if_nametoindex(listen->ifname) != listen->ifindex) {
 		errno = ENODEV;
-		return close_failed(fd);
+		return packet_close_failed(fd);
 	}
-	set_receive_buffer(fd);
+	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
 	if ((v6 ? join_6(fd, listen->ifindex) : join_4(fd, listen->ifindex)) < 0)
-		return close_failed(fd);
+		return packet_close_failed(fd);
 	return fd;
 }
 
@@ -113,21 +119,23 @@ static bool is_router(const char *ifname)
 int packets_add(struct packets *p, const struct action_listen *listen, int fd)
 {
 	struct source source = {
-		.kind = SOURCE_ADVERTS,
+		.kind = listen->probes ? SOURCE_PROBES : SOURCE_ADVERTS,
 		.fd = fd,
 		.ifindex = listen->ifindex,
-		.family = listen->family,
-		.router = is_router(listen->ifname),
+		.family = listen->probes ? FAMILY_NONE : listen->family,
+		.router = !listen->probes && is_router(listen->ifname),
 	};
 
-	packets_remove(p, listen->ifindex, listen->family);
+	packets_remove(p, source.ifindex, source.family);
 	return inbox_add(&p->in, &source);
 }
 
 void packets_remove(struct packets *p, int ifindex, uint8_t family)
 {
+	enum source_kind kind = family ? SOURCE_ADVERTS : SOURCE_PROBES;
+
 	for (struct source *s = p->in.sources; s; s = s->next) {
-		if (s->kind == SOURCE_ADVERTS && s->ifindex == ifindex && s->family == family) {
+		if (s->kind == kind && s->ifindex == ifindex && s->family == family) {
 			inbox_remove(&p->in, s);
 			return;
 		}
@@ -161,31 +169,32 @@ static int filter_arp(int fd)
 static int open_arp(void)
 {
 	struct sockaddr_ll any = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP)};
-	int fd = open_socket(AF_PACKET, SOCK_DGRAM, 0);
+	int fd = packet_socket(AF_PACKET, SOCK_DGRAM, 0);
 
-	if (fd < 0 || set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || filter_arp(fd) < 0)
-		return close_failed(fd);
-	set(fd, SOL_PACKET, IGNORE_OUTGOING, 1);
-	set_receive_buffer(fd);
+	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || filter_arp(fd) < 0)
+		return packet_close_failed(fd);
+	packet_set(fd, SOL_PACKET, IGNORE_OUTGOING, 1);
+	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
 	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
-		return close_failed(fd);
+		return packet_close_failed(fd);
 	return fd;
 }
 
 static int open_nd(void)
 {
 	struct icmp6_filter filter;
-	int fd = open_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
+	int fd = packet_socket(AF_INET6, SOCK_RAW, IPPROTO_ICMPV6);
 
 	if (fd < 0)
 		return -errno;
 	memset(&filter, 0xff, sizeof filter); /* a set bit blocks */
 	filter.data[ND_ADVERTISEMENT / 32] &= ~(1U << ND_ADVERTISEMENT % 32);
 	if (setsockopt(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, &filter, sizeof filter) < 0 ||
-	    set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
-	    set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0)
-		return close_failed(fd);
-	set_receive_buffer(fd);
+	    packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
+	    packet_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
+	    packet_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0)
+		return packet_close_failed(fd);
+	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
 	return fd;
 }
 
@@ -208,22 +217,27 @@ static int open_claims(struct inbox *in)
 /* IPPROTO_RAW: we write the IP header, nothing is received. Adverts go before what else the interface has to send. */
 static int open_adverts(int family)
 {
-	int fd = open_socket(family, SOCK_RAW, IPPROTO_RAW);
+	int fd = packet_socket(family, SOCK_RAW, IPPROTO_RAW);
 	bool v6 = family == AF_INET6;
 
 	if (fd < 0)
 		return -errno;
-	if ((v6 ? set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) : set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0)) < 0)
-		return close_failed(fd);
-	set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
+	if (packet_set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0) < 0)
+		return packet_close_failed(fd);
+	packet_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
 	return fd;
 }
 
-static int open_announcements(void)
+/* Frames, for announcements and probes: nothing is received. They share the adverts' priority, so that no queue lets
+ * an advert overtake the announcements before it, and load does not make a probe late. */
+static int open_frames(void)
 {
-	int fd = open_socket(AF_PACKET, SOCK_RAW, 0);
+	int fd = packet_socket(AF_PACKET, SOCK_RAW, 0);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	packet_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
+	return fd;
 }
 
 static int open_all(struct packets *p)
@@ -237,11 +251,11 @@ static int open_all(struct packets *p)
 	if (!error)
 		error = outbox_open(&p->adverts_6, open_adverts(AF_INET6), ADVERT_ROOM);
 	if (!error)
-		error = outbox_open(&p->announcements, open_announcements(), FRAME_ROOM);
+		error = outbox_open(&p->frames, open_frames(), FRAME_ROOM);
 	if (!error && p->adverts_4.error)
 		error = -p->adverts_4.error;
-	if (!error && p->announcements.error)
-		error = -p->announcements.error;
+	if (!error && p->frames.error)
+		error = -p->frames.error;
 	return error;
 }
 
@@ -252,7 +266,7 @@ struct packets *packets_open(void)
 
 	if (!p)
 		return NULL;
-	p->in.epoll = p->adverts_4.fd = p->adverts_6.fd = p->announcements.fd = -1;
+	p->in.epoll = p->adverts_4.fd = p->adverts_6.fd = p->frames.fd = -1;
 	error = open_all(p);
 	if (!error)
 		return p;
@@ -267,7 +281,7 @@ void packets_close(struct packets *p)
 		return;
 	outbox_close(&p->adverts_4);
 	outbox_close(&p->adverts_6);
-	outbox_close(&p->announcements);
+	outbox_close(&p->frames);
 	inbox_close(&p->in);
 	free(p);
 }

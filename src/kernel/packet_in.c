@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/ip.h>
 #include <netinet/in.h>
@@ -89,8 +90,10 @@ static bool inbox_read(struct inbox *in, struct source *s)
 			s->emptied_ns = before;
 		return false;
 	}
-	in->boottime = clock_ns(CLOCK_BOOTTIME);
+	/* In this order: interrupted in between, we take a packet for younger than it is, never for older than the question
+	 * that it answers. */
 	in->realtime = clock_ns(CLOCK_REALTIME);
+	in->boottime = clock_ns(CLOCK_BOOTTIME);
 	in->earliest_ns = s->emptied_ns;
 	if ((unsigned)n < wanted)
 		s->emptied_ns = before;
@@ -122,18 +125,6 @@ static bool inbox_refill(struct inbox *in)
 
 /* ---- one packet ------------------------------------------------------------------------------------------------- */
 
-struct packet {
-	const unsigned char *bytes;
-	size_t length;
-	const struct sockaddr_storage *from;
-	bool truncated;
-	int ifindex; /* 0: unknown */
-	int hop_limit; /* IPv6; -1: unknown */
-	struct ip destination;
-	bool local;    /* the destination is a unicast address of ours */
-	uint64_t seen_ns;
-};
-
 static struct ip ip_of(uint8_t family, const void *bytes)
 {
 	struct ip ip = {.family = family};
@@ -153,6 +144,15 @@ static uint64_t seen_at(const struct inbox *in, const struct timespec *stamp)
 	if (age >= in->boottime || in->boottime - age < in->earliest_ns)
 		return in->earliest_ns ? in->earliest_ns : in->boottime;
 	return in->boottime - age;
+}
+
+/* The kernel takes a frame's tag off before any socket sees it, and hands it up beside the frame. */
+static void read_tag(const struct tpacket_auxdata *auxdata, struct packet *packet)
+{
+	if (!(auxdata->tp_status & TP_STATUS_VLAN_VALID))
+		return;
+	packet->tci = auxdata->tp_vlan_tci;
+	packet->tpid = auxdata->tp_status & TP_STATUS_VLAN_TPID_VALID ? auxdata->tp_vlan_tpid : ETH_P_8021Q;
 }
 
 static void read_control(const struct inbox *in, struct msghdr *msg, struct packet *packet)
@@ -176,6 +176,8 @@ static void read_control(const struct inbox *in, struct msghdr *msg, struct pack
 			packet->local = !IN6_IS_ADDR_MULTICAST(&info->ipi6_addr);
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT) {
 			memcpy(&packet->hop_limit, data, sizeof packet->hop_limit);
+		} else if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
+			read_tag(data, packet);
 		}
 	}
 }
@@ -296,6 +298,20 @@ static bool take_claim(const struct source *s, const struct packet *packet, cons
 	return true;
 }
 
+static bool take(const struct source *s, struct packet *packet, const struct core *core, struct event *event)
+{
+	switch (s->kind) {
+	case SOURCE_ADVERTS:
+		return take_advert(s, packet, event);
+	case SOURCE_ARP:
+	case SOURCE_ND:
+		return take_claim(s, packet, core, event);
+	case SOURCE_PROBES:
+		return probe_take(s, packet, event);
+	}
+	return false;
+}
+
 bool packets_next(struct packets *p, const struct core *core, struct event *event)
 {
 	struct inbox *in = &p->in;
@@ -305,8 +321,7 @@ bool packets_next(struct packets *p, const struct core *core, struct event *even
 			struct packet packet = open_packet(in, in->at++);
 
 			p->counters.received++;
-			if (in->current->kind == SOURCE_ADVERTS ? take_advert(in->current, &packet, event)
-								: take_claim(in->current, &packet, core, event))
+			if (take(in->current, &packet, core, event))
 				return true;
 		}
 	} while (inbox_refill(in));

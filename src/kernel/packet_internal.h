@@ -9,21 +9,43 @@
 #include "kernel/packet.h"
 #include "wire/vrrp.h"
 
+/* A socket, non-blocking and closed on exec, or -1 with errno. */
+int packet_socket(int family, int type, int protocol);
+
+/* Closes fd (-1: none) and returns -errno as it was before. */
+int packet_close_failed(int fd);
+
+int packet_set(int fd, int level, int option, int value);
+void packet_set_receive_buffer(int fd, int size);
+
 /* ---- in: packet_in.c -------------------------------------------------------------------------------------------- */
 
 enum { INBOX_BATCH = 16, INBOX_SIZE = 60 + VRRP_MESSAGE_MAX, INBOX_CONTROL = 256, INBOX_READY = 16 };
 
-enum source_kind { SOURCE_ADVERTS, SOURCE_ARP, SOURCE_ND };
+enum source_kind { SOURCE_ADVERTS, SOURCE_ARP, SOURCE_ND, SOURCE_PROBES };
 
 /* A socket that packets come from. */
 struct source {
 	struct source *next;
 	enum source_kind kind;
 	int fd;
-	int ifindex;         /* SOURCE_ADVERTS */
-	uint8_t family;      /* SOURCE_ADVERTS */
+	int ifindex;         /* SOURCE_ADVERTS, SOURCE_PROBES */
+	uint8_t family;      /* SOURCE_ADVERTS; SOURCE_PROBES: FAMILY_NONE */
 	bool router;         /* SOURCE_ADVERTS: the interface forwards IPv6 */
 	uint64_t emptied_ns; /* when it was last known to be empty: what it holds came later; 0: unknown */
+};
+
+struct packet {
+	const unsigned char *bytes;
+	size_t length;
+	const struct sockaddr_storage *from;
+	bool truncated;
+	int ifindex; /* 0: unknown */
+	int hop_limit; /* IPv6; -1: unknown */
+	struct ip destination;
+	bool local;    /* the destination is a unicast address of ours */
+	uint16_t tpid, tci; /* of the tag that the kernel took off a frame; tpid 0: it had none */
+	uint64_t seen_ns;
 };
 
 struct inbox {
@@ -48,6 +70,11 @@ int inbox_add(struct inbox *, const struct source *);    /* copies it; 0 or -err
 void inbox_remove(struct inbox *, struct source *);      /* closes its socket */
 void inbox_close(struct inbox *);
 
+/* ---- answers to probes: packet_probe.c -------------------------------------------------------------------------- */
+
+int probe_listen(const struct action_listen *); /* an fd or -errno, as packets_listen */
+bool probe_take(const struct source *, const struct packet *, struct event *);
+
 /* ---- out: packet_out.c ------------------------------------------------------------------------------------------ */
 
 enum { OUTBOX_MAX = 128, OUTBOX_CONTROL = 64 };
@@ -67,7 +94,7 @@ struct outbox {
 
 struct packets {
 	struct inbox in;
-	struct outbox adverts_4, adverts_6, announcements;
+	struct outbox adverts_4, adverts_6, frames; /* frames: announcements and probes */
 	struct packets_counters counters;
 };
 

@@ -66,7 +66,7 @@ void packets_flush(struct packets *p)
 {
 	outbox_flush(p, &p->adverts_4);
 	outbox_flush(p, &p->adverts_6);
-	outbox_flush(p, &p->announcements);
+	outbox_flush(p, &p->frames);
 }
 
 /* Room for one more packet of at most `size` bytes; NULL (counted): the socket could not be opened. */
@@ -159,7 +159,7 @@ static void send_advert(struct packets *p, const struct action_advert *a)
 
 	/* A vip's first advert must not overtake the announcements of its addresses: the old holder lets go at the advert,
 	 * and a client that was not told yet would speak to nobody. */
-	if (p->announcements.n > 0)
+	if (p->frames.n > 0)
 		packets_flush(p);
 	out = outbox_room(p, box, ADVERT_MAX);
 	if (!out)
@@ -201,7 +201,7 @@ static void outbox_put_frame(struct outbox *box, size_t length, int ifindex, uin
 
 static void send_announcement(struct packets *p, const struct action_announce *a)
 {
-	struct outbox *box = &p->announcements;
+	struct outbox *box = &p->frames;
 	unsigned char *out;
 
 	if (a->ip.family == FAMILY_6) {
@@ -221,11 +221,36 @@ static void send_announcement(struct packets *p, const struct action_announce *a
 	}
 }
 
+/* ---- probes ----------------------------------------------------------------------------------------------------- */
+
+/* Straight to the port's own queue: its master, which would not let a standby send, is not asked. The tag is part of
+ * the frame. */
+static void send_probe(struct packets *p, const struct action_probe *a)
+{
+	struct outbox *box = &p->frames;
+	unsigned char *out = outbox_room(p, box, ND_SOLICITATION_MAX);
+	size_t length = 0;
+
+	if (!out)
+		return;
+	switch (a->kind) {
+	case PROBE_ARP:
+		length = arp_request(out, a->mac, &a->source, &a->target, a->vlan);
+		break;
+	case PROBE_NS:
+		length = nd_solicitation(out, a->mac, &a->source, &a->target, a->vlan);
+		break;
+	}
+	outbox_put_frame(box, length, a->ifindex, a->vlan ? ETH_P_8021Q : a->kind == PROBE_NS ? ETH_P_IPV6 : ETH_P_ARP);
+}
+
 void packets_send(struct packets *p, const struct action *action)
 {
-	assert(action->type == ACT_ADVERT || action->type == ACT_ANNOUNCE);
+	assert(action->type == ACT_ADVERT || action->type == ACT_ANNOUNCE || action->type == ACT_PROBE);
 	if (action->type == ACT_ADVERT)
 		send_advert(p, &action->u.advert);
+	else if (action->type == ACT_PROBE)
+		send_probe(p, &action->u.probe);
 	else
 		send_announcement(p, &action->u.announce);
 }

@@ -15,8 +15,8 @@
 
 enum {
 	BROADCAST_PREFIX_MAX = 30,  /* a /31 or /32 has no broadcast address (RFC 3021) */
-	BOND_FAIL_OVER_MAC_NONE = 0,
 	BOND_PEER_NOTIFICATIONS = 1, /* the kernel's default: one GARP/NA of its own after a failover */
+	BOND_IGMP_REPORTS = 1,       /* likewise: one report of all groups, IGMP and MLD, through the new port */
 };
 
 bool request_exists(enum action_type type)
@@ -38,7 +38,7 @@ bool request_exists(enum action_type type)
 	case ACT_LINK_MTU:
 	case ACT_LINK_MAC:
 		return true;
-	case ACT_BOND_REBUILD:
+	case ACT_BOND_REBUILD: /* see transaction.h, which makes ACT_ENSLAVE of more than this message too */
 	case ACT_LOOK:
 	case ACT_PROBE:
 	case ACT_ADVERT:
@@ -134,18 +134,36 @@ static uint8_t route_scope(const struct config_route *r, bool removing)
 	return r->to.family == FAMILY_4 && r->via.family == FAMILY_NONE ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
+/* What is not part of a route's identity. */
+static bool put_route_options(struct nl_msg *out, const struct config_route *r)
+{
+	struct nlattr *metrics;
+
+	if (r->from.family && !put_ip(out, RTA_PREFSRC, &r->from))
+		return false;
+	if (!r->mtu)
+		return true;
+	metrics = nla_nest_start(out, RTA_METRICS);
+	if (!metrics || !put_u32(out, RTAX_MTU, r->mtu))
+		return false;
+	nla_nest_end(out, metrics);
+	return true;
+}
+
 /* The protocol is in a removal too, so that it finds only what is marked as ours. */
 static int build_route(bool removing, const struct action_route *a, struct nl_msg *out)
 {
 	const struct config_route *r = &a->route;
 	int flags = removing ? 0 : NLM_F_CREATE | (a->replace ? NLM_F_REPLACE : NLM_F_EXCL);
+	uint32_t table = r->table ? r->table : RT_TABLE_MAIN;
 	struct rtmsg rtm = {
 		.rtm_family = (uint8_t)af_of(&r->to),
 		.rtm_dst_len = r->prefix,
-		.rtm_table = RT_TABLE_MAIN,
+		.rtm_table = table <= UINT8_MAX ? (uint8_t)table : RT_TABLE_UNSPEC,
 		.rtm_protocol = STANDBY_PROTO,
 		.rtm_scope = route_scope(r, removing),
 		.rtm_type = RTN_UNICAST,
+		.rtm_flags = r->on_link && !removing ? RTNH_F_ONLINK : 0,
 	};
 
 	if (a->ifindex <= 0 || !prefix_fits(&r->to, r->prefix) ||
@@ -153,9 +171,10 @@ static int build_route(bool removing, const struct action_route *a, struct nl_ms
 		return -EINVAL;
 	if (!begin(out, removing ? RTM_DELROUTE : RTM_NEWROUTE, flags, &rtm, sizeof rtm) ||
 	    !put_u32(out, RTA_OIF, (uint32_t)a->ifindex) || (r->prefix && !put_ip(out, RTA_DST, &r->to)) ||
-	    (r->via.family && !put_ip(out, RTA_GATEWAY, &r->via)) || (r->metric && !put_u32(out, RTA_PRIORITY, r->metric)))
+	    (r->via.family && !put_ip(out, RTA_GATEWAY, &r->via)) || (r->metric && !put_u32(out, RTA_PRIORITY, r->metric)) ||
+	    !put_u32(out, RTA_TABLE, table))
 		return -EMSGSIZE;
-	return 0;
+	return removing || put_route_options(out, r) ? 0 : -EMSGSIZE;
 }
 
 /* ---- links ------------------------------------------------------------------------------------------------------ */
@@ -179,8 +198,16 @@ static int build_enslave(const struct action_link *a, struct nl_msg *out)
 														: -EMSGSIZE;
 }
 
+static bool put_link_options(struct nl_msg *out, const struct action_link *a)
+{
+	static const uint8_t none[MAC_SIZE];
+
+	return (!a->mtu || put_u32(out, IFLA_MTU, a->mtu)) &&
+	       (memcmp(a->mac, none, MAC_SIZE) == 0 || nla_put(out, IFLA_ADDRESS, MAC_SIZE, a->mac) == 0);
+}
+
 /* A bond's attributes; those of `set`, and the active port if > 0. The kernel takes them in an order of its own. */
-static bool put_bond(struct nl_msg *out, unsigned set, int active, bool create)
+static bool put_bond(struct nl_msg *out, unsigned set, int active, uint8_t fail_over_mac, bool create)
 {
 	struct nlattr *info = nla_nest_start(out, IFLA_LINKINFO), *data;
 
@@ -192,8 +219,10 @@ static bool put_bond(struct nl_msg *out, unsigned set, int active, bool create)
 	    (set & BOND_SET_RESELECT && !put_u8(out, IFLA_BOND_PRIMARY_RESELECT, BOND_RESELECT_FAILURE)) ||
 	    (active > 0 && !put_u32(out, IFLA_BOND_ACTIVE_SLAVE, (uint32_t)active)))
 		return false;
-	if (create && (!put_u8(out, IFLA_BOND_FAIL_OVER_MAC, BOND_FAIL_OVER_MAC_NONE) ||
-		       !put_u8(out, IFLA_BOND_NUM_PEER_NOTIF, BOND_PEER_NOTIFICATIONS)))
+	if ((create || set & BOND_SET_FAIL_OVER_MAC) && !put_u8(out, IFLA_BOND_FAIL_OVER_MAC, fail_over_mac))
+		return false;
+	if (create && (!put_u8(out, IFLA_BOND_NUM_PEER_NOTIF, BOND_PEER_NOTIFICATIONS) ||
+		       !put_u32(out, IFLA_BOND_RESEND_IGMP, BOND_IGMP_REPORTS)))
 		return false;
 	nla_nest_end(out, data);
 	nla_nest_end(out, info);
@@ -207,10 +236,53 @@ static int build_bond_create(const struct action_link *a, struct nl_msg *out)
 	if (!a->ifname[0] || strnlen(a->ifname, IFNAME_SIZE) == IFNAME_SIZE)
 		return -EINVAL;
 	return begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &info, sizeof info) &&
-			       nla_put_string(out, IFLA_IFNAME, a->ifname) == 0 &&
-			       put_bond(out, BOND_SET_MODE | BOND_SET_MIIMON | BOND_SET_RESELECT, 0, true)
+			       nla_put_string(out, IFLA_IFNAME, a->ifname) == 0 && put_link_options(out, a) &&
+			       put_bond(out, BOND_SET_MODE | BOND_SET_MIIMON | BOND_SET_RESELECT, 0, a->fail_over_mac, true)
 		       ? 0
 		       : -EMSGSIZE;
+}
+
+static int build_vlan_create(const struct action_link *a, struct nl_msg *out)
+{
+	struct ifinfomsg ifi = {0};
+	struct nlattr *info, *data;
+
+	if (!a->ifname[0] || strnlen(a->ifname, IFNAME_SIZE) == IFNAME_SIZE || a->master <= 0 || !a->vlan_id)
+		return -EINVAL;
+	if (!begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof ifi) ||
+	    nla_put_string(out, IFLA_IFNAME, a->ifname) < 0 || !put_u32(out, IFLA_LINK, (uint32_t)a->master) ||
+	    !put_link_options(out, a) || !(info = nla_nest_start(out, IFLA_LINKINFO)) ||
+	    nla_put_string(out, IFLA_INFO_KIND, "vlan") < 0 || !(data = nla_nest_start(out, IFLA_INFO_DATA)) ||
+	    nla_put_u16(out, IFLA_VLAN_ID, a->vlan_id) < 0)
+		return -EMSGSIZE;
+	nla_nest_end(out, data);
+	nla_nest_end(out, info);
+	return 0;
+}
+
+static int build_options(const struct action_link *a, struct nl_msg *out)
+{
+	struct ifinfomsg info = {.ifi_index = a->ifindex};
+
+	return a->ifindex <= 0 ? -EINVAL : begin(out, RTM_NEWLINK, 0, &info, sizeof info) && put_link_options(out, a) ? 0 : -EMSGSIZE;
+}
+
+struct nl_msg *request_bond_restore(const struct event_link *link)
+{
+	struct nl_msg *out = nlmsg_alloc_size(REQUEST_SIZE);
+	struct ifinfomsg ifi = {.ifi_index = link->ifindex};
+	struct nlattr *info, *data;
+
+	if (out && begin(out, RTM_NEWLINK, 0, &ifi, sizeof ifi) && (info = nla_nest_start(out, IFLA_LINKINFO)) &&
+	    nla_put_string(out, IFLA_INFO_KIND, "bond") == 0 && (data = nla_nest_start(out, IFLA_INFO_DATA)) &&
+	    put_u8(out, IFLA_BOND_MODE, link->bond.mode) && put_u32(out, IFLA_BOND_MIIMON, link->bond.miimon) &&
+	    put_u8(out, IFLA_BOND_FAIL_OVER_MAC, link->bond.fail_over_mac)) {
+		nla_nest_end(out, data);
+		nla_nest_end(out, info);
+		return out;
+	}
+	nlmsg_free(out);
+	return NULL;
 }
 
 static int build_bond(unsigned set, int active, const struct action_link *a, struct nl_msg *out)
@@ -219,7 +291,7 @@ static int build_bond(unsigned set, int active, const struct action_link *a, str
 
 	if (a->ifindex <= 0 || (!set && active <= 0))
 		return -EINVAL;
-	return begin(out, RTM_NEWLINK, 0, &info, sizeof info) && put_bond(out, set, active, false) ? 0 : -EMSGSIZE;
+	return begin(out, RTM_NEWLINK, 0, &info, sizeof info) && put_bond(out, set, active, a->fail_over_mac, false) ? 0 : -EMSGSIZE;
 }
 
 int request_build(const struct action *a, struct nl_msg *out)
@@ -244,10 +316,15 @@ int request_build(const struct action *a, struct nl_msg *out)
 	case ACT_SET_ACTIVE:
 		return build_bond(0, a->u.link.port, &a->u.link, out);
 	case ACT_VLAN_CREATE:
-	case ACT_RELEASE:
+		return build_vlan_create(&a->u.link, out);
+	case ACT_RELEASE: {
+		struct action_link link = {.ifindex = a->u.link.ifindex};
+
+		return build_enslave(&link, out);
+	}
 	case ACT_LINK_MTU:
 	case ACT_LINK_MAC:
-		return -EOPNOTSUPP;
+		return build_options(&a->u.link, out);
 	case ACT_BOND_REBUILD:
 	case ACT_LOOK:
 	case ACT_PROBE:

@@ -11,6 +11,7 @@
 
 #include "kernel/netlink.h"
 #include "kernel/request.h"
+#include "kernel/team.h"
 
 enum { DUMP_SIZE = 64 * 1024 }; /* the kernel fills at most 32 KiB at once */
 
@@ -41,6 +42,24 @@ static int snapshot_append(struct snapshot *s, const struct event *event)
 	return 0;
 }
 
+int snapshot_teams(struct snapshot *s, struct teams *teams, uint32_t epoch)
+{
+	int error = 0;
+
+	/* What is appended on the way is of another type. */
+	for (struct snapshot_chunk *chunk = s->first; chunk; chunk = chunk->next)
+		for (unsigned i = 0; i < chunk->n && !error; i++) {
+			const struct event *link = &chunk->items[i];
+			struct event team = {.type = EV_TEAM, .epoch = epoch};
+
+			if (link->type != EV_LINK || link->u.link.kind != KIND_TEAM)
+				continue;
+			team_look(teams, link->u.link.ifindex, &team.u.team);
+			error = snapshot_append(s, &team);
+		}
+	return error;
+}
+
 void snapshot_join(struct snapshot *to, struct snapshot *from)
 {
 	if (!from->first)
@@ -59,7 +78,7 @@ static const struct {
 };
 
 /* The dump request; every fixed header begins with the family. */
-static struct nl_msg *dump_request(uint16_t type, uint8_t family, uint32_t sequence)
+static struct nl_msg *dump_request(uint16_t type, uint8_t family, bool all_tables, uint32_t sequence)
 {
 	struct nl_msg *message = nlmsg_alloc_size(REQUEST_SIZE);
 	union {
@@ -72,7 +91,7 @@ static struct nl_msg *dump_request(uint16_t type, uint8_t family, uint32_t seque
 					      : sizeof header.route;
 
 	header.link.ifi_family = family;
-	if (type == RTM_GETROUTE)
+	if (type == RTM_GETROUTE && !all_tables)
 		header.route.rtm_table = RT_TABLE_MAIN; /* a filter where the kernel checks strictly, else ignored */
 	if (!message || !nlmsg_put(message, 0, sequence, type, 0, NLM_F_REQUEST | NLM_F_DUMP) ||
 	    nlmsg_append(message, &header, length, NLMSG_ALIGNTO) < 0 ||
@@ -145,10 +164,10 @@ static int dump_read(struct dump *d, int fd)
 	return 0;
 }
 
-int snapshot_dump(struct snapshot *items, unsigned which, int fd, uint32_t sequence, uint32_t epoch, bool *broken)
+int snapshot_dump(struct snapshot *items, unsigned which, bool all_tables, int fd, uint32_t sequence, uint32_t epoch, bool *broken)
 {
 	struct dump d = {.items = items, .sequence = sequence, .epoch = epoch, .family = dumps[which].family};
-	struct nl_msg *message = dump_request(dumps[which].type, dumps[which].family, sequence);
+	struct nl_msg *message = dump_request(dumps[which].type, dumps[which].family, all_tables, sequence);
 	int error;
 
 	if (!message)

@@ -16,13 +16,18 @@ struct snapshot {
 	struct snapshot_chunk *first, *last;
 };
 
-/* Links, IPv4 and IPv6 addresses, IPv4 and IPv6 routes of the main table, in this order: routes last, since a router's
+/* Links, IPv4 and IPv6 addresses, IPv4 and IPv6 routes of the main table (or of all), in this order: routes last, since a router's
  * can be a million, and whoever has none configured leaves them out. */
 enum { SNAPSHOT_DUMPS = 5, SNAPSHOT_DUMPS_BUT_ROUTES = 3 };
 
 /* Appends one dump's items, marked with the epoch. 0; -EINTR: what was dumped changed meanwhile, and the items are not
  * to be used; other -errno, and *broken says whether the socket is out of step and must be opened anew. */
-int snapshot_dump(struct snapshot *, unsigned which, int fd, uint32_t sequence, uint32_t epoch, bool *broken);
+int snapshot_dump(struct snapshot *, unsigned which, bool all_tables, int fd, uint32_t sequence, uint32_t epoch, bool *broken);
+
+struct teams;
+
+/* Appends what libteam says of each team among the items, which are the links. 0 or -ENOMEM. */
+int snapshot_teams(struct snapshot *, struct teams *, uint32_t epoch);
 
 /* Moves all items of the second behind those of the first. */
 void snapshot_join(struct snapshot *to, struct snapshot *from);

@@ -6,9 +6,6 @@
 #include "wire/bytes.h"
 
 enum {
-	ETHER_HEADER = 14,
-	ETHERTYPE_ARP = 0x0806,
-	ETHERTYPE_IPV4 = 0x0800,
 	HARDWARE_ETHERNET = 1,
 	IPV4_SIZE = 4,
 	OPERATION_REQUEST = 1,
@@ -26,27 +23,40 @@ enum {
 	BODY = 28,
 };
 
-_Static_assert(ETHER_HEADER + BODY == ARP_FRAME, "the frame is header and body");
+_Static_assert(ETHERNET_HEADER + BODY == ARP_FRAME, "the frame is header and body");
+_Static_assert(ETHERNET_TAG + ARP_FRAME == ARP_REQUEST_MAX, "a request may be tagged");
+
+static const struct ethernet broadcast = { .to = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, .type = ETHERNET_ARP };
+
+/* All of the body but the addresses that are asked for. */
+static void put_body(uint8_t *body, uint16_t operation, const uint8_t mac[MAC_SIZE], const struct ip *sender)
+{
+	memset(body, 0, BODY);
+	bytes_put16(body + AT_HARDWARE, HARDWARE_ETHERNET);
+	bytes_put16(body + AT_PROTOCOL, ETHERNET_IPV4);
+	body[AT_HARDWARE_SIZE] = MAC_SIZE;
+	body[AT_PROTOCOL_SIZE] = IPV4_SIZE;
+	bytes_put16(body + AT_OPERATION, operation);
+	memcpy(body + AT_SENDER_MAC, mac, MAC_SIZE);
+	memcpy(body + AT_SENDER_IP, sender->bytes, IPV4_SIZE);
+}
+
+static size_t put_header(uint8_t *out, const uint8_t mac[MAC_SIZE], uint16_t vlan)
+{
+	struct ethernet header = broadcast;
+
+	memcpy(header.from, mac, MAC_SIZE);
+	header.vlan = vlan;
+	return ethernet_put(out, &header);
+}
 
 void arp_announcement(uint8_t out[ARP_FRAME], enum arp_form form, const uint8_t mac[MAC_SIZE], const struct ip *ip)
 {
-	uint8_t *body = out + ETHER_HEADER;
+	uint8_t *body = out + put_header(out, mac, 0);
 
 	assert(ip->family == FAMILY_4);
-	memset(out, 0xff, MAC_SIZE);
-	memcpy(out + MAC_SIZE, mac, MAC_SIZE);
-	bytes_put16(out + 2 * MAC_SIZE, ETHERTYPE_ARP);
-
-	bytes_put16(body + AT_HARDWARE, HARDWARE_ETHERNET);
-	bytes_put16(body + AT_PROTOCOL, ETHERTYPE_IPV4);
-	body[AT_HARDWARE_SIZE] = MAC_SIZE;
-	body[AT_PROTOCOL_SIZE] = IPV4_SIZE;
-	bytes_put16(body + AT_OPERATION, form == ARP_FORM_REQUEST ? OPERATION_REQUEST : OPERATION_REPLY);
-	memcpy(body + AT_SENDER_MAC, mac, MAC_SIZE);
-	memcpy(body + AT_SENDER_IP, ip->bytes, IPV4_SIZE);
-	if (form == ARP_FORM_REQUEST)
-		memset(body + AT_TARGET_MAC, 0, MAC_SIZE);
-	else
+	put_body(body, form == ARP_FORM_REQUEST ? OPERATION_REQUEST : OPERATION_REPLY, mac, ip);
+	if (form == ARP_FORM_REPLY)
 		memcpy(body + AT_TARGET_MAC, mac, MAC_SIZE);
 	memcpy(body + AT_TARGET_IP, ip->bytes, IPV4_SIZE);
 }
@@ -54,7 +64,7 @@ void arp_announcement(uint8_t out[ARP_FRAME], enum arp_form form, const uint8_t 
 static bool is_ethernet_ipv4(const uint8_t *body)
 {
 	return bytes_get16(body + AT_HARDWARE) == HARDWARE_ETHERNET &&
-	       bytes_get16(body + AT_PROTOCOL) == ETHERTYPE_IPV4 && body[AT_HARDWARE_SIZE] == MAC_SIZE &&
+	       bytes_get16(body + AT_PROTOCOL) == ETHERNET_IPV4 && body[AT_HARDWARE_SIZE] == MAC_SIZE &&
 	       body[AT_PROTOCOL_SIZE] == IPV4_SIZE;
 }
 
@@ -75,5 +85,32 @@ bool arp_decode(const uint8_t *bytes, size_t length, struct arp_claim *claim)
 	memcpy(claim->ip.bytes, bytes + AT_SENDER_IP, IPV4_SIZE);
 	memcpy(claim->mac, bytes + AT_SENDER_MAC, MAC_SIZE);
 	claim->announcement = memcmp(bytes + AT_SENDER_IP, bytes + AT_TARGET_IP, IPV4_SIZE) == 0;
+	return true;
+}
+
+size_t arp_request(uint8_t out[ARP_REQUEST_MAX], const uint8_t mac[MAC_SIZE], const struct ip *source,
+		   const struct ip *target, uint16_t vlan)
+{
+	static const struct ip nobody = { .family = FAMILY_4 };
+	size_t header = put_header(out, mac, vlan);
+
+	assert(target->family == FAMILY_4 && (source->family == FAMILY_4 || source->family == FAMILY_NONE));
+	put_body(out + header, OPERATION_REQUEST, mac, source->family ? source : &nobody);
+	memcpy(out + header + AT_TARGET_IP, target->bytes, IPV4_SIZE);
+	return header + BODY;
+}
+
+bool arp_decode_answer(const uint8_t *frame, size_t length, struct answer *answer)
+{
+	struct ethernet header;
+	struct arp_claim claim;
+	size_t at = ethernet_get(frame, length, &header);
+
+	if (!at || header.type != ETHERNET_ARP || !arp_decode(frame + at, length - at, &claim))
+		return false;
+	if (bytes_get16(frame + at + AT_OPERATION) != OPERATION_REPLY)
+		return false;
+	*answer = (struct answer){ .target = claim.ip, .vlan = header.vlan };
+	memcpy(answer->to, header.to, MAC_SIZE);
 	return true;
 }

@@ -18,7 +18,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CHOICE_VRRP_4, CHOICE_VRRP_6, CHOICE_ARP, CHOICE_ND, CHOICES };
+enum { CHOICE_VRRP_4, CHOICE_VRRP_6, CHOICE_ARP, CHOICE_ND, CHOICE_ARP_ANSWER, CHOICE_ND_ANSWER, CHOICES };
 enum { WITH_RIGHT_SUM = 1, WITH_PLAIN_SUM = 2, WITH_WRONG_TTL = 4 };
 
 /* Not assert: it must hold in any build. */
@@ -105,6 +105,75 @@ static void try_nd(const uint8_t *bytes, size_t length, int hop_limit)
 	MUST(claim.ip.family == FAMILY_6 && memcmp(claim.ip.bytes, bytes + 8, 16) == 0);
 }
 
+/* Makes the sum of an ICMPv6 message right that lies behind Ethernet and IPv6 headers, with one tag or none. */
+static void seal_frame(uint8_t *frame, size_t length)
+{
+	struct ip from = { .family = FAMILY_6 }, to = { .family = FAMILY_6 };
+	struct ethernet header;
+	size_t at = ethernet_get(frame, length, &header), size;
+	uint8_t *ipv6 = frame + at;
+
+	if (!at || length - at < 40 + 4)
+		return;
+	size = bytes_get16(ipv6 + 4);
+	if (size < 4 || size > length - at - 40)
+		return;
+	memcpy(from.bytes, ipv6 + 8, 16);
+	memcpy(to.bytes, ipv6 + 24, 16);
+	bytes_put16(ipv6 + 42, 0);
+	bytes_put16(ipv6 + 42, checksum_pseudo(ipv6 + 40, size, &from, &to, 58));
+}
+
+/* Makes the frame of a question into its answer; returns the length. */
+static size_t make_arp_answer(uint8_t *frame, const uint8_t to[MAC_SIZE], const struct ip *target, uint16_t vlan)
+{
+	static const struct ip nobody;
+	size_t length = arp_request(frame, to, &nobody, target, vlan);
+	uint8_t *body = frame + length - 28;
+
+	memcpy(frame, to, MAC_SIZE);
+	body[7] = 2;
+	memcpy(body + 14, target->bytes, 4);
+	return length;
+}
+
+static size_t make_nd_answer(uint8_t *frame, const uint8_t to[MAC_SIZE], const struct ip *target, uint16_t vlan)
+{
+	static const struct ip nobody;
+	size_t length = nd_solicitation(frame, to, &nobody, target, vlan);
+	uint8_t *message = frame + length - ND_ADVERT;
+
+	memcpy(frame, to, MAC_SIZE);
+	memcpy(message - 16, message - 32, 16); /* back to who asked */
+	message[0] = 136;
+	message[4] = 0x60;
+	message[24] = 2;
+	seal_frame(frame, length);
+	return length;
+}
+
+/* What was accepted is what a question for it, answered, says. */
+static void try_answer(const uint8_t *bytes, size_t length, bool nd)
+{
+	struct answer answer, again;
+	uint8_t frame[ND_SOLICITATION_MAX];
+	size_t size;
+
+	if (!(nd ? nd_decode_answer(bytes, length, &answer) : arp_decode_answer(bytes, length, &answer)))
+		return;
+	MUST(length >= (size_t)(nd ? 14 + 40 + 24 : ARP_FRAME) && answer.vlan <= VLAN_MAX);
+	MUST(answer.target.family == (nd ? FAMILY_6 : FAMILY_4) && memcmp(answer.to, bytes, MAC_SIZE) == 0);
+	if (nd) {
+		size = make_nd_answer(frame, answer.to, &answer.target, answer.vlan);
+		MUST(nd_decode_answer(frame, size, &again) && !arp_decode_answer(frame, size, &again));
+	} else {
+		size = make_arp_answer(frame, answer.to, &answer.target, answer.vlan);
+		MUST(arp_decode_answer(frame, size, &again) && !nd_decode_answer(frame, size, &again));
+	}
+	MUST(ip_equal(&again.target, &answer.target) && again.vlan == answer.vlan);
+	MUST(memcmp(again.to, answer.to, MAC_SIZE) == 0);
+}
+
 #ifdef FUZZ_STANDALONE
 
 #include <sys/mman.h>
@@ -182,6 +251,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case CHOICE_ND:
 		try_nd(bytes, size, meta.ttl);
 		break;
+	case CHOICE_ARP_ANSWER:
+		try_answer(bytes, size, false);
+		break;
+	case CHOICE_ND_ANSWER:
+		if (how & WITH_RIGHT_SUM)
+			seal_frame(bytes, size);
+		try_answer(bytes, size, true);
+		break;
 	}
 	exact_free(bytes);
 	return 0;
@@ -225,6 +302,10 @@ static size_t make_valid(uint8_t choice, uint8_t *out)
 		nd_announcement(frame, mac, &source_6, random_below(2));
 		memcpy(out, frame + 54, ND_ADVERT);
 		return ND_ADVERT;
+	case CHOICE_ARP_ANSWER:
+		return make_arp_answer(out, mac, &source_4, (uint16_t)(random_below(2) * random_below(VLAN_MAX + 1)));
+	case CHOICE_ND_ANSWER:
+		return make_nd_answer(out, mac, &source_6, (uint16_t)(random_below(2) * random_below(VLAN_MAX + 1)));
 	}
 	return 0;
 }

@@ -115,7 +115,7 @@ static void test_bridge_port(void **state)
 		event = wait_event(EV_LINK, V0);
 	while (!event.u.link.master);
 	assert_int_equal(event.u.link.master, 307);
-	action.u.link.master = 0;
+	action = lab_link(ACT_RELEASE, V0);
 	lab_must(applier, &action);
 	do
 		event = wait_event(EV_LINK, V0);
@@ -642,6 +642,11 @@ static void test_foreign_flood(void **state)
 	assert_int_equal(n, 0);
 	assert_int_equal(told, 0);
 	assert_in_range(turns, 5, ROUTES);
+	/* Unless other tables are of interest. */
+	netlink_events_all_tables(live, true);
+	lab_run("ip route add 10.90.0.0/24 dev v0 table 201");
+	assert_int_equal(wait_event(EV_ROUTE, V0).u.route.route.table, 201);
+	netlink_events_all_tables(live, false);
 	/* The next one of interest is not passed over. */
 	lab_run("ip route flush table 200");
 	lab_run("ip address add 10.9.0.77/32 dev v0");
@@ -857,8 +862,8 @@ static void test_bond(void **state)
 
 	action.u.link.port = V0; /* not a port of it */
 	print_message("a foreign port: %s\n", lab_refused(applier, &action, 0));
-	action = lab_link(ACT_ENSLAVE, PORT_A);
-	lab_must(applier, &action); /* master 0: released */
+	action = lab_link(ACT_RELEASE, PORT_A);
+	lab_must(applier, &action);
 	do
 		event = wait_event(EV_LINK, PORT_A);
 	while (event.u.link.master);
@@ -874,7 +879,10 @@ static void test_bond_port_that_is_up(void **state)
 	build_bond();
 	action = lab_link(ACT_ENSLAVE, V0);
 	action.u.link.master = bond_index;
-	print_message("a port that is up: %s\n", lab_refused(applier, &action, 0));
+	lab_must(applier, &action); /* set down for it, and up again */
+	lab_run("grep -q 'Slave Interface: v0' /proc/net/bonding/bond7");
+	action = lab_link(ACT_RELEASE, V0);
+	lab_must(applier, &action);
 }
 
 static struct event_link snapshot_bond(void)

@@ -53,7 +53,7 @@ quote() {
 		mount -t proc proc /proc
 		mount -t sysfs sys /sys
 		modprobe -d $(quote "$work") -a bonding max_bonds=0 2>/dev/null || modprobe -d $(quote "$work") bonding max_bonds=0
-		modprobe -d $(quote "$work") -a veth bridge macvlan 8021q dummy
+		modprobe -d $(quote "$work") -a veth bridge macvlan 8021q dummy team team_mode_activebackup team_mode_roundrobin
 		mount -t hostfs host /mnt -o $(quote "$work")
 		for guest in /run /var/tmp /dev/shm /tmp; do
 			[ ! -d \$guest ] || mount -t tmpfs tmpfs \$guest

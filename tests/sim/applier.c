@@ -74,7 +74,7 @@ static int link_execute(struct world *w, struct node *node, const struct action 
 	struct sim_link *link = a->type == ACT_BOND_CREATE ? NULL : kernel_link(node, a->u.link.ifindex);
 
 	if (a->type == ACT_BOND_CREATE)
-		return bonding_create(w, node, a->u.link.ifname, cause);
+		return bonding_create(w, node, &a->u.link, cause);
 	if (!link)
 		return ENODEV;
 	if (a->type == ACT_LINK_UP || a->type == ACT_LINK_DOWN)
@@ -83,6 +83,20 @@ static int link_execute(struct world *w, struct node *node, const struct action 
 		return bonding_set(w, node, link, a->u.link.bond_set, cause);
 	if (a->type == ACT_ENSLAVE)
 		return bonding_enslave(w, node, link, a->u.link.master, cause);
+	if (a->type == ACT_RELEASE) {
+		if (link->master)
+			bonding_release(w, node, link, cause);
+		return 0;
+	}
+	if (a->type == ACT_LINK_MAC) {
+		memcpy(link->mac, a->u.link.mac, MAC_SIZE);
+		kernel_tell_link(w, node, link, cause);
+		return 0;
+	}
+	if (a->type != ACT_SET_ACTIVE) { /* no world has a vlan, an MTU of its own or a bond in another mode */
+		world_fail(w, node, "applier", "action %d is not expected", a->type);
+		return EINVAL;
+	}
 	return bonding_set_active(w, node, link, a->u.link.port, cause);
 }
 
@@ -120,7 +134,7 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 	case ACT_UNLISTEN:
 		return listen_close(node, &a->u.listen);
 	case ACT_LOOK:
-		return 0;
+		return kernel_link(node, a->u.look.ifindex) ? 0 : ENODEV;
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
@@ -136,8 +150,8 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 
 static bool refused(struct world *w, struct node *node, const struct action *a)
 {
-	if (a->type == ACT_ADDRESS_DEL || a->type == ACT_UNLISTEN)
-		return false; /* removing is refused only for what is not there */
+	if (a->type == ACT_ADDRESS_DEL || a->type == ACT_UNLISTEN || a->type == ACT_LOOK)
+		return false; /* removing is refused only for what is not there, and to look changes nothing */
 	if (node->refuse_types >> a->type & 1) {
 		check_disturb(w, node, REFUSED_LONG_GRACE);
 		return true;
@@ -177,6 +191,11 @@ static bool dump_step(struct world *w, struct node *node, const struct action *a
 		kernel_event_link(&node->links[i], &event);
 		event.epoch = a->u.snapshot.epoch;
 		shell_post(w, node, &event);
+		if (node->links[i].kind != KIND_TEAM)
+			continue;
+		bonding_event_team(&node->links[i], &event);
+		event.epoch = a->u.snapshot.epoch;
+		shell_post(w, node, &event);
 	}
 	for (unsigned i = 0; phase == 2 && i < node->n_addresses; i++) {
 		kernel_event_address(w, &node->addresses[i], &event);
@@ -208,6 +227,8 @@ static void action_finish(struct world *w, struct node *node, const struct waiti
 		event.u.result.error = action_execute(w, node, &done->action);
 	event.type = event.u.result.error ? EV_FAILED : EV_DONE;
 	event.u.result.action = done->action;
+	if (event.type == EV_DONE && done->action.type == ACT_LOOK)
+		event.u.result.action.u.look.carrier = kernel_link(node, done->action.u.look.ifindex)->carrier;
 	if (event.type == EV_DONE && done->action.type == ACT_ADDRESS_DEL)
 		check_removed(w, node, &done->action.u.address, done->submitted_ns);
 	if (event.u.result.error)

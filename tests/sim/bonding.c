@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The bonding driver, as far as active-backup goes (design/kernel.md): miimon polls, an active port is taken over only
+/* The bonding driver and the team driver, as far as active-backup goes (design/kernel.md): miimon polls, an active port is taken over only
  * by one that was counted up, IFLA_BOND_ACTIVE_SLAVE is refused otherwise. */
 #include <errno.h>
 #include <string.h>
@@ -27,6 +27,44 @@ static bool port_usable(const struct sim_link *port)
 	return port->up && port->counted_up;
 }
 
+bool bonding_is_device(const struct sim_link *link)
+{
+	return link->kind == KIND_BOND || link->kind == KIND_TEAM;
+}
+
+void bonding_event_team(const struct sim_link *team, struct event *event)
+{
+	memset(event, 0, sizeof *event);
+	event->type = EV_TEAM;
+	event->u.team.ifindex = team->ifindex;
+	event->u.team.activebackup = team->mode == BOND_MODE_ACTIVEBACKUP;
+	event->u.team.active = team->active;
+}
+
+void bonding_tell_team(struct world *w, struct node *node, const struct sim_link *team)
+{
+	struct event event;
+
+	if (!node->running)
+		return;
+	bonding_event_team(team, &event);
+	shell_post(w, node, &event);
+}
+
+/* A team never chooses; when its active port leaves it has none. */
+static void team_select(struct world *w, struct node *node, struct sim_link *team)
+{
+	bool had = team->carrier;
+
+	bond_carrier(node, team);
+	if (team->carrier != had)
+		kernel_tell_link(w, node, team, 0);
+	if (!team->active || bond_member(node, team, team->active))
+		return;
+	team->active = 0;
+	bonding_tell_team(w, node, team);
+}
+
 /* bond_select_active_slave: keeps an active port that is counted up, else the first that is. */
 static void bond_select(struct world *w, struct node *node, struct sim_link *bond)
 {
@@ -34,6 +72,10 @@ static void bond_select(struct world *w, struct node *node, struct sim_link *bon
 	int was = bond->active;
 	bool had = bond->carrier;
 
+	if (bond->kind == KIND_TEAM) {
+		team_select(w, node, bond);
+		return;
+	}
 	if (!active || !port_usable(active)) {
 		bond->active = 0;
 		for (unsigned i = 0; i < SIM_LINKS && !bond->active; i++)
@@ -46,11 +88,12 @@ static void bond_select(struct world *w, struct node *node, struct sim_link *bon
 		kernel_tell_link(w, node, bond, 0);
 }
 
-int bonding_create(struct world *w, struct node *node, const char *name, uint32_t cause)
+int bonding_create(struct world *w, struct node *node, const struct action_link *a, uint32_t cause)
 {
+	static const uint8_t none[MAC_SIZE];
 	struct sim_link *bond = &node->links[SIM_PORTS];
 
-	if (kernel_link_named(node, name))
+	if (kernel_link_named(node, a->ifname))
 		return EEXIST;
 	if (bond->exists)
 		return ENOMEM;
@@ -58,15 +101,17 @@ int bonding_create(struct world *w, struct node *node, const char *name, uint32_
 	bond->exists = true;
 	bond->ifindex = ++node->next_ifindex;
 	bond->port = -1;
-	bond->kind = KIND_BOND;
-	memcpy(bond->name, name, IFNAME_SIZE);
+	bond->kind = a->driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
+	memcpy(bond->name, a->ifname, IFNAME_SIZE);
 	memcpy(bond->own_mac, (uint8_t[]){ 2, 0, 0, 1, (uint8_t)(node->id + 1), (uint8_t)rng_below(&w->rng, 256) },
 	       MAC_SIZE);
-	memcpy(bond->mac, bond->own_mac, MAC_SIZE);
+	memcpy(bond->mac, memcmp(a->mac, none, MAC_SIZE) != 0 ? a->mac : bond->own_mac, MAC_SIZE);
 	bond->mode = BOND_MODE_ACTIVEBACKUP;
 	bond->miimon = BOND_MIIMON_MS;
 	bond->reselect = BOND_RESELECT_FAILURE;
 	kernel_tell_link(w, node, bond, cause);
+	if (bond->kind == KIND_TEAM)
+		bonding_tell_team(w, node, bond);
 	return 0;
 }
 
@@ -80,7 +125,7 @@ static bool bond_empty(const struct node *node, const struct sim_link *bond)
 
 int bonding_set(struct world *w, struct node *node, struct sim_link *bond, unsigned set, uint32_t cause)
 {
-	if (bond->kind != KIND_BOND)
+	if (!bonding_is_device(bond))
 		return EOPNOTSUPP;
 	if (set & BOND_SET_MODE && bond->mode != BOND_MODE_ACTIVEBACKUP && bond->up)
 		return EPERM;
@@ -102,16 +147,17 @@ int bonding_enslave(struct world *w, struct node *node, struct sim_link *port, i
 {
 	struct sim_link *bond = kernel_link(node, master);
 
-	if (!bond || bond->kind != KIND_BOND)
+	if (!bond || !bonding_is_device(bond))
 		return bond ? EOPNOTSUPP : ENODEV;
 	if (port->master == master)
 		return 0;
 	if (port->master)
 		return EBUSY;
-	if (port->up)
-		return EPERM;
-	if (bond_empty(node, bond))
-		memcpy(bond->mac, port->own_mac, MAC_SIZE);
+	if (port->up) { /* the shell's transaction sets it down first */
+		int r = kernel_set_up(w, node, port, false, cause);
+		if (r)
+			return r;
+	}
 	memcpy(port->mac, bond->mac, MAC_SIZE);
 	port->master = master;
 	port->up = true;
@@ -144,13 +190,18 @@ int bonding_set_active(struct world *w, struct node *node, struct sim_link *bond
 {
 	struct sim_link *port;
 
-	if (bond->kind != KIND_BOND)
+	if (!bonding_is_device(bond))
 		return EOPNOTSUPP;
 	port = bond_member(node, bond, ifindex);
 	if (!port)
 		return EINVAL;
 	if (bond->active == ifindex)
 		return 0;
+	if (bond->kind == KIND_TEAM) { /* a dead port is as good as any */
+		bond->active = ifindex;
+		bonding_tell_team(w, node, bond);
+		return 0;
+	}
 	if (!bond->active || !port_usable(port))
 		return EINVAL;
 	bond->active = ifindex;
@@ -164,6 +215,10 @@ void bonding_arm(struct world *w, struct node *node, struct sim_link *port)
 	struct sim_link *bond = kernel_link(node, port->master);
 	uint64_t interval;
 
+	if (bond && bond->kind == KIND_TEAM) { /* it hears of its ports' links at once */
+		port->counted_up = port->up && port->carrier;
+		team_select(w, node, bond);
+	}
 	if (!bond || bond->kind != KIND_BOND || !bond->miimon || bond->poll_armed)
 		return;
 	interval = bond->miimon * NSEC_PER_MSEC;

@@ -74,7 +74,7 @@ static bool is_path(const struct node *node, unsigned vip, int ifindex, bool rem
 
 	if (removed ? node->watch[vip].removed_plain : node->setup[vip].plain)
 		return ifindex == links[SIM_PLAIN].ifindex;
-	if (node->kind == NODE_KERNEL)
+	if (node->kind >= NODE_KERNEL)
 		return ifindex == links[SIM_PORTS].ifindex;
 	for (unsigned port = 0; port < SIM_PORTS; port++)
 		if (ifindex == links[port].ifindex)
@@ -123,7 +123,7 @@ static bool connected(const struct world *w, unsigned a, unsigned b, unsigned vi
 	if (pa < 0 || pb < 0 || !lan_port_live(w, &w->nodes[a], (unsigned)pa) ||
 	    !lan_port_live(w, &w->nodes[b], (unsigned)pb))
 		return false;
-	if (w->blocked[a] & 1ULL << b || w->blocked[b] & 1ULL << a)
+	if (w->blocked[a] & 1ULL << b || w->blocked[b] & 1ULL << a || w->mute[a][pa] || w->mute[b][pb])
 		return false;
 	return w->trunk || lan_switch_of(&w->nodes[a], (unsigned)pa) == lan_switch_of(&w->nodes[b], (unsigned)pb);
 }
@@ -405,6 +405,7 @@ uint64_t check_key(const struct action *a)
 		hash = mix(mix(hash, "listen", 6), &a->u.listen.ifindex, sizeof(int));
 		return mix(hash, &a->u.listen.family, 1);
 	case ACT_LOOK:
+		return mix(mix(hash, "look", 4), &a->u.look.ifindex, sizeof(int));
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
@@ -425,6 +426,8 @@ static int change_ifindex(const struct action *a)
 		return a->u.route.ifindex;
 	if (a->type <= ACT_LINK_MAC)
 		return a->u.link.ifindex;
+	if (a->type == ACT_LOOK)
+		return a->u.look.ifindex;
 	return a->type == ACT_SYSCTL ? a->u.sysctl.ifindex : a->u.listen.ifindex;
 }
 
@@ -669,7 +672,7 @@ static bool usable(const struct world *w, const struct node *node, unsigned vip)
 
 		if (node->bond.ports >> port & 1 && link->exists && lan_port_live(w, node, port) && !link->held_down &&
 		    (link->up || node->kind != NODE_PLAIN))
-			return node->kind != NODE_KERNEL || !bond->exists || bond->up;
+			return node->kind < NODE_KERNEL || !bond->exists || bond->up;
 	}
 	return false;
 }
@@ -784,8 +787,65 @@ void check_expired(struct world *w, struct node *node, const struct ip *ip)
 		world_fail(w, node, "expired", "vip %d is active and was not renewed", vip);
 }
 
+/* Another port of the bond through which the gateway would answer. */
+static bool has_better(const struct world *w, struct node *node, int path)
+{
+	const struct sim_link *bond = &node->links[SIM_PORTS];
+
+	for (unsigned port = 0; port < SIM_PORTS; port++) {
+		const struct sim_link *link = &node->links[port];
+
+		if ((int)port != path && node->bond.ports >> port & 1 && link->exists && link->up && link->carrier &&
+		    (node->kind == NODE_MOVE || (link->master == bond->ifindex && link->counted_up)) &&
+		    lan_reaches_gateway(w, node, port))
+			return true;
+	}
+	return false;
+}
+
+static int bond_path(struct node *node)
+{
+	struct bond_view bond;
+	struct port_view port;
+	const struct sim_link *link = &node->links[SIM_PORTS];
+
+	if (node->kind != NODE_MOVE)
+		return link->exists ? lan_path(node, link->ifindex) : -1;
+	core_bond(node->core, 0, &bond);
+	if (bond.active_port < 0)
+		return -1;
+	core_port(node->core, 0, (unsigned)bond.active_port, &port);
+	link = kernel_link_named(node, port.name);
+	return link ? link->port : -1;
+}
+
+/* A bond is not left on a port through which nothing answers while something does through another: longer than it takes to
+ * know, and to learn which one is better. */
+static void check_reach(struct world *w, struct node *node)
+{
+	int path;
+
+	if (node->kind == NODE_PLAIN || !well(node) || node->stopping || !node->probes || !node->gateway_heard ||
+	    !core_n_bonds(node->core)) {
+		node->deaf_ns = 0;
+		return;
+	}
+	path = bond_path(node);
+	if (path < 0 || lan_reaches_gateway(w, node, (unsigned)path) || !has_better(w, node, path) || w->burst_loss) {
+		node->deaf_ns = 0;
+		return;
+	}
+	if (!node->deaf_ns)
+		node->deaf_ns = w->now;
+	if (since(w, later(node->deaf_ns, node->excused_ns)) >
+	    (node->config_probe.lost + 12) * node->config_probe.interval_ns + slack(w) + w->check_ns)
+		world_fail(w, node, "deaf", "port %d reaches nothing, another does, for %llu ms", path,
+			   since(w, node->deaf_ns) / NSEC_PER_MSEC);
+}
+
 static void check_node(struct world *w, struct node *node)
 {
+	check_reach(w, node);
 	if (node->queue_n && since(w, node->queue[node->queue_head].submitted_ns) > 10 * NSEC_PER_MSEC)
 		check_disturb(w, node, 0); /* a slow kernel is a disturbance for as long as it lasts */
 	if (well(node) && node->stopping &&

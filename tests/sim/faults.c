@@ -31,6 +31,9 @@ static const char *const names[FAULT_KINDS] = {
 	[FAULT_BOND_TOUCHED] = "bond-touched",
 	[FAULT_ROUTE_DELETED] = "route-deleted",
 	[FAULT_REFUSE_LONG] = "refuse-long",
+	[FAULT_MUTE] = "mute",
+	[FAULT_GATEWAY] = "gateway",
+	[FAULT_SWITCHED] = "switched",
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -60,6 +63,12 @@ static void lan_add(struct world *w, const struct fault *f)
 	case FAULT_SWITCH:
 		w->switch_up[f->port] = false;
 		break;
+	case FAULT_MUTE:
+		w->mute[f->node][f->port] = true;
+		break;
+	case FAULT_GATEWAY:
+		w->gateway = false;
+		break;
 	case FAULT_TRUNK:
 		w->trunk = false;
 		break;
@@ -85,6 +94,8 @@ static void lan_compute(struct world *w)
 {
 	memset(w->cable, 1, sizeof w->cable);
 	memset(w->blocked, 0, sizeof w->blocked);
+	memset(w->mute, 0, sizeof w->mute);
+	w->gateway = true;
 	w->switch_up[0] = w->switch_up[1] = w->trunk = true;
 	w->burst_loss = 0;
 	w->burst_delay_ns = 0;
@@ -149,13 +160,15 @@ static bool bond_touched(struct world *w, struct node *node)
 {
 	struct sim_link *bond = &node->links[SIM_PORTS], *port = &node->links[rng_below(&w->rng, SIM_PORTS)];
 
-	if (node->kind != NODE_KERNEL || !bond->exists || !port->exists || !may_delete(w, node))
+	if (node->kind < NODE_KERNEL || !bond->exists || !port->exists || !may_delete(w, node))
 		return false;
 	switch (rng_below(&w->rng, 3)) {
 	case 0:
 		bonding_set_active(w, node, bond, port->ifindex, 4242);
 		return true;
 	case 1:
+		if (bond->kind == KIND_TEAM)
+			return false;
 		bond->miimon = 50;
 		bond->primary = port->ifindex;
 		kernel_tell_link(w, node, bond, 4242);
@@ -230,6 +243,12 @@ static int fault_at_once(struct world *w, struct node *node, enum fault_kind kin
 		return 1;
 	case FAULT_BOND_TOUCHED:
 		return bond_touched(w, node);
+	case FAULT_SWITCHED:
+		if (node->kind == NODE_PLAIN || !node->running)
+			return false;
+		check_disturb(w, node, 0);
+		shell_switch(w, node, (const char *const[]){ "eth0", "eth1", NULL }[rng_below(&w->rng, 3)]);
+		return true;
 	default:
 		return -1;
 	}
@@ -251,7 +270,7 @@ static bool link_begins(struct world *w, struct node *node, struct fault *f)
 {
 	struct sim_link *link;
 
-	if (node->kind == NODE_KERNEL && f->kind == FAULT_LINK_RECREATED && rng_chance(&w->rng, 300000))
+	if (node->kind >= NODE_KERNEL && f->kind == FAULT_LINK_RECREATED && rng_chance(&w->rng, 300000))
 		f->port = SIM_PORTS; /* the bond itself: the core builds it again */
 	else
 		f->port = any_port(w, node);
@@ -318,6 +337,7 @@ static bool fault_begin(struct world *w, struct fault *f)
 		f->node = (unsigned)rng_range(&w->rng, 1, (1U << w->n_nodes) - 2);
 		break;
 	case FAULT_CABLE:
+	case FAULT_MUTE:
 		f->port = any_port(w, node);
 		break;
 	case FAULT_ONE_WAY:

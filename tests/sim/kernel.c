@@ -64,6 +64,9 @@ void kernel_event_link(const struct sim_link *link, struct event *event)
 	memcpy(l->mac, link->mac, sizeof l->mac);
 	l->mtu = 1500;
 	l->kind = link->kind;
+	l->perm_mac[0] = 0;
+	if (link->port >= 0)
+		memcpy(l->perm_mac, link->own_mac, sizeof l->perm_mac);
 	if (link->kind != KIND_BOND)
 		return;
 	l->bond.mode = link->mode;
@@ -341,7 +344,7 @@ static void carrier_set(struct world *w, struct node *node, struct sim_link *lin
 	if (carrier == link->carrier)
 		return;
 	link->carrier = carrier;
-	if (link->kind == KIND_BOND || link->master || !w->linkwatch_ns) {
+	if (bonding_is_device(link) || link->master || !w->linkwatch_ns) {
 		kernel_tell_link(w, node, link, 0);
 	} else if (!link->watch_armed) {
 		link->watch_armed = true;
@@ -415,7 +418,7 @@ void kernel_create_nic(struct world *w, struct node *node, unsigned port)
 	memcpy(link->own_mac, (uint8_t[]){ 2, 0, 0, 0, (uint8_t)(node->id + 1), (uint8_t)port }, MAC_SIZE);
 	memcpy(link->mac, link->own_mac, MAC_SIZE);
 	kernel_tell_link(w, node, link, 0);
-	if (node->kind != NODE_KERNEL || port == SIM_PLAIN || rng_chance(&w->rng, 500000))
+	if (node->kind < NODE_KERNEL || port == SIM_PLAIN || rng_chance(&w->rng, 500000))
 		kernel_set_up(w, node, link, true, 4242);
 }
 
@@ -426,7 +429,7 @@ void kernel_delete_link(struct world *w, struct node *node, struct sim_link *lin
 	if (link->master)
 		bonding_release(w, node, link, 4242);
 	for (unsigned i = 0; i < SIM_LINKS; i++)
-		if (link->kind == KIND_BOND && node->links[i].exists && node->links[i].master == link->ifindex)
+		if (bonding_is_device(link) && node->links[i].exists && node->links[i].master == link->ifindex)
 			bonding_release(w, node, &node->links[i], 4242);
 	kernel_set_up(w, node, link, false, 4242); /* told first: a device is closed before it goes */
 	addresses_fall(w, node, link->ifindex, false);

@@ -34,7 +34,7 @@ int lan_path(const struct node *node, int ifindex)
 			link = &node->links[i];
 	if (!link || !link->up)
 		return -1;
-	if (link->kind != KIND_BOND)
+	if (!bonding_is_device(link))
 		return link->port;
 	for (unsigned i = 0; link->active && i < SIM_PORTS; i++)
 		if (node->links[i].exists && node->links[i].ifindex == link->active && node->links[i].up)
@@ -93,7 +93,8 @@ static void packet_flood(struct world *w, const struct node *from, unsigned out,
 			if (!lan_is_port(to, port) || (n == from->id && port == out) || !to->powered ||
 			    !lan_port_live(w, to, port))
 				continue;
-			if ((lan_switch_of(to, port) != entry && !w->trunk) || w->blocked[from->id] & 1ULL << n)
+			if ((lan_switch_of(to, port) != entry && !w->trunk) || w->blocked[from->id] & 1ULL << n ||
+			    w->mute[n][port])
 				continue;
 			if (rng_chance(&w->rng, w->loss + w->burst_loss)) {
 				packet_lost(w, p);
@@ -111,7 +112,7 @@ static void packet_send(struct world *w, struct node *node, int ifindex, uint32_
 
 	w->statistics->packets++;
 	w->packets[slot].from = (uint16_t)node->id;
-	if (port >= 0 && lan_port_live(w, node, (unsigned)port))
+	if (port >= 0 && lan_port_live(w, node, (unsigned)port) && !w->mute[node->id][port])
 		packet_flood(w, node, (unsigned)port, slot);
 	else
 		packet_lost(w, &w->packets[slot]);
@@ -167,6 +168,36 @@ void lan_announce(struct world *w, struct node *node, const struct action_announ
 	announcement(w, node, a->ifindex, &a->ip, a->mac);
 }
 
+/* ---- the gateway ---- */
+
+bool lan_reaches_gateway(const struct world *w, const struct node *node, unsigned port)
+{
+	return w->gateway && lan_port_live(w, node, port) && !w->mute[node->id][port] &&
+	       (lan_switch_of(node, port) == 0 || w->trunk);
+}
+
+/* Asked through one port, whatever the bond makes of it, and answered there. */
+void lan_probe(struct world *w, struct node *node, const struct action_probe *a)
+{
+	const struct sim_link *link = kernel_link(node, a->ifindex);
+	struct packet *p;
+	uint32_t slot;
+
+	w->statistics->packets++;
+	if (!link || !link->up || link->port < 0 || !lan_reaches_gateway(w, node, (unsigned)link->port) ||
+	    rng_chance(&w->rng, 2 * (w->loss + w->burst_loss)))
+		return;
+	p = packet_take(w, &slot);
+	if (!p)
+		return;
+	p->kind = PACKET_PROBE;
+	p->from = (uint16_t)node->id;
+	p->source = a->target;
+	memcpy(p->bytes, a->mac, MAC_SIZE);
+	packet_to(w, slot, node->id, (unsigned)link->port);
+	lan_release(w, slot);
+}
+
 /* ---- what does not belong there ---- */
 
 /* A packet on a vrid of ours that must be dropped. */
@@ -219,8 +250,10 @@ static bool wanted(const struct node *node, const struct packet *p, int ifindex)
 {
 	uint8_t family = p->source.family;
 
-	if (p->kind != PACKET_VRRP)
+	if (p->kind == PACKET_ARP || p->kind == PACKET_ND)
 		return true;
+	if (p->kind == PACKET_PROBE)
+		family = FAMILY_NONE;
 	for (unsigned i = 0; i < node->n_listening; i++)
 		if (node->listening[i].ifindex == ifindex && node->listening[i].family == family)
 			return true;
@@ -235,7 +268,9 @@ void lan_arrive(struct world *w, struct node *node, unsigned port, uint32_t slot
 	int ifindex = link->ifindex;
 	struct waiting_packet *wait;
 
-	if (!node->powered || !link->exists || !link->up || !lan_port_live(w, node, port) ||
+	if (p->kind == PACKET_PROBE)
+		bond = NULL; /* its socket is on the port itself */
+	if (!node->powered || !link->exists || !link->up || !lan_port_live(w, node, port) || w->mute[node->id][port] ||
 	    (bond && bond->active != link->ifindex) || (bond && !bond->up)) {
 		lan_release(w, slot);
 		return;

@@ -19,7 +19,7 @@ static void usage(FILE *out)
 		     "  --nodes N        2…16 (default: the seed decides)\n"
 		     "  --vips N         1…32 (default: the seed decides)\n"
 		     "  --time S         virtual seconds of faults in a world (default: the seed decides)\n"
-		     "  --kind KIND      plain, move or kernel (default: the seed decides, mixed worlds too)\n"
+		     "  --kind KIND      plain, move, kernel or team (default: the seed decides, mixed worlds too)\n"
 		     "  --only A,B       only these faults; --without A,B: all but these; --fault-mask BITS\n"
 		     "  --verbose[=S]    prints every event and action, from virtual second S on\n"
 		     "  --trace-hash     the printed hash covers every line of the trace\n"
@@ -75,9 +75,9 @@ static uint32_t action_mask(const char *name)
 
 static int kind_of(const char *name)
 {
-	static const char *const kinds[] = { "plain", "move", "kernel" };
+	static const char *const kinds[] = { "plain", "move", "kernel", "team" };
 
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < NODE_KINDS; i++)
 		if (strcmp(name, kinds[i]) == 0)
 			return i;
 	usage(stderr);

@@ -97,7 +97,7 @@ static void replay_print(const struct world *w)
 	if (o->time_ns)
 		printf(" --time %llu", o->time_ns / NSEC_PER_SEC);
 	if (o->kind >= 0)
-		printf(" --kind %s", o->kind == NODE_PLAIN ? "plain" : o->kind == NODE_MOVE ? "move" : "kernel");
+		printf(" --kind %s", (const char *const[]){ "plain", "move", "kernel", "team" }[o->kind]);
 	if (o->faults != (1U << FAULT_KINDS) - 1)
 		printf(" --fault-mask 0x%x", o->faults);
 	for (unsigned type = 0; type < ACT_TYPES; type++)

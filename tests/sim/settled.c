@@ -57,6 +57,19 @@ static int settled_choice(const struct config_bond *bond)
 	return bond->prefer < 0 ? 0 : bond->prefer;
 }
 
+/* One that flapped until a moment ago may be left alone for longer than everybody else needs to come to rest. */
+static bool any_damped(const struct node *node, const struct bond_view *bond)
+{
+	struct port_view port;
+	bool damped = false;
+
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		core_port(node->core, 0, i, &port);
+		damped = damped || port.reason.code == REASON_PORT_DAMPED;
+	}
+	return damped;
+}
+
 static void settled_bond(struct world *w, struct node *node)
 {
 	struct bond_view view;
@@ -67,7 +80,11 @@ static void settled_bond(struct world *w, struct node *node)
 	if (!core_n_bonds(node->core))
 		return;
 	core_bond(node->core, 0, &view);
-	if (view.state != (view.n_ports > 1 ? BOND_UP : BOND_DEGRADED) || view.active_port < 0 ||
+	if (any_damped(node, &view))
+		choice = -1;
+	else if (view.state != (view.n_ports > 1 ? BOND_UP : BOND_DEGRADED))
+		view.active_port = -1;
+	if (view.active_port < 0 ||
 	    view.n_ports != node->config_bond.n_ports) {
 		world_fail(w, node, "settled-bond", "%s, reason %s, %u ports, all cables are in",
 			   bond_state_name(view.state), reason_code_name(view.reason.code), view.n_ports);
@@ -75,14 +92,14 @@ static void settled_bond(struct world *w, struct node *node)
 	}
 	core_port(node->core, 0, (unsigned)view.active_port, &port);
 	active = kernel_link_named(node, port.name);
-	if (!active || (node->kind == NODE_KERNEL && active->ifindex != bond->active)) {
+	if (!active || (node->kind >= NODE_KERNEL && active->ifindex != bond->active)) {
 		world_fail(w, node, "settled-bond", "the core thinks %s is active, the kernel has ifindex %d",
 			   port.name, bond->active);
 		return;
 	}
 	if (choice >= 0 && choice != view.active_port)
 		world_fail(w, node, "settled-bond", "port %d is active, %d is better", view.active_port, choice);
-	settled_belongings(w, node, node->kind == NODE_KERNEL ? bond->ifindex : active->ifindex);
+	settled_belongings(w, node, node->kind >= NODE_KERNEL ? bond->ifindex : active->ifindex);
 }
 
 static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_t best)

@@ -3,6 +3,7 @@
  * record that outlives it. */
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/invariant.h"
@@ -52,6 +53,7 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 		lan_announce(w, node, &a->u.announce);
 		break;
 	case ACT_PROBE:
+		lan_probe(w, node, &a->u.probe);
 		break;
 	case ACT_ADDRESS_ADD:
 		if (a->u.address.lifetime_s != UINT32_MAX)
@@ -209,6 +211,17 @@ static void claim_event(struct world *w, struct node *node, const struct packet 
 		shell_feed(w, node, &event);
 }
 
+static void probe_event(struct world *w, struct node *node, const struct packet *p, int ifindex, uint64_t seen_ns)
+{
+	struct event event = { .type = EV_PROBE, .seen_ns = seen_ns };
+
+	event.u.probe.ifindex = ifindex;
+	event.u.probe.target = p->source;
+	memcpy(event.u.probe.to, p->bytes, MAC_SIZE);
+	node->gateway_heard = true;
+	shell_feed(w, node, &event);
+}
+
 static void drain_packets(struct world *w, struct node *node)
 {
 	while (node->socket_n && !w->failed) {
@@ -216,7 +229,9 @@ static void drain_packets(struct world *w, struct node *node)
 
 		node->socket_head = (node->socket_head + 1) % SIM_SOCKET;
 		node->socket_n--;
-		if (w->packets[wait.slot].kind == PACKET_VRRP)
+		if (w->packets[wait.slot].kind == PACKET_PROBE)
+			probe_event(w, node, &w->packets[wait.slot], wait.ifindex, wait.seen_ns);
+		else if (w->packets[wait.slot].kind == PACKET_VRRP)
 			packet_event(w, node, &w->packets[wait.slot], wait.ifindex, wait.seen_ns);
 		else
 			claim_event(w, node, &w->packets[wait.slot], wait.ifindex, wait.seen_ns);
@@ -254,7 +269,7 @@ static void drain_results(struct world *w, struct node *node)
 
 		node->results_head = (node->results_head + 1) % SIM_RESULTS;
 		node->results_n--;
-		if (event.type == EV_SNAP_BEGIN)
+		if (event.type == EV_SNAP_BEGIN || (event.type == EV_DONE && event.u.result.action.type == ACT_LOOK))
 			drain_live(w, node, true);
 		shell_feed(w, node, &event);
 	}
@@ -380,7 +395,8 @@ void shell_start(struct world *w, struct node *node)
 		return;
 	}
 	node->running = true;
-	node->stopping = false;
+	node->stopping = node->gateway_heard = false;
+	node->deaf_ns = 0;
 	node->process_ns = w->now;
 	node->run_ns = NEVER;
 	node->last_gen = 0;
@@ -445,6 +461,20 @@ void shell_reload(struct world *w, struct node *node)
 	}
 	shell_feed(w, node, &event);
 	if (!w->failed)
+		next_wake(w, node);
+}
+
+void shell_switch(struct world *w, struct node *node, const char *port)
+{
+	struct event event = { .type = EV_SWITCH };
+
+	if (!node->running || node->stopping || node->stalled || node->loop_stalled || node->kind == NODE_PLAIN)
+		return;
+	trace_add_text(w, node->id, "switch to %s", port ? port : "auto");
+	snprintf(event.u.select.bond, sizeof event.u.select.bond, "%s", node->config_bond.name);
+	snprintf(event.u.select.port, sizeof event.u.select.port, "%s", port ? port : "");
+	shell_feed(w, node, &event);
+	if (!w->failed && node->process_ns != NEVER)
 		next_wake(w, node);
 }
 

@@ -119,7 +119,7 @@ struct waiting_action {
 	uint64_t key;
 };
 
-enum node_kind { NODE_PLAIN, NODE_MOVE, NODE_KERNEL };
+enum node_kind { NODE_PLAIN, NODE_MOVE, NODE_KERNEL, NODE_TEAM, NODE_KINDS };
 
 /* What the checks know of one vip on one node. */
 struct watch {
@@ -251,6 +251,10 @@ struct node {
 	struct config config;
 	struct config_vip config_vips[SIM_VIPS];
 	struct config_bond config_bond;
+	struct config_probe config_probe;
+	bool probes;	      /* the gateway is probed */
+	bool gateway_heard;   /* it has answered this process */
+	uint64_t deaf_ns;     /* since when the bond uses a port that reaches nothing while another does, 0: it does not */
 	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + SIM_BOND_ADDRESSES];
 	struct config_route config_routes[SIM_BOND_ROUTES];
 	bool configured[SIM_VIPS];
@@ -270,7 +274,7 @@ struct node {
 
 /* ---- the world ---- */
 
-enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND };
+enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND, PACKET_PROBE };
 
 struct packet {
 	uint32_t references;
@@ -319,6 +323,9 @@ enum fault_kind {
 	FAULT_BOND_TOUCHED,
 	FAULT_ROUTE_DELETED,
 	FAULT_REFUSE_LONG,
+	FAULT_MUTE,
+	FAULT_GATEWAY,
+	FAULT_SWITCHED,
 	FAULT_KINDS
 };
 
@@ -376,6 +383,8 @@ struct world {
 	unsigned n_free_packets;
 
 	bool cable[SIM_NODES][SIM_LINKS], switch_up[2], trunk;
+	bool mute[SIM_NODES][SIM_LINKS]; /* carrier is there, nothing passes */
+	bool gateway;			 /* it answers; it hangs on the first switch */
 	uint64_t apart_ns[SIM_NODES]
 			 [SIM_NODES]; /* when two nodes that hold one vip were last seen not to hear each other */
 	uint64_t blocked[SIM_NODES];  /* who does not hear this node */
@@ -425,7 +434,11 @@ void kernel_event_address(const struct world *, const struct sim_address *, stru
 void kernel_event_route(const struct sim_route *, struct event *);
 
 /* bonding.c */
-int bonding_create(struct world *, struct node *, const char *name, uint32_t cause);
+int bonding_create(struct world *, struct node *, const struct action_link *, uint32_t cause);
+bool bonding_is_device(const struct sim_link *); /* a bond or a team */
+void bonding_event_team(const struct sim_link *, struct event *);
+/* libteam tells what it sees, by the applier's way. */
+void bonding_tell_team(struct world *, struct node *, const struct sim_link *);
 int bonding_set(struct world *, struct node *, struct sim_link *, unsigned set, uint32_t cause);
 int bonding_enslave(struct world *, struct node *, struct sim_link *port, int master, uint32_t cause);
 int bonding_set_active(struct world *, struct node *, struct sim_link *bond, int port, uint32_t cause);
@@ -440,6 +453,8 @@ void applier_run(struct world *, struct node *);
 /* lan.c */
 void lan_advert(struct world *, struct node *, const struct action_advert *);
 void lan_announce(struct world *, struct node *, const struct action_announce *);
+void lan_probe(struct world *, struct node *, const struct action_probe *);
+bool lan_reaches_gateway(const struct world *, const struct node *, unsigned port);
 void lan_bad_packet(struct world *, struct node *);
 void lan_foreign_claim(struct world *, struct node *, unsigned vip);
 void lan_arrive(struct world *, struct node *, unsigned port, uint32_t slot);
@@ -454,6 +469,8 @@ void shell_start(struct world *, struct node *);
 void shell_kill(struct world *, struct node *);
 void shell_stop(struct world *, struct node *);
 void shell_reload(struct world *, struct node *);
+/* A person chooses the bond's port; NULL: gives the choice back. */
+void shell_switch(struct world *, struct node *, const char *port);
 void shell_stall(struct world *, struct node *, bool loop_only);
 void shell_wake(struct world *, struct node *);
 void shell_run(struct world *, struct node *);

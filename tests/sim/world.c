@@ -53,13 +53,32 @@ static void configure_bond_routes(struct node *node, struct config_bond *bond)
 	node->config.routes = node->config_routes;
 }
 
+static void configure_probes(struct node *node, struct config_bond *bond)
+{
+	struct config_probe *probe = &node->config_probe;
+
+	memset(probe, 0, sizeof *probe);
+	if (!node->probes)
+		return;
+	snprintf(probe->name, sizeof probe->name, "gateway");
+	probe->kind = PROBE_ARP;
+	probe->interval_ns = 200 * NSEC_PER_MSEC;
+	probe->lost = 3;
+	probe->n_targets = 1;
+	probe->targets[0].ip = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 254 } };
+	probe->targets[0].source = node->config_addresses[0].ip;
+	bond->n_probes = node->config.n_probes = 1;
+	node->config.probes = probe;
+}
+
 static void configure_bond(struct node *node)
 {
 	struct config_bond *bond = &node->config_bond;
 
 	memset(bond, 0, sizeof *bond);
 	snprintf(bond->name, sizeof bond->name, "bond%u", node->bond.name);
-	bond->driver = node->kind == NODE_KERNEL ? DRIVER_KERNEL : DRIVER_MOVE;
+	bond->driver = node->kind == NODE_KERNEL ? DRIVER_KERNEL : node->kind == NODE_TEAM ? DRIVER_TEAM : DRIVER_MOVE;
+	bond->link = -1;
 	bond->prefer = -1;
 	for (unsigned i = 0; i < SIM_PORTS; i++) {
 		unsigned port = node->bond.swapped ? SIM_PORTS - 1 - i : i;
@@ -74,6 +93,7 @@ static void configure_bond(struct node *node)
 	bond->hold_ns = node->bond.hold_ns;
 	configure_bond_addresses(node, bond);
 	configure_bond_routes(node, bond);
+	configure_probes(node, bond);
 	node->config.bonds = bond;
 	node->config.n_bonds = 1;
 }
@@ -166,6 +186,7 @@ static void bond_make(const struct world *w, struct node *node)
 	node->bond.failback = (enum failback)(w->seed / 3 % 3);
 	node->bond.hold_ns = w->hold_ns;
 	node->bond.gateway = 254;
+	node->probes = w->seed / 9 % 2;
 }
 
 static void node_make(struct world *w, unsigned n, int kind)
@@ -181,7 +202,7 @@ static void node_make(struct world *w, unsigned n, int kind)
 	node->socket = socket ? socket : must_calloc(SIM_SOCKET, sizeof *socket);
 	node->queue = queue ? queue : must_calloc(SIM_QUEUE, sizeof *queue);
 	node->id = n;
-	node->kind = kind >= 0 ? (enum node_kind)kind : (enum node_kind)rng_below(&w->rng, 3);
+	node->kind = kind >= 0 ? (enum node_kind)kind : (enum node_kind)rng_below(&w->rng, NODE_KINDS);
 	node->has_plain = node->kind != NODE_PLAIN && rng_chance(&w->rng, 400000);
 	bond_make(w, node);
 	node->run_ns = node->expire_armed_ns = NEVER;
@@ -238,7 +259,7 @@ static void world_make(struct world *w)
 {
 	static const uint8_t counts[] = { 2, 2, 2, 3, 3, 4, 5, 6 };
 	const struct options *o = w->options;
-	int kind = o->kind >= 0 ? o->kind : (int)rng_below(&w->rng, 4);
+	int kind = o->kind >= 0 ? o->kind : (int)rng_below(&w->rng, NODE_KINDS + 1);
 
 	w->n_nodes = o->nodes ? o->nodes : counts[rng_below(&w->rng, sizeof counts)];
 	w->n_vips = o->vips ? o->vips : (unsigned)rng_range(&w->rng, 1, 4);
@@ -246,8 +267,10 @@ static void world_make(struct world *w)
 		vip_make(w, v);
 	world_chances(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
-		node_make(w, n, kind < 3 ? kind : -1);
+		node_make(w, n, kind < NODE_KINDS ? kind : -1);
 	memset(w->cable, 1, sizeof w->cable);
+	memset(w->mute, 0, sizeof w->mute);
+	w->gateway = true;
 	memset(w->apart_ns, 0, sizeof w->apart_ns);
 	memset(w->blocked, 0, sizeof w->blocked);
 	memset(w->faults, 0, sizeof w->faults);
@@ -350,6 +373,8 @@ static bool settle(struct world *w)
 	if (!live_until(w, w->now + settle_ns(w) / 2))
 		return false;
 	fault_heal_all(w); /* whoever was still leaving starts now */
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
+		shell_switch(w, &w->nodes[n], NULL); /* what a person chose is no longer */
 	w->loss = 0;
 	if (!live_until(w, w->now + settle_ns(w) / 2 + down_max(w)))
 		return false;

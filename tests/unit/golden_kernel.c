@@ -147,15 +147,13 @@ static int enslave(struct golden *g, struct golden_link *port, int master)
 {
 	struct golden_link *bond = link_by_index(g, master);
 
-	if (!bond || bond->link.kind != KIND_BOND)
+	if (!bond || (bond->link.kind != KIND_BOND && bond->link.kind != KIND_TEAM))
 		return bond ? EOPNOTSUPP : ENODEV;
-	if (port->link.up)
-		return EPERM;
 	port->link.master = master;
 	port->link.up = true;
 	port->link.carrier = port->cable;
 	memcpy(port->link.mac, bond->link.mac, MAC_SIZE);
-	if (!bond->link.bond.active && port->cable) {
+	if (bond->link.kind == KIND_BOND && !bond->link.bond.active && port->cable) {
 		bond->link.bond.active = port->link.ifindex;
 		bond->link.carrier = bond->link.up;
 	}
@@ -170,19 +168,81 @@ static int set_active(struct golden_link *bond, const struct golden_link *port)
 	return 0;
 }
 
-static int bond_create(struct golden *g, const char *name)
+/* The port is set down; a bond that loses its active port takes the next one with link, a team takes none. */
+static int release(struct golden *g, struct golden_link *port)
 {
-	struct golden_link *bond;
+	struct golden_link *bond = link_by_index(g, port->link.master);
 
-	if (golden_link(g, name))
-		return EEXIST;
-	bond = golden_link_add(g, name);
-	if (!bond)
-		return ENOBUFS;
-	bond->link.kind = KIND_BOND;
+	port->link.master = 0;
+	port->link.up = port->link.carrier = false;
+	if (!bond || bond->link.bond.active != port->link.ifindex)
+		return 0;
+	bond->link.bond.active = 0;
+	for (unsigned i = 0; bond->link.kind == KIND_BOND && i < GOLDEN_LINKS && !bond->link.bond.active; i++) {
+		const struct event_link *link = &g->links[i].link;
+		if (link->ifindex && link->master == bond->link.ifindex && link->carrier)
+			bond->link.bond.active = link->ifindex;
+	}
+	bond->link.carrier = bond->link.up && bond->link.bond.active;
+	return 0;
+}
+
+static void make_active_backup(struct golden_link *bond, const struct action_link *l)
+{
+	static const uint8_t none[MAC_SIZE];
+
+	bond->link.kind = l->driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
 	bond->link.bond.mode = BOND_MODE_ACTIVEBACKUP;
 	bond->link.bond.miimon = BOND_MIIMON_MS;
 	bond->link.bond.reselect = BOND_RESELECT_FAILURE;
+	bond->link.bond.fail_over_mac = l->fail_over_mac;
+	bond->link.bond.primary = 0;
+	bond->link.mtu = l->mtu ? l->mtu : bond->link.mtu ? bond->link.mtu : 1500;
+	if (memcmp(l->mac, none, MAC_SIZE) != 0)
+		memcpy(bond->link.mac, l->mac, MAC_SIZE);
+}
+
+static int bond_create(struct golden *g, const struct action_link *l)
+{
+	struct golden_link *bond;
+
+	if (golden_link(g, l->ifname))
+		return EEXIST;
+	bond = golden_link_add(g, l->ifname);
+	if (!bond)
+		return ENOBUFS;
+	make_active_backup(bond, l);
+	return 0;
+}
+
+static int bond_rebuild(struct golden *g, struct golden_link *bond, const struct action_link *l)
+{
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++) {
+		if (g->links[i].link.ifindex && g->links[i].link.master == bond->link.ifindex)
+			release(g, &g->links[i]);
+	}
+	make_active_backup(bond, l);
+	bond->link.up = true;
+	for (unsigned i = 0; i < l->n_ports; i++)
+		enslave(g, link_by_index(g, l->ports[i]), bond->link.ifindex);
+	return 0;
+}
+
+static int vlan_create(struct golden *g, const struct action_link *l)
+{
+	struct golden_link *vlan;
+
+	if (golden_link(g, l->ifname))
+		return EEXIST;
+	if (!link_by_index(g, l->master))
+		return ENODEV;
+	vlan = golden_link_add(g, l->ifname);
+	if (!vlan)
+		return ENOBUFS;
+	vlan->link.kind = KIND_VLAN;
+	vlan->link.vlan.link = l->master;
+	vlan->link.vlan.id = l->vlan_id;
+	vlan->link.mtu = l->mtu ? l->mtu : 1500;
 	return 0;
 }
 
@@ -204,15 +264,27 @@ static int link_execute(struct golden *g, const struct action *action)
 	struct golden_link *link = link_by_index(g, l->ifindex);
 
 	if (action->type == ACT_BOND_CREATE)
-		return bond_create(g, l->ifname);
+		return bond_create(g, l);
+	if (action->type == ACT_VLAN_CREATE)
+		return vlan_create(g, l);
 	if (!link)
 		return ENODEV;
 	if (action->type == ACT_ENSLAVE)
 		return enslave(g, link, l->master);
+	if (action->type == ACT_RELEASE)
+		return release(g, link);
+	if (action->type == ACT_BOND_REBUILD)
+		return bond_rebuild(g, link, l);
 	if (action->type == ACT_SET_ACTIVE)
 		return set_active(link, link_by_index(g, l->port));
 	if (action->type == ACT_BOND_SET) {
 		bond_set(link, l->bond_set);
+		return 0;
+	}
+	if (action->type == ACT_LINK_MTU || action->type == ACT_LINK_MAC) {
+		link->link.mtu = action->type == ACT_LINK_MTU ? l->mtu : link->link.mtu;
+		if (action->type == ACT_LINK_MAC)
+			memcpy(link->link.mac, l->mac, MAC_SIZE);
 		return 0;
 	}
 	link->link.up = action->type == ACT_LINK_UP;

@@ -30,7 +30,9 @@ static void print_note(struct golden *g, const struct action *a)
 	}
 	if (n->reason.arg[0] || n->reason.arg[1])
 		fprintf(g->out, " %" PRId64, n->reason.arg[0]);
-	if (n->reason.arg[1])
+	if (n->code == NOTE_REFUSED)
+		fprintf(g->out, " %s", action_type_name((enum action_type)n->reason.arg[1]));
+	else if (n->reason.arg[1])
 		fprintf(g->out, " %" PRId64, n->reason.arg[1]);
 	if (n->reason.ip.family)
 		fprintf(g->out, " %s", trace_ip(&n->reason.ip, ip));
@@ -61,6 +63,15 @@ static void print_route(struct golden *g, const struct action *a)
 		fprintf(g->out, " replace");
 }
 
+static void print_mac_of(struct golden *g, const struct action *a)
+{
+	static const uint8_t none[MAC_SIZE];
+	char mac[TEXT_MAC_SIZE];
+
+	if (memcmp(a->u.link.mac, none, MAC_SIZE) != 0)
+		fprintf(g->out, " mac %s", text_mac(a->u.link.mac, mac));
+}
+
 static void print_link(struct golden *g, const struct action *a)
 {
 	fprintf(g->out, "%s %s", action_type_name(a->type), a->u.link.ifname);
@@ -68,11 +79,34 @@ static void print_link(struct golden *g, const struct action *a)
 		fprintf(g->out, " to %s", golden_link_name(g, a->u.link.master));
 	if (a->type == ACT_SET_ACTIVE)
 		fprintf(g->out, " %s", golden_link_name(g, a->u.link.port));
+	if (a->type == ACT_RELEASE)
+		fprintf(g->out, " from %s", golden_link_name(g, a->u.link.master));
+	if (a->type == ACT_VLAN_CREATE)
+		fprintf(g->out, " id %u on %s", a->u.link.vlan_id, golden_link_name(g, a->u.link.master));
+	if (a->u.link.mtu)
+		fprintf(g->out, " mtu %u", a->u.link.mtu);
+	if (a->u.link.fail_over_mac && a->type != ACT_BOND_SET)
+		fprintf(g->out, " fail-over-mac %u", a->u.link.fail_over_mac);
+	print_mac_of(g, a);
+	for (unsigned i = 0; i < a->u.link.n_ports; i++)
+		fprintf(g->out, " %s", golden_link_name(g, a->u.link.ports[i]));
 	if (a->type == ACT_BOND_SET)
-		fprintf(g->out, "%s%s%s%s", a->u.link.bond_set & BOND_SET_MODE ? " mode" : "",
+		fprintf(g->out, "%s%s%s%s%s", a->u.link.bond_set & BOND_SET_MODE ? " mode" : "",
 			a->u.link.bond_set & BOND_SET_MIIMON ? " miimon" : "",
 			a->u.link.bond_set & BOND_SET_NO_PRIMARY ? " no-primary" : "",
-			a->u.link.bond_set & BOND_SET_RESELECT ? " reselect" : "");
+			a->u.link.bond_set & BOND_SET_RESELECT ? " reselect" : "",
+			a->u.link.bond_set & BOND_SET_FAIL_OVER_MAC ? " fail-over-mac" : "");
+}
+
+static void print_probe(struct golden *g, const struct action_probe *probe)
+{
+	char ip[TRACE_IP_SIZE], mac[TEXT_MAC_SIZE];
+
+	fprintf(g->out, "probe %s %s %s", golden_link_name(g, probe->ifindex), probe->kind == PROBE_ARP ? "arp" : "ns",
+		trace_ip(&probe->target, ip));
+	if (probe->vlan)
+		fprintf(g->out, " vlan %u", probe->vlan);
+	fprintf(g->out, " as %s %s", text_mac(probe->mac, mac), trace_ip(&probe->source, ip));
 }
 
 static void print_action(struct golden *g, const struct action *a)
@@ -113,17 +147,27 @@ static void print_action(struct golden *g, const struct action *a)
 		break;
 	case ACT_SYSCTL:
 		fprintf(g->out, "sysctl %s %s %d", a->u.sysctl.ifname,
-			a->u.sysctl.key == SYSCTL_ARP_IGNORE ? "arp_ignore" : "arp_announce", a->u.sysctl.value);
+			a->u.sysctl.key == SYSCTL_ARP_IGNORE	? "arp_ignore"
+			: a->u.sysctl.key == SYSCTL_ARP_ANNOUNCE ? "arp_announce"
+								: "promote_secondaries",
+			a->u.sysctl.value);
 		break;
 	case ACT_LISTEN:
 	case ACT_UNLISTEN:
-		fprintf(g->out, "%s %s ipv%u", action_type_name(a->type), a->u.listen.ifname, a->u.listen.family);
+		if (a->u.listen.probes)
+			fprintf(g->out, "%s %s probes", action_type_name(a->type), a->u.listen.ifname);
+		else
+			fprintf(g->out, "%s %s ipv%u", action_type_name(a->type), a->u.listen.ifname, a->u.listen.family);
 		break;
 	case ACT_NOTE:
 		print_note(g, a);
 		break;
 	case ACT_PROBE:
+		print_probe(g, &a->u.probe);
+		break;
 	case ACT_LOOK:
+		fprintf(g->out, "look %s", a->u.look.ifname);
+		break;
 	case ACT_SNAPSHOT:
 	case ACT_STOPPED:
 	case ACT_TYPES:

@@ -99,10 +99,12 @@ static void tell_route(struct golden *g, const struct action *a)
 static void tell_links(struct golden *g, const struct action *a)
 {
 	struct golden_link *l = golden_link(g, a->u.link.ifname);
-	const char *other = a->type == ACT_ENSLAVE ? golden_link_name(g, a->u.link.master) : NULL;
+	const char *other = a->type == ACT_ENSLAVE || a->type == ACT_RELEASE ? golden_link_name(g, a->u.link.master) : NULL;
 
 	if (l)
 		golden_link_tell(g, l);
+	for (unsigned i = 0; i < a->u.link.n_ports; i++)
+		golden_link_tell(g, golden_link(g, golden_link_name(g, a->u.link.ports[i])));
 	l = other ? golden_link(g, other) : NULL;
 	if (l)
 		golden_link_tell(g, l);
@@ -131,12 +133,14 @@ void golden_answer(struct golden *g, int error)
 	event.type = error ? EV_FAILED : EV_DONE;
 	event.u.result.action = a;
 	event.u.result.error = error;
+	if (a.type == ACT_LOOK)
+		event.u.result.action.u.look.carrier = golden_link(g, a.u.look.ifname)->link.carrier;
 	golden_feed(g, &event);
 	if (!error && a.type >= ACT_ADDRESS_ADD && a.type <= ACT_ADDRESS_DEL)
 		tell_address(g, &a);
 	if (!error && (a.type == ACT_ROUTE_ADD || a.type == ACT_ROUTE_DEL))
 		tell_route(g, &a);
-	if (!error && a.type >= ACT_LINK_UP && a.type <= ACT_SET_ACTIVE)
+	if (!error && a.type >= ACT_LINK_UP && a.type <= ACT_LINK_MAC)
 		tell_links(g, &a);
 }
 
@@ -249,7 +253,7 @@ static char *story_play(const char *text, const char *directory)
 	g->auto_done = true;
 	g->now = g->start = 1000 * NSEC_PER_SEC;
 	g->next_ifindex = 2;
-	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = true;
+	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = g->hidden[ACT_LOOK] = true;
 	story_run(g, text);
 	fclose(g->out);
 	if (g->core)

@@ -359,11 +359,16 @@ static void test_routes_that_are_not_ours_to_see(void **state)
 	assert_false(parse(route_message(RTM_NEWROUTE, &rtm), &event));
 	m = route_message(RTM_NEWROUTE, &plain);
 	nla_put_u32(m, RTA_TABLE, 1000); /* the attribute is the truth, the byte of the header is not */
-	assert_false(parse(m, &event));
+	assert_true(parse(m, &event));
+	assert_int_equal(event.u.route.route.table, 1000);
 	rtm = plain, rtm.rtm_table = RT_TABLE_COMPAT;
 	m = route_message(RTM_NEWROUTE, &rtm);
 	nla_put_u32(m, RTA_TABLE, RT_TABLE_MAIN);
 	assert_true(parse(m, &event));
+	assert_int_equal(event.u.route.route.table, 0);
+	m = route_message(RTM_NEWROUTE, &plain);
+	nla_put_u32(m, RTA_TABLE, RT_TABLE_LOCAL);
+	assert_false(parse(m, &event));
 	m = route_message(RTM_NEWROUTE, &plain);
 	nla_put(m, RTA_MULTIPATH, 8, "nexthops");
 	assert_false(parse(m, &event));

@@ -93,7 +93,7 @@ static int teardown(void **state)
 
 static void lay_out(struct fixture *f, const struct record_data *previous)
 {
-	assert_int_equal(record_layout(f->record, f->core, &f->config, previous, NOW), 0);
+	assert_int_equal(record_layout(f->record, f->core, previous, NOW), 0);
 	assert_int_equal(faccessat(rundir, "state.new", F_OK, 0), -1);
 }
 
@@ -291,12 +291,67 @@ static void carries_what_a_reload_removed(void **state)
 
 	/* An hour later it is forgotten: no lease and no leave-timeout lasts that long. */
 	configure(f, 3);
-	assert_int_equal(record_layout(f->record, f->core, &f->config, &data, NOW + 3601 * NSEC_PER_SEC), 0);
+	assert_int_equal(record_layout(f->record, f->core, &data, NOW + 3601 * NSEC_PER_SEC), 0);
 	record_data_free(&data);
 	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
 	addresses[0].prefix = 24;
 	assert_true(has_address(&data, "eth0", 0));
 	addresses[0].prefix = 32;
+	record_data_free(&data);
+}
+
+/* A snapshot in which one interface is there. */
+static void feed_link(struct fixture *f, const char *name, const uint8_t mac[MAC_SIZE])
+{
+	struct action actions[64];
+	struct event event = { .type = EV_CONTINUE, .now_ns = NOW };
+	uint32_t epoch = 0;
+	bool more;
+	size_t n = core_step(f->core, &event, actions, 64, &more);
+
+	for (size_t i = 0; i < n; i++) {
+		if (actions[i].type == ACT_SNAPSHOT)
+			epoch = actions[i].u.snapshot.epoch;
+	}
+	assert_true(epoch && !more);
+	event = (struct event){ .type = EV_SNAP_BEGIN, .now_ns = NOW, .epoch = epoch };
+	core_step(f->core, &event, actions, 64, &more);
+	event.type = EV_LINK;
+	event.u.link = (struct event_link){ .ifindex = 7, .up = true, .carrier = true };
+	snprintf(event.u.link.name, sizeof event.u.link.name, "%s", name);
+	memcpy(event.u.link.mac, mac, MAC_SIZE);
+	memcpy(event.u.link.perm_mac, mac, MAC_SIZE);
+	core_step(f->core, &event, actions, 64, &more);
+	event.type = EV_SNAP_END;
+	core_step(f->core, &event, actions, 64, &more);
+}
+
+/* An entry of `ports` that is no name stands for a device that is found later. */
+static void has_the_devices_behind_the_entries(void **state)
+{
+	static const struct config_port found = { MATCH_MAC, "mac:02:00:00:00:00:07", { 2, 0, 0, 0, 0, 7 } };
+	static const struct config_port missing = { MATCH_GLOB, "wan*", { 0 } };
+	struct config_port before[2] = { bonds[0].ports[0], bonds[0].ports[1] };
+	struct fixture *f = *state;
+	struct record_data data;
+
+	bonds[0].ports[0] = found;
+	bonds[0].ports[1] = missing;
+	configure(f, 3);
+	bonds[0].ports[0] = before[0];
+	bonds[0].ports[1] = before[1];
+	lay_out(f, NULL);
+	assert_false(record_is_outdated(f->record, f->core));
+	assert_int_equal(record_copy(f->record, &data), 0);
+	assert_int_equal(data.n_addresses, 2); /* eth0's and eth1's */
+	feed_link(f, "eno7", found.mac);
+	assert_true(record_is_outdated(f->record, f->core));
+	lay_out(f, &data);
+	record_data_free(&data);
+	assert_false(record_is_outdated(f->record, f->core));
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(data.n_addresses, 3);
+	assert_true(has_address(&data, "eno7", 1));
 	record_data_free(&data);
 }
 
@@ -306,7 +361,7 @@ static void goes_on_without_a_file(void **state)
 	struct record_data data;
 
 	assert_int_equal(mkdirat(rundir, "state.new", 0700), 0);
-	assert_true(record_layout(f->record, f->core, &f->config, NULL, NOW) < 0);
+	assert_true(record_layout(f->record, f->core, NULL, NOW) < 0);
 	record_set(f->record, 0, true, NOW);
 	assert_int_equal(record_copy(f->record, &data), 0);
 	assert_int_equal(data.n_vips, 0);
@@ -335,6 +390,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_never_believed_when_flipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_a_torn_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(carries_what_a_reload_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(has_the_devices_behind_the_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_on_without_a_file, setup, teardown),
 		cmocka_unit_test(finds_its_world),
 	};

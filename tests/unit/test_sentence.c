@@ -218,6 +218,107 @@ static void a_route_is_named(void **state)
 			    "web: 192.0.2.1 was gone and is put back; removed by the kernel itself");
 }
 
+static void a_port_tells_of_itself(void **state)
+{
+	struct reason lost = { .code = REASON_PORT_PROBES_LOST, .arg = { 3000000000 }, .ip = ips[1] };
+	struct reason damped = { .code = REASON_PORT_DAMPED, .arg = { 3120, 12000000000 } };
+	struct reason mode = { .code = REASON_BOND_MODE, .arg = { 4 } };
+	struct note manual = { .code = NOTE_MANUAL, .reason.arg = { 1 } };
+	struct note probe = { .code = NOTE_PROBE_LOST, .reason = { .arg = { 300000000, 0 }, .ip = ips[1] } };
+	char text[SENTENCE_SIZE];
+
+	(void)state;
+	assert_string_equal(sentence_of_reason(&lost, text), "has link, but 192.0.2.1 has not answered for 3 s");
+	assert_string_equal(sentence_of_reason(&damped, text),
+			    "lost its link too often (penalty 3120), is left alone for another 12 s");
+	assert_string_equal(sentence_of_reason(&mode, text), "exists in mode 802.3ad (4) and is being rebuilt");
+	assert_string_equal(note_text((struct object){ OBJECT_BOND, 0, 0 }, manual, text),
+			    "bond0: switched to eno2 by hand, until that port fails");
+	manual.reason.arg[0] = -1;
+	assert_string_equal(note_text((struct object){ OBJECT_BOND, 0, 0 }, manual, text),
+			    "bond0: chooses its port by itself again");
+	assert_string_equal(note_text((struct object){ OBJECT_PORT, 0, 1 }, probe, text),
+			    "bond0/eno2: 192.0.2.1 has not answered its probes for 300 ms");
+}
+
+static const char *action_text(struct action action, char text[SENTENCE_SIZE])
+{
+	return sentence_of_action(core, &action, text);
+}
+
+static void a_change_says_what_it_would_do(void **state)
+{
+	const struct object bond = { OBJECT_BOND, 0, 0 };
+	struct action route = { .type = ACT_ROUTE_ADD,
+				.object = bond,
+				.u.route.route = { .to = { FAMILY_4, { 0 } }, .via = { FAMILY_4, { 192, 0, 2, 1 } } } };
+	char text[SENTENCE_SIZE];
+
+	(void)state;
+	assert_string_equal(
+		action_text((struct action){ .type = ACT_ADDRESS_ADD,
+					     .u.address = { .ifname = "eno1", .ip = ips[1], .prefix = 24 } },
+			    text),
+		"adds address 192.0.2.1/24 to eno1");
+	assert_string_equal(
+		action_text((struct action){ .type = ACT_ADDRESS_DEL,
+					     .u.address = { .ifname = "eno1", .ip = ips[1], .prefix = 24 } },
+			    text),
+		"removes address 192.0.2.1/24 from eno1");
+	assert_string_equal(action_text(route, text), "adds the default route via 192.0.2.1 on bond0");
+	route.type = ACT_ROUTE_DEL;
+	route.u.route.route.prefix = 24;
+	route.u.route.route.to = ips[1];
+	assert_string_equal(action_text(route, text), "removes the route to 192.0.2.1/24 via 192.0.2.1 from bond0");
+	assert_string_equal(
+		action_text((struct action){ .type = ACT_BOND_SET,
+					     .object = bond,
+					     .u.link = { .ifname = "bond0",
+							 .bond_set = BOND_SET_MIIMON | BOND_SET_FAIL_OVER_MAC } },
+			    text),
+		"sets miimon, fail_over_mac of bond0");
+	assert_string_equal(
+		action_text((struct action){ .type = ACT_BOND_REBUILD, .object = bond, .u.link.ifname = "bond0" },
+			    text),
+		"rebuilds bond0: its addresses and routes are put back in the same breath");
+	assert_string_equal(
+		action_text((struct action){ .type = ACT_ENSLAVE, .object = bond, .u.link.ifname = "eno1" }, text),
+		"takes eno1 into bond0");
+	assert_string_equal(action_text((struct action){ .type = ACT_VLAN_CREATE,
+							 .object = { OBJECT_NODE, 0, 0 },
+							 .u.link = { .ifname = "bond0.20", .vlan_id = 20 } },
+					text),
+			    "creates vlan bond0.20, id 20");
+	assert_string_equal(action_text((struct action){ .type = ACT_ADVERT, .object = { OBJECT_VIP, 0, 0 } }, text),
+			    "vip web says goodbye");
+}
+
+/* Of every type: a sentence, or nothing for what a person did not configure. */
+static void every_action_has_a_sentence_or_none(void **state)
+{
+	static const enum action_type silent[] = { ACT_ANNOUNCE, ACT_PROBE, ACT_ADDRESS_RENEW, ACT_LOOK,
+						   ACT_SNAPSHOT, ACT_NOTE,  ACT_STOPPED };
+	char text[SENTENCE_SIZE];
+
+	(void)state;
+	for (enum action_type type = 0; type < ACT_TYPES; type++) {
+		struct action action = { .type = type, .object = { OBJECT_BOND, 0, 0 } };
+		bool says = true;
+		for (unsigned i = 0; i < sizeof silent / sizeof *silent; i++)
+			says = says && silent[i] != type;
+		memset(&action.u, 0x41, 20); /* names and numbers that are not zero, within every member */
+		memset((char *)&action.u + 20, 0, sizeof action.u - 20);
+		if (type == ACT_ADVERT)
+			action.u.advert.priority = 0;
+		if (type == ACT_LISTEN || type == ACT_UNLISTEN)
+			action.u.listen.probes = false;
+		sentence_of_action(core, &action, text);
+		assert_int_equal(text[0] != '\0', says);
+		if (says)
+			assert_sentence(text);
+	}
+}
+
 static void a_listener_tells_of_its_predecessor(void **state)
 {
 	struct reason listening = { .code = REASON_LISTENING, .arg = { 3609000000, 0 } };
@@ -237,11 +338,18 @@ static void a_listener_tells_of_its_predecessor(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_reason_has_a_sentence), cmocka_unit_test(no_two_reasons_say_the_same),
-		cmocka_unit_test(every_note_has_a_sentence),   cmocka_unit_test(no_reason_says_nothing),
-		cmocka_unit_test(says_the_figures),	       cmocka_unit_test(a_change_names_both_states),
-		cmocka_unit_test(an_unchanged_state_has_no_arrow), cmocka_unit_test(a_route_is_named),
+		cmocka_unit_test(every_reason_has_a_sentence),
+		cmocka_unit_test(no_two_reasons_say_the_same),
+		cmocka_unit_test(every_note_has_a_sentence),
+		cmocka_unit_test(no_reason_says_nothing),
+		cmocka_unit_test(says_the_figures),
+		cmocka_unit_test(a_change_names_both_states),
+		cmocka_unit_test(an_unchanged_state_has_no_arrow),
+		cmocka_unit_test(a_route_is_named),
 		cmocka_unit_test(a_listener_tells_of_its_predecessor),
+		cmocka_unit_test(a_port_tells_of_itself),
+		cmocka_unit_test(a_change_says_what_it_would_do),
+		cmocka_unit_test(every_action_has_a_sentence_or_none),
 	};
 
 	return cmocka_run_group_tests(tests, make_core, free_core);

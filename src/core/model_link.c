@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What is: links. Which of them an entry of the configuration means, and what became of a change of one. */
+#include "core/match.h"
+#include "core/model.h"
+
+/* ---- links -------------------------------------------------------------------------------------------------------- */
+
+void model_iface_unbind(struct core *core, struct iface *iface)
+{
+	iface->ifindex = 0;
+	iface->up = iface->carrier = false;
+	iface->master = 0;
+	iface->kind = KIND_OTHER;
+	iface->bond_active = iface->bond_primary = iface->bond_mode = 0;
+	iface->n_sources = 0;
+	iface->existed = true;
+	iface->team_known = iface->other_ports = false;
+	memset(iface->sysctl_done, 0, sizeof iface->sysctl_done);
+	memset(iface->sysctl, 0, sizeof iface->sysctl);
+	iface->looking = iface->mtu_change = (struct change){ 0 };
+	iface->look_ns = 0;
+	for (unsigned i = 0; i < core->n_places; i++) {
+		struct place *place = &core->places[i];
+		if (&core->ifaces[place->iface] != iface)
+			continue;
+		place->present = place->ours = false;
+		place->change.gen = 0;
+		model_tell_owner(core, &core->addrs[place->addr]);
+	}
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].iface != iface - core->ifaces)
+			continue;
+		core->route_places[i].present = core->route_places[i].had = false;
+		core->route_places[i].change.gen = 0;
+	}
+	model_rehash_ifaces(core);
+	model_tell_iface(core, iface);
+	if (iface->selected) { /* another device may be found in its place */
+		memcpy(iface->last_name, iface->name, sizeof iface->last_name);
+		iface->name[0] = 0;
+	}
+}
+
+static void iface_take_over(struct iface *iface, const struct event_link *link)
+{
+	iface->up = link->up;
+	iface->carrier = link->carrier && link->up;
+	iface->master = link->master;
+	iface->kind = link->kind;
+	memcpy(iface->mac, link->mac, sizeof iface->mac);
+	memcpy(iface->perm_mac, link->perm_mac, sizeof iface->perm_mac);
+	iface->mtu = link->mtu;
+	iface->max_mtu = link->max_mtu;
+	iface->vf = link->vf;
+	iface->loopback = link->loopback;
+	iface->uninitialised = link->uninitialised;
+	memcpy(iface->driver, link->driver, sizeof iface->driver);
+	memcpy(iface->path, link->path, sizeof iface->path);
+	iface->vlan_link = link->vlan.link;
+	iface->vlan_id = link->vlan.id;
+	if (link->kind == KIND_TEAM) /* its options are libteam's to tell */
+		return;
+	iface->bond_mode = link->bond.mode;
+	iface->bond_reselect = link->bond.reselect;
+	iface->bond_fail_over_mac = link->bond.fail_over_mac;
+	iface->bond_miimon = link->bond.miimon;
+	iface->bond_active = link->bond.active;
+	iface->bond_primary = link->bond.primary;
+}
+
+struct event_link model_link_of(const struct iface *iface)
+{
+	struct event_link link = { .ifindex = iface->ifindex, .kind = iface->kind, .loopback = iface->loopback };
+
+	memcpy(link.name, iface->name, sizeof link.name);
+	memcpy(link.perm_mac, iface->perm_mac, sizeof link.perm_mac);
+	memcpy(link.driver, iface->driver, sizeof link.driver);
+	memcpy(link.path, iface->path, sizeof link.path);
+	return link;
+}
+
+/* ---- selectors ---------------------------------------------------------------------------------------------------- */
+
+static const struct config_port *entry_of(const struct core *core, const struct iface *iface)
+{
+	const struct bond *bond = &core->bonds[iface->bond];
+
+	return &bond->cfg.ports[bond->ports[iface->port].spec];
+}
+
+static bool still_fits(const struct core *core, const struct iface *iface, const struct event_link *link)
+{
+	return iface->selected && iface->bond != NONE && iface->port != NONE && port_matches(entry_of(core, iface), link);
+}
+
+struct iface *model_find_slot(struct core *core, const struct event_link *link)
+{
+	for (unsigned i = 0; i < core->n_ifaces && core->has_selectors; i++) {
+		struct iface *iface = &core->ifaces[i];
+		if (!iface->name[0] && !iface->ifindex && still_fits(core, iface, link))
+			return iface;
+	}
+	return NULL;
+}
+
+/* The interface that the link is: by number, by name, or by what a selector looks for. A literal name goes before a selector;
+ * whoever had the name or the number before and is not it any more lets it go. NULL: none of ours. */
+static struct iface *find_iface(struct core *core, const struct event *event)
+{
+	const struct event_link *link = &event->u.link;
+	struct iface *named = model_iface_by_name(core, link->name);
+	struct iface *numbered = model_iface_by_index(core, link->ifindex);
+
+	if (named && named->selected && named != numbered && named->ifindex != link->ifindex) {
+		if (model_is_stale(core, event, &named->epoch))
+			return NULL;
+		model_iface_unbind(core, named); /* another device bears the name of the one that was found */
+		named = NULL;
+	}
+	if (numbered && numbered != named && !named && still_fits(core, numbered, link)) {
+		memcpy(numbered->name, link->name, sizeof numbered->name); /* renamed, and found all the same */
+		return numbered;
+	}
+	if (numbered && (numbered != named || (numbered->selected && !still_fits(core, numbered, link)))) {
+		if (model_is_stale(core, event, &numbered->epoch))
+			return NULL;
+		model_iface_unbind(core, numbered); /* renamed away */
+		named = named == numbered ? NULL : named;
+	}
+	if (named)
+		return named;
+	named = model_find_slot(core, link);
+	if (named)
+		memcpy(named->name, link->name, sizeof named->name);
+	return named;
+}
+
+/* ---- changes of links --------------------------------------------------------------------------------------------- */
+
+/* A new MAC behind the same address must be announced (design/vrrp.md). */
+static void mac_changed(struct core *core, const struct iface *iface)
+{
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		if (model_bond_has(core, &core->bonds[i], iface))
+			bond_announce(core, &core->bonds[i]);
+	}
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		if (core->vips[i].iface == iface - core->ifaces && core->vips[i].phase == PHASE_ACTIVE)
+			vip_announce(core, &core->vips[i]);
+	}
+}
+
+/* The change of a link that its events belong to; NULL: we never change it. */
+static struct change *link_change(struct core *core, const struct iface *iface)
+{
+	if (iface->bond == NONE)
+		return NULL;
+	if (iface->port != NONE)
+		return &core->bonds[iface->bond].ports[iface->port].change;
+	return &core->bonds[iface->bond].change;
+}
+
+/* Whether the event tells what the change has made of the link. */
+static bool shows_change(const struct change *change, const struct event_link *link)
+{
+	switch ((enum action_type)change->type) {
+	case ACT_LINK_UP:
+		return link->up;
+	case ACT_LINK_DOWN:
+		return !link->up;
+	case ACT_ENSLAVE:
+		return link->master == change->target;
+	case ACT_SET_ACTIVE:
+		return link->bond.active == change->target;
+	case ACT_BOND_CREATE: case ACT_BOND_SET: case ACT_BOND_REBUILD: case ACT_VLAN_CREATE: case ACT_RELEASE:
+	case ACT_LINK_MTU: case ACT_LINK_MAC: case ACT_PROBE: case ACT_LOOK:
+	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
+	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
+	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
+		break;
+	}
+	return true;
+}
+
+/* A link's change is answered before its own event is read, and events of earlier changes may stand in between: those are
+ * older than what the answer made known, and would undo it. */
+static bool is_before_change(struct core *core, const struct iface *iface, const struct event *event)
+{
+	struct change *change = link_change(core, iface);
+
+	if (!change)
+		return false;
+	change->told |= shows_change(change, &event->u.link);
+	if (change->await_ns <= core->now)
+		return false;
+	if (!event->epoch && !shows_change(change, &event->u.link))
+		return true;
+	change->await_ns = 0;
+	return false;
+}
+
+/* Somebody took a port of ours out of its bond, or to another: who, and how often. */
+static void port_taken(struct core *core, const struct iface *iface, int before, const struct event_link *link)
+{
+	struct action note = { .type = ACT_NOTE, .object = { .type = OBJECT_PORT } };
+	struct port *port;
+	struct bond *bond = bond_of_port(core, iface, &port);
+
+	if (!bond || bond->removed || !bond_is_device(bond) || before != core->ifaces[bond->iface].ifindex || iface->master == before ||
+	    iface->release_from || bond->change.gen)
+		return;
+	note.object.index = (uint16_t)(bond - core->bonds);
+	note.object.sub = (uint16_t)(port - bond->ports);
+	note.u.note.code = NOTE_RELEASED;
+	note.u.note.reason.arg[0] = iface->master;
+	note.u.note.reason.arg[1] = link->cause;
+	change_repair_as(core, &port->change, &note);
+}
+
+/* A bond is empty only if no port that we do not know of is in it. */
+static void see_other_port(struct core *core, const struct event *event)
+{
+	struct iface *master = event->u.link.master ? model_iface_by_index(core, event->u.link.master) : NULL;
+
+	if (!master || (master->kind != KIND_BOND && master->kind != KIND_TEAM))
+		return;
+	master->other_ports = true;
+	master->other_epoch = core->epoch;
+}
+
+static bool is_news(const struct iface *before, const struct iface *now)
+{
+	return before->up != now->up || before->carrier != now->carrier || before->master != now->master ||
+	       before->kind != now->kind || before->bond_active != now->bond_active || before->bond_mode != now->bond_mode ||
+	       before->bond_miimon != now->bond_miimon || before->bond_primary != now->bond_primary ||
+	       before->bond_reselect != now->bond_reselect || before->bond_fail_over_mac != now->bond_fail_over_mac ||
+	       before->mtu != now->mtu || before->max_mtu != now->max_mtu || before->vf != now->vf ||
+	       before->uninitialised != now->uninitialised || before->vlan_link != now->vlan_link ||
+	       before->vlan_id != now->vlan_id || memcmp(before->mac, now->mac, MAC_SIZE) != 0 ||
+	       memcmp(before->perm_mac, now->perm_mac, MAC_SIZE) != 0;
+}
+
+static void link_update(struct core *core, struct iface *iface, const struct event_link *link, bool bound)
+{
+	struct iface before = *iface;
+
+	iface_take_over(iface, link);
+	if (before.up && !iface->up)
+		model_routes_forget(core, iface);
+	if (!bound && memcmp(before.mac, iface->mac, MAC_SIZE) != 0)
+		mac_changed(core, iface);
+	if (!bound && before.master && before.master != iface->master)
+		port_taken(core, iface, before.master, link);
+	if (bound || is_news(&before, iface))
+		model_tell_iface(core, iface);
+}
+
+void model_link(struct core *core, const struct event *event)
+{
+	const struct event_link *link = &event->u.link;
+	struct iface *iface;
+	bool bound;
+
+	if (event->epoch && (!core->snap_open || event->epoch != core->epoch))
+		return;
+	iface = find_iface(core, event);
+	if (!iface || iface->bond == NONE || iface->port == NONE)
+		see_other_port(core, event);
+	if (!iface || model_is_stale(core, event, &iface->epoch))
+		return;
+	if (iface->ifindex == link->ifindex && is_before_change(core, iface, event))
+		return;
+	if (iface->ifindex && iface->ifindex != link->ifindex)
+		model_iface_unbind(core, iface); /* another link bears the name now */
+	bound = iface->ifindex == 0;
+	if (bound && link_change(core, iface))
+		link_change(core, iface)->await_ns = 0;
+	if (bound) {
+		iface->ifindex = link->ifindex;
+		model_rehash_ifaces(core);
+		if (!event->epoch)
+			model_want_snapshot(core); /* its addresses may have come before its name */
+	}
+	link_update(core, iface, link, bound);
+}
+
+/* Somebody deleted a device that we keep: it is made again, and the fifth time within ten seconds that waits. */
+static void device_deleted(struct core *core, const struct iface *iface, uint32_t cause)
+{
+	struct bond *bond = iface->bond == NONE || iface->port != NONE ? NULL : &core->bonds[iface->bond];
+
+	if (!bond || bond->removed || bond->change.gen ||
+	    (bond->link != NONE && !core->ifaces[core->bonds[bond->link].iface].ifindex)) /* it went with what it was on */
+		return;
+	change_repair(core, &bond->change, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) }, NULL,
+		      cause);
+}
+
+void model_link_gone(struct core *core, const struct event *event)
+{
+	struct iface *iface = model_iface_by_index(core, event->u.link.ifindex);
+
+	if (!iface || model_is_stale(core, event, &iface->epoch))
+		return;
+	device_deleted(core, iface, event->u.link.cause);
+	model_iface_unbind(core, iface);
+}
+
+/* ---- what others say of a link ------------------------------------------------------------------------------------ */
+
+/* What the change of the device has made of the team. */
+static bool team_shows(const struct change *change, const struct event_team *team)
+{
+	return change->type != ACT_SET_ACTIVE || team->active == change->target;
+}
+
+void model_team(struct core *core, const struct event *event)
+{
+	const struct event_team *team = &event->u.team;
+	struct iface *iface = model_iface_by_index(core, team->ifindex);
+	struct change *change = iface ? link_change(core, iface) : NULL;
+
+	if (!iface || iface->kind != KIND_TEAM || (event->epoch && (!core->snap_open || event->epoch != core->epoch)))
+		return;
+	if (change && (change->gen || change->await_ns > core->now) && change->type == ACT_SET_ACTIVE) {
+		if (!team_shows(change, team))
+			return; /* older than what the answer makes known */
+		change->told = true;
+		change->await_ns = 0;
+	}
+	iface->team_known = true;
+	iface->bond_mode = team->activebackup ? BOND_MODE_ACTIVEBACKUP : 0;
+	iface->bond_active = team->active;
+	model_tell_iface(core, iface);
+}
+
+/* Its name, its path or its driver may be known now: a snapshot brings every link anew, with what udev says. */
+void model_device(struct core *core, const struct event *event)
+{
+	if (core->has_selectors || model_iface_by_index(core, event->u.device.ifindex))
+		model_want_snapshot(core);
+}
+
+void model_looked(struct core *core, struct iface *iface, bool carrier)
+{
+	if (!iface->up || iface->carrier == carrier)
+		return;
+	iface->carrier = carrier;
+	model_tell_iface(core, iface);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Snapshots: their beginning, what they did not show, and what an older instance left. See model.c for the marks. */
+#include "core/model.h"
+
+void model_want_snapshot(struct core *core)
+{
+	core->snap_wanted = true;
+	core_dirty_rest(core);
+}
+
+/* The dump is younger than every answer that was read, and the shell has drained the live socket: what was still awaited
+ * was lost, and the items tell what has become of it. */
+void model_snap_begin(struct core *core, const struct event *event)
+{
+	if (!core->snap_open || event->epoch != core->epoch)
+		return;
+	for (unsigned i = 0; i < core->n_places; i++) {
+		if (!core->places[i].change.gen)
+			core->places[i].change.await_ns = 0;
+	}
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		struct bond *bond = &core->bonds[i];
+		if (!bond->change.gen)
+			bond->change.await_ns = 0;
+		for (unsigned j = 0; j < bond->n_ports; j++) {
+			if (!bond->ports[j].change.gen)
+				bond->ports[j].change.await_ns = 0;
+		}
+	}
+}
+
+static void sweep(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_ifaces; i++) {
+		struct iface *iface = &core->ifaces[i];
+		if (iface->ifindex && iface->epoch != core->epoch)
+			model_iface_unbind(core, iface);
+		if (iface->other_ports && iface->other_epoch != core->epoch)
+			iface->other_ports = false;
+		for (unsigned j = iface->n_sources; j-- > 0;) {
+			if (iface->sources[j].epoch != core->epoch)
+				iface->sources[j] = iface->sources[--iface->n_sources];
+		}
+	}
+	for (unsigned i = 0; i < core->n_places; i++) {
+		if (core->places[i].epoch != core->epoch)
+			model_place_absent(core, &core->places[i], false, 0);
+	}
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].epoch != core->epoch)
+			core->route_places[i].present = false;
+	}
+}
+
+/* A bond that was there before us, as it should be, is used as it is; a person wants to know that. */
+static void tell_adopted(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		const struct bond *bond = &core->bonds[i];
+		const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
+		if (device && device->ifindex && !device->known && device->bond_active && bond_is_right_device(core, bond) &&
+		    device->bond_mode == BOND_MODE_ACTIVEBACKUP &&
+		    (device->kind == KIND_TEAM || (device->bond_miimon == BOND_MIIMON_MS &&
+						   device->bond_reselect == BOND_RESELECT_FAILURE && !device->bond_primary)))
+			core_note(core, NOTE_ADOPTED, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)i });
+	}
+}
+
+void model_snap_end(struct core *core, const struct event *event)
+{
+	if (!core->snap_open || event->epoch != core->epoch)
+		return;
+	sweep(core);
+	core->snap_open = false;
+	core->snap_known = true;
+	core->snap_failures = 0;
+	core->counters.snapshots++;
+	tell_adopted(core);
+	for (unsigned i = 0; i < core->n_ifaces; i++)
+		core->ifaces[i].known = true;
+	for (unsigned i = 0; i < core->n_bonds; i++)
+		bond_update(core, &core->bonds[i]);
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		vip_link(core, &core->vips[i]);
+		core_dirty_vip(core, &core->vips[i]); /* one that stopped before it could know may have something to let go */
+	}
+	for (unsigned i = 0; i < core->n_ifaces; i++)
+		core_dirty_iface(core, &core->ifaces[i]);
+	core_dirty_rest(core);
+}
+
+void model_overrun(struct core *core)
+{
+	core->counters.overruns++;
+	core_note(core, NOTE_OVERRUN, (struct object){ .type = OBJECT_NODE });
+	if (core->snap_open) {
+		core->snap_open = false;
+		core->snap_retry_ns = core->now + (RETRY_FIRST << (core->snap_failures < 6 ? core->snap_failures : 6));
+		core->snap_failures++;
+		core_dirty_rest(core);
+	} else {
+		model_want_snapshot(core);
+	}
+}
+
+void model_leftover(struct core *core, const struct event *event)
+{
+	const struct event_leftover *leftover = &event->u.leftover;
+	struct iface *iface = model_iface_by_name(core, leftover->ifname);
+	unsigned cursor = 0;
+	struct addr *addr;
+
+	if (core->snap_known || core->n_addrs == core->cap_addrs || core->n_places == core->cap_places)
+		return;
+	while (iface && (addr = model_addr_next(core, &leftover->ip, &cursor)) != NULL) {
+		if (model_place_on(core, addr, iface))
+			return; /* the configuration still has it there */
+	}
+	if (!iface) {
+		if (core->n_ifaces == core->cap_ifaces)
+			return;
+		iface = &core->ifaces[core->n_ifaces++];
+		*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE };
+		memcpy(iface->name, leftover->ifname, sizeof iface->name);
+		iface->name[IFNAME_SIZE - 1] = 0;
+	}
+	core->places[core->n_places] =
+		(struct place){ .addr = core->n_addrs, .iface = (int)(iface - core->ifaces) };
+	core->addrs[core->n_addrs] = (struct addr){ .ip = leftover->ip,
+						    .prefix = leftover->prefix,
+						    .owner = OWNER_NOBODY,
+						    .first_place = core->n_places,
+						    .n_places = 1 };
+	core->n_orphans++;
+	model_hash_addr(core, core->n_addrs);
+	core->n_places++;
+	core->n_addrs++;
+}

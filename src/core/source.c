@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The addresses that adverts are sent from, and whose packets are our own. */
+#include "core/internal.h"
+
+/* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.2.2). */
+static bool iface_source(const struct iface *iface, uint8_t family, struct ip *out)
+{
+	const struct source *best = NULL;
+
+	for (unsigned i = 0; i < iface->n_sources; i++) {
+		const struct source *source = &iface->sources[i];
+		bool link_local = source->ip.bytes[0] == 0xfe && (source->ip.bytes[1] & 0xc0) == 0x80;
+		if (source->ip.family != family || (family == FAMILY_6 && !link_local))
+			continue;
+		if (!best || (best->prefix == 32 && source->prefix < 32) || (best->secondary && !source->secondary))
+			best = source;
+	}
+	if (best)
+		*out = best->ip;
+	return best != NULL;
+}
+
+bool model_source(const struct core *core, const struct lan *lan, uint8_t family, struct ip *out)
+{
+	const struct bond *bond;
+	const struct iface *iface;
+
+	if (lan->bond == NONE)
+		return iface_source(&core->ifaces[lan->iface], family, out);
+	bond = &core->bonds[lan->bond];
+	for (unsigned i = 0; i < bond->n_addrs; i++) {
+		const struct ip *ip = &core->addrs[bond->first_addr + i].ip;
+		if (ip->family == family && family == FAMILY_4) {
+			*out = *ip;
+			return true;
+		}
+	}
+	iface = bond_carrier_iface(core, bond);
+	return iface && iface_source(iface, family, out);
+}
+
+static bool iface_has(const struct iface *iface, const struct ip *ip)
+{
+	for (unsigned i = 0; i < iface->n_sources; i++) {
+		if (ip_equal(&iface->sources[i].ip, ip))
+			return true;
+	}
+	return false;
+}
+
+bool model_is_own_source(const struct core *core, const struct lan *lan, const struct ip *ip)
+{
+	const struct bond *bond;
+
+	if (lan->bond == NONE)
+		return iface_has(&core->ifaces[lan->iface], ip);
+	bond = &core->bonds[lan->bond];
+	for (unsigned i = 0; i < bond->n_addrs; i++) {
+		if (ip_equal(&core->addrs[bond->first_addr + i].ip, ip))
+			return true;
+	}
+	if (bond->iface != NONE)
+		return iface_has(&core->ifaces[bond->iface], ip);
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (iface_has(&core->ifaces[bond->ports[i].iface], ip))
+			return true;
+	}
+	return false;
+}
+
+bool model_is_own_mac(const struct core *core, const struct lan *lan, const uint8_t mac[MAC_SIZE])
+{
+	const struct bond *bond;
+
+	if (lan->bond == NONE)
+		return memcmp(core->ifaces[lan->iface].mac, mac, MAC_SIZE) == 0;
+	bond = &core->bonds[lan->bond];
+	if (bond->iface != NONE && memcmp(core->ifaces[bond->iface].mac, mac, MAC_SIZE) == 0)
+		return true;
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (memcmp(core->ifaces[bond->ports[i].iface].mac, mac, MAC_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
