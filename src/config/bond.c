@@ -1,14 +1,50 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <fnmatch.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "config/build.h"
 #include "config/suggest.h"
 
-static void take_ports(struct config_bond *bond, const struct value *ports)
+/* Drivers of virtual functions whose MAC address is the host's to give. */
+static const char *const vf_drivers[] = { "iavf", "i40evf", "igbvf", "ixgbevf" };
+
+static void take_ports(struct build *build, struct config_bond *bond, const struct object_source *source)
 {
-	for (unsigned i = 0; i < ports->n_items; i++)
-		strcpy(bond->ports[bond->n_ports++].spec,
-		       ports->items[i].text); /* the schema limits both length and number */
+	const struct value *ports = &source->values[BOND_PORTS];
+
+	for (unsigned i = 0; i < ports->n_items; i++) {
+		struct config_port *port = &bond->ports[bond->n_ports++];
+		const struct value *value = &ports->items[i];
+		port->match = (enum port_match)value->number;
+		if (port->match != MATCH_MAC) {
+			strcpy(port->spec, value->text); /* the schema limits both length and number */
+			continue;
+		}
+		memcpy(port->mac, value->mac, MAC_SIZE);
+		strcpy(port->spec, "mac:");
+		text_mac(port->mac, port->spec + strlen(port->spec));
+	}
+	for (unsigned i = 0; i < bond->n_ports && bond->mac_policy == MAC_FIXED; i++) {
+		for (unsigned j = 0; j < sizeof vf_drivers / sizeof vf_drivers[0]; j++) {
+			if (bond->ports[i].match == MATCH_DRIVER &&
+			    strcmp(config_port_text(&bond->ports[i]), vf_drivers[j]) == 0)
+				diagnostics_error(build->reader->diagnostics, &ports->items[i].place,
+						  "'%s' finds SR-IOV virtual functions, which cannot take the fixed 'mac' of %s",
+						  bond->ports[i].spec, source->title);
+		}
+	}
+}
+
+/* A device's name may be meant that only a glob or driver: will find. */
+static bool may_be_found(const struct config_bond *bond, const char *name)
+{
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (bond->ports[i].match == MATCH_DRIVER ||
+		    (bond->ports[i].match == MATCH_GLOB && fnmatch(bond->ports[i].spec, name, 0) == 0))
+			return true;
+	}
+	return false;
 }
 
 static void take_prefer(struct build *build, struct config_bond *bond, const struct object_source *source)
@@ -19,61 +55,51 @@ static void take_prefer(struct build *build, struct config_bond *bond, const str
 	if (!prefer->valid || !source->values[BOND_PORTS].valid)
 		return;
 	for (unsigned i = 0; i < bond->n_ports; i++) {
-		if (strcmp(bond->ports[i].spec, prefer->text) == 0)
+		const struct config_port *port = &bond->ports[i];
+		bool same = port->match == MATCH_MAC ? prefer->number == MATCH_MAC && memcmp(port->mac, prefer->mac, MAC_SIZE) == 0
+						     : strcmp(port->spec, prefer->text) == 0;
+		if (same)
 			bond->prefer = (int)i;
-		suggest_try(&near, bond->ports[i].spec);
+		suggest_try(&near, port->spec);
 	}
 	if (bond->prefer >= 0)
 		return;
+	if (prefer->number == MATCH_NAME && may_be_found(bond, prefer->text)) {
+		strcpy(bond->prefer_name, prefer->text);
+		return;
+	}
 	diagnostics_error(build->reader->diagnostics, &prefer->place,
 			  "'prefer' of %s is '%s', which is none of its ports%s%s%s", source->title, prefer->text,
 			  near.word ? "; did you mean '" : "", near.word ? near.word : "", near.word ? "'?" : "");
 }
 
-static void take_route(struct build *build, const struct value *item, const char *title)
+static void take_mac(struct build *build, struct config_bond *bond, const struct object_source *source)
 {
-	const struct value *to = &item->items[ROUTE_TO], *via = &item->items[ROUTE_VIA];
-	struct diagnostics *diagnostics = build->reader->diagnostics;
-	if (!to->valid || (via->given && !via->valid))
-		return;
-	struct config_route route = {
-		.to = to->address.ip,
-		.prefix = to->address.prefix,
-		.metric = (uint32_t)item->items[ROUTE_METRIC].number,
-	};
-	if (via->valid)
-		route.via = via->address.ip;
-	if (route.to.family == FAMILY_NONE && !via->valid) {
-		diagnostics_error(diagnostics, &to->place,
-				  "a default route of %s needs 'via', the address of the gateway", title);
-		return;
-	}
-	if (route.to.family == FAMILY_NONE)
-		route.to.family = route.via.family;
-	if (via->valid && route.to.family != route.via.family) {
-		diagnostics_error(diagnostics, &via->place, "'via' is an IPv%d address and 'to' an IPv%d network",
-				  (int)route.via.family, (int)route.to.family);
-		return;
-	}
-	build->route_at[build->config->n_routes] = &to->place;
-	build->config->routes[build->config->n_routes++] = route;
+	const struct value *mac = &source->values[BOND_MAC];
+
+	bond->mac_policy = (enum mac_policy)mac->number;
+	if (bond->mac_policy == MAC_FIXED)
+		memcpy(bond->mac, mac->mac, MAC_SIZE);
+	if (mac->given && mac->valid && bond->driver == DRIVER_MOVE)
+		diagnostics_error(build->reader->diagnostics, &mac->place,
+				  "%s has no MAC address to set: with 'driver: move' the addresses are on the ports themselves",
+				  source->title);
 }
 
-/* The kernel refuses a gateway that is an address of its own. */
-static void check_gateways(struct build *build, const struct config_bond *bond, const struct object_source *source)
+static bool has_ipv6(const struct value *addresses)
 {
-	const struct value *routes = &source->values[BOND_ROUTES];
-	for (unsigned i = 0; i < routes->n_items; i++) {
-		const struct value *via = &routes->items[i].items[ROUTE_VIA];
-		for (unsigned j = 0; via->valid && j < bond->n_addresses; j++) {
-			const struct config_address *own = &build->config->addresses[bond->first_address + j];
-			if (!ip_equal(&own->ip, &via->address.ip))
-				continue;
-			diagnostics_error(build->reader->diagnostics, &via->place, "'via' is an address of %s itself",
-					  source->title);
-			break;
-		}
-	}
+	for (unsigned i = 0; i < addresses->n_items; i++)
+		if (addresses->items[i].address.ip.family == FAMILY_6)
+			return true;
+	return false;
+}
+
+/* RFC 8200 §5: no link below 1280 carries IPv6; the kernel takes the addresses off. */
+static void check_mtu(struct build *build, const struct value *mtu, const struct value *addresses, const char *title)
+{
+	if (mtu->valid && mtu->number < 1280 && has_ipv6(addresses))
+		diagnostics_error(build->reader->diagnostics, &mtu->place,
+				  "'mtu' of %s must be at least 1280 because it has IPv6 addresses", title);
 }
 
 void build_bond(struct build *build, unsigned index)
@@ -88,15 +114,58 @@ void build_bond(struct build *build, unsigned index)
 	bond->driver = (enum bond_driver)values[BOND_DRIVER].number;
 	bond->failback = (enum failback)values[BOND_FAILBACK].number;
 	bond->hold_ns = values[BOND_HOLD].number;
-	take_ports(bond, &values[BOND_PORTS]);
+	bond->no_damping = values[BOND_DAMPING].valid && !values[BOND_DAMPING].number;
+	bond->mtu = (uint32_t)values[BOND_MTU].number;
+	take_mac(build, bond, source);
+	take_ports(build, bond, source);
 	take_prefer(build, bond, source);
-	bond->first_address = config->n_addresses;
-	for (unsigned i = 0; i < values[BOND_ADDRESSES].n_items; i++)
-		build_address(build, &values[BOND_ADDRESSES].items[i], source->title);
-	bond->n_addresses = config->n_addresses - bond->first_address;
-	bond->first_route = config->n_routes;
-	for (unsigned i = 0; i < values[BOND_ROUTES].n_items; i++)
-		take_route(build, &values[BOND_ROUTES].items[i], source->title);
-	bond->n_routes = config->n_routes - bond->first_route;
-	check_gateways(build, bond, source);
+	check_mtu(build, &values[BOND_MTU], &values[BOND_ADDRESSES], source->title);
+	build_belongings(build, bond, &values[BOND_ADDRESSES], &values[BOND_ROUTES], source->title);
+}
+
+/* ---- vlans ---- */
+
+static void take_link(struct build *build, struct config_bond *vlan, const struct object_source *source)
+{
+	const struct value *link = &source->values[VLAN_LINK];
+	struct suggestion near = { .typed = link->text };
+	const struct config_bond *bond = NULL;
+
+	for (unsigned i = 0; link->valid && i < build->n_bonds; i++) {
+		suggest_try(&near, build->config->bonds[i].name);
+		if (strcmp(build->config->bonds[i].name, link->text) != 0)
+			continue;
+		vlan->link = (int)i;
+		bond = &build->config->bonds[i];
+	}
+	if (!link->valid)
+		return;
+	if (!bond)
+		diagnostics_error(build->reader->diagnostics, &link->place, "'link' of %s is '%s', which is no bond%s%s%s",
+				  source->title, link->text, near.word ? "; did you mean '" : "", near.word ? near.word : "",
+				  near.word ? "'?" : "");
+	else if (bond->driver == DRIVER_MOVE)
+		diagnostics_error(build->reader->diagnostics, &link->place,
+				  "%s cannot be on bond '%s': with 'driver: move' it has no device of its own", source->title,
+				  bond->name);
+	else if (vlan->mtu && bond->mtu && vlan->mtu > bond->mtu)
+		diagnostics_error(build->reader->diagnostics, &source->values[VLAN_MTU].place,
+				  "'mtu' of %s is %u, larger than the %u of bond '%s' that carries it", source->title, vlan->mtu,
+				  bond->mtu, bond->name);
+}
+
+void build_vlan(struct build *build, unsigned index)
+{
+	struct config_bond *vlan = &build->config->bonds[index];
+	const struct object_source *source = &build->bonds[index];
+	const struct value *values = source->values;
+
+	strcpy(vlan->name, source->name->text);
+	vlan->driver = DRIVER_VLAN;
+	vlan->link = vlan->prefer = -1;
+	vlan->vlan_id = (uint16_t)values[VLAN_ID].number;
+	vlan->mtu = (uint32_t)values[VLAN_MTU].number;
+	take_link(build, vlan, source);
+	check_mtu(build, &values[VLAN_MTU], &values[VLAN_ADDRESSES], source->title);
+	build_belongings(build, vlan, &values[VLAN_ADDRESSES], &values[VLAN_ROUTES], source->title);
 }

@@ -8,7 +8,7 @@
 
 static bool check_name(struct reader *reader, const struct schema_object *object, const struct node *name)
 {
-	bool bond = object == &schema_bond;
+	bool bond = object == &schema_bond || object == &schema_vlan;
 	unsigned size = bond ? IFNAME_SIZE : NAME_SIZE;
 	if (name->refused)
 		return false;
@@ -54,10 +54,13 @@ static struct object_source *read_section(struct reader *reader, const struct se
 static bool allocate(struct build *build)
 {
 	struct config *config = build->config;
-	size_t addresses = 1, routes = 1;
+	size_t addresses = 1, routes = 1, probes = 1;
 	for (unsigned i = 0; i < config->n_bonds; i++) {
-		addresses += build->bonds[i].values[BOND_ADDRESSES].n_items;
-		routes += build->bonds[i].values[BOND_ROUTES].n_items;
+		const struct value *values = build->bonds[i].values;
+		bool vlan = i >= build->n_bonds;
+		addresses += values[vlan ? (unsigned)VLAN_ADDRESSES : (unsigned)BOND_ADDRESSES].n_items;
+		routes += values[vlan ? (unsigned)VLAN_ROUTES : (unsigned)BOND_ROUTES].n_items;
+		probes += vlan ? 0 : values[BOND_PROBES].n_items;
 	}
 	for (unsigned i = 0; i < config->n_vips; i++)
 		addresses += build->vips[i].values[VIP_ADDRESSES].n_items;
@@ -65,10 +68,11 @@ static bool allocate(struct build *build)
 	config->vips = calloc(config->n_vips + 1, sizeof *config->vips);
 	config->addresses = calloc(addresses, sizeof *config->addresses);
 	config->routes = calloc(routes, sizeof *config->routes);
+	config->probes = calloc(probes, sizeof *config->probes);
 	build->address_at = arena_alloc(build->reader->arena, addresses, sizeof *build->address_at);
 	build->address_of = arena_alloc(build->reader->arena, addresses, sizeof *build->address_of);
 	build->route_at = arena_alloc(build->reader->arena, routes, sizeof *build->route_at);
-	return config->bonds && config->vips && config->addresses && config->routes && build->address_at &&
+	return config->bonds && config->vips && config->addresses && config->routes && config->probes && build->address_at &&
 	       build->address_of && build->route_at;
 }
 
@@ -80,28 +84,49 @@ void build_address(struct build *build, const struct value *value, const char *t
 	build->address_of[at] = title;
 }
 
-static bool fill(struct build *build, const struct section *bonds, const struct section *vips)
+/* Bonds and vlans are one array. */
+static bool read_links(struct build *build, const struct sections *sections)
 {
 	struct config *config = build->config;
-	build->bonds = read_section(build->reader, bonds, &schema_bond, MAX_BONDS, &config->n_bonds);
-	build->vips = read_section(build->reader, vips, &schema_vip, MAX_VIPS, &config->n_vips);
-	if (!build->bonds || !build->vips || !allocate(build))
+	unsigned n_vlans;
+	struct object_source *bonds =
+		read_section(build->reader, &sections->bonds, &schema_bond, MAX_BONDS, &build->n_bonds);
+	struct object_source *vlans = read_section(build->reader, &sections->vlans, &schema_vlan, MAX_VLANS, &n_vlans);
+	config->n_bonds = build->n_bonds + n_vlans;
+	build->bonds = arena_alloc(build->reader->arena, config->n_bonds + 1, sizeof *build->bonds);
+	if (!bonds || !vlans || !build->bonds)
+		return false;
+	memcpy(build->bonds, bonds, build->n_bonds * sizeof *bonds);
+	memcpy(build->bonds + build->n_bonds, vlans, n_vlans * sizeof *vlans);
+	return true;
+}
+
+static bool fill(struct build *build, const struct sections *sections)
+{
+	struct config *config = build->config;
+	bool links = read_links(build, sections);
+	build->vips = read_section(build->reader, &sections->vips, &schema_vip, MAX_VIPS, &config->n_vips);
+	if (!links || !build->vips || !allocate(build))
 		return false;
 	strcpy(config->node, build->reader->node); /* its length was checked */
-	for (unsigned i = 0; i < config->n_bonds; i++)
+	for (unsigned i = 0; i < build->n_bonds; i++)
 		build_bond(build, i);
+	for (unsigned i = build->n_bonds; i < config->n_bonds; i++)
+		build_vlan(build, i);
+	for (unsigned i = 0; i < build->n_bonds; i++)
+		build_probes(build, i);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_vip(build, i);
 	build_check(build);
 	return !build->reader->arena->failed;
 }
 
-struct config *build_config(struct reader *reader, const struct section *bonds, const struct section *vips)
+struct config *build_config(struct reader *reader, const struct sections *sections)
 {
 	struct build build = { .reader = reader, .config = calloc(1, sizeof *build.config) };
 	if (!build.config)
 		return NULL;
-	if (!fill(&build, bonds, vips)) {
+	if (!fill(&build, sections)) {
 		config_free(build.config);
 		return NULL;
 	}
@@ -116,5 +141,6 @@ void config_free(struct config *config)
 	free(config->vips);
 	free(config->addresses);
 	free(config->routes);
+	free(config->probes);
 	free(config);
 }

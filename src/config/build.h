@@ -5,7 +5,7 @@
 
 #include "config/read.h"
 
-/* One name of 'bonds:' or 'vips:', of whatever file. */
+/* One name of 'bonds:', 'vlans:' or 'vips:', of whatever file. */
 struct entry {
 	const struct node *name, *value;
 };
@@ -15,24 +15,36 @@ struct section {
 	unsigned n;
 };
 
-/* A bond or vip that was read; its index is that of the struct config's array. */
+/* All of them, of all files. */
+struct sections {
+	struct section bonds, vlans, vips;
+};
+
+/* A bond, vlan or vip that was read; its index is that of the struct config's array. */
 struct object_source {
 	const struct node *name;
 	const char *title;    /* "bond 'bond0'" */
-	struct value *values; /* by enum bond_key or vip_key */
+	struct value *values; /* by enum bond_key, vlan_key or vip_key */
 };
 
 struct build {
 	struct reader *reader;
 	struct config *config;
-	struct object_source *bonds, *vips;
+	struct object_source *bonds, *vips; /* bonds: the vlans too, behind them */
+	unsigned n_bonds;		    /* without the vlans */
 	const struct place **address_at, **route_at; /* where config->addresses and routes are written */
 	const char **address_of;		     /* titles of their owners */
 };
 
-/* Everything of one bond or vip that can be said without looking at the others. */
+/* Everything of one that can be said without looking at what follows: bonds, then vlans, then probes, then vips. */
 void build_bond(struct build *, unsigned index);
+void build_vlan(struct build *, unsigned index);
+void build_probes(struct build *, unsigned index);
 void build_vip(struct build *, unsigned index);
+
+/* A bond's or vlan's addresses and routes. */
+void build_belongings(struct build *, struct config_bond *, const struct value *addresses, const struct value *routes,
+		      const char *title);
 
 /* Appends to config->addresses. */
 void build_address(struct build *, const struct value *, const char *title);
@@ -42,6 +54,6 @@ void build_check(struct build *);
 
 /* The configuration, which is only right if the diagnostics have no errors; NULL: memory is short. Free with
  * config_free. */
-struct config *build_config(struct reader *, const struct section *bonds, const struct section *vips);
+struct config *build_config(struct reader *, const struct sections *);
 
 #endif

@@ -43,10 +43,10 @@ static struct port_use *list_ports(struct build *build, size_t *n)
 	struct port_use *uses =
 		arena_alloc(build->reader->arena, (size_t)config->n_bonds * MAX_PORTS + 1, sizeof *uses);
 	*n = 0;
-	for (unsigned i = 0; uses && i < config->n_bonds; i++) {
+	for (unsigned i = 0; uses && i < build->n_bonds; i++) {
 		const struct value *ports = &build->bonds[i].values[BOND_PORTS];
 		for (unsigned j = 0; j < ports->n_items; j++)
-			uses[(*n)++] = (struct port_use){ ports->items[j].text, &ports->items[j].place, i };
+			uses[(*n)++] = (struct port_use){ config->bonds[i].ports[j].spec, &ports->items[j].place, i };
 	}
 	if (uses)
 		qsort(uses, *n, sizeof *uses, by_port);
@@ -80,9 +80,33 @@ static void check_bonds_as_ports(struct build *build, const struct port_use *use
 		const struct port_use *use = bsearch(bond->name->text, uses, n, sizeof *uses, by_port_name);
 		if (!use)
 			continue;
-		diagnostics_error(build->reader->diagnostics, use->place, "port '%s' of %s is the name of a bond",
-				  use->name, build->bonds[use->bond].title);
-		diagnostics_note(build->reader->diagnostics, &bond->name->place, "the bond is here");
+		diagnostics_error(build->reader->diagnostics, use->place, "port '%s' of %s is the name of a %s",
+				  use->name, build->bonds[use->bond].title, i < build->n_bonds ? "bond" : "vlan");
+		diagnostics_note(build->reader->diagnostics, &bond->name->place, "the %s is here",
+				 i < build->n_bonds ? "bond" : "vlan");
+	}
+}
+
+/* Bonds and vlans share the names of the kernel's devices, and a number means one vlan on a bond. */
+static void check_vlans(struct build *build)
+{
+	const struct config *config = build->config;
+	struct diagnostics *diagnostics = build->reader->diagnostics;
+	for (unsigned i = build->n_bonds; i < config->n_bonds; i++) {
+		const struct object_source *vlan = &build->bonds[i];
+		for (unsigned j = 0; j < i; j++) {
+			const struct config_bond *other = &config->bonds[j];
+			if (strcmp(other->name, config->bonds[i].name) == 0) {
+				diagnostics_error(diagnostics, &vlan->name->place, "%s has the name of a bond", vlan->title);
+				diagnostics_note(diagnostics, &build->bonds[j].name->place, "the bond is here");
+			}
+			if (other->driver != DRIVER_VLAN || other->link < 0 || other->link != config->bonds[i].link ||
+			    !other->vlan_id || other->vlan_id != config->bonds[i].vlan_id)
+				continue;
+			diagnostics_error(diagnostics, &vlan->values[VLAN_ID].place, "id %d of %s is that of %s on '%s' already",
+					  other->vlan_id, vlan->title, build->bonds[j].title, config->bonds[other->link].name);
+			diagnostics_note(diagnostics, &build->bonds[j].values[VLAN_ID].place, "the first one is here");
+		}
 	}
 }
 
@@ -277,6 +301,8 @@ static int compare_routes(const struct config_route *one, const struct config_ro
 		return order;
 	if (one->prefix != other->prefix)
 		return one->prefix < other->prefix ? -1 : 1;
+	if (one->table != other->table)
+		return one->table < other->table ? -1 : 1;
 	return one->metric < other->metric ? -1 : one->metric > other->metric;
 }
 
@@ -287,7 +313,7 @@ static int by_route(const void *a, const void *b)
 	return order ? order : by_place(one->place, other->place);
 }
 
-/* The kernel knows a route by destination and metric, whatever its device: of two, one would be refused. */
+/* The kernel knows a route by table, destination and metric, whatever its device: of two, one would be refused. */
 static void check_routes(struct build *build)
 {
 	const struct config *config = build->config;
@@ -321,6 +347,7 @@ static void check_routes(struct build *build)
 void build_check(struct build *build)
 {
 	check_ports(build);
+	check_vlans(build);
 	check_vrids(build);
 	check_addresses(build);
 	check_routes(build);

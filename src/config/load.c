@@ -20,7 +20,7 @@ struct load {
 	struct diagnostics diagnostics;
 	struct cluster cluster;
 	struct source_list sources;
-	struct section bonds, vips;
+	struct sections sections;
 	const struct node *top[SCHEMA_KEYS_MAX]; /* keys that stand in one file only: where the first one is */
 	struct value version, node;
 	struct config *config;
@@ -72,9 +72,11 @@ static void take_top_key(struct load *load, const struct schema_key *key, const 
 	unsigned index = (unsigned)(key - schema_top.keys);
 	struct value *value = index == TOP_NODE ? &load->node : &load->version;
 	if (index == TOP_BONDS)
-		add_section(load, &load->bonds, key, pair->value);
+		add_section(load, &load->sections.bonds, key, pair->value);
+	else if (index == TOP_VLANS)
+		add_section(load, &load->sections.vlans, key, pair->value);
 	else if (index == TOP_VIPS)
-		add_section(load, &load->vips, key, pair->value);
+		add_section(load, &load->sections.vips, key, pair->value);
 	else if (key->support != SCHEMA_SUPPORTED || is_first(load, index, pair->key))
 		read_value(&reader, key, &pair->key->place, pair->value, "", value);
 }
@@ -133,7 +135,7 @@ static struct config *pass(struct load *load, const char *node, bool own, uint64
 	struct arena arena = { 0 };
 	struct reader reader = { &arena, &load->diagnostics, node, &load->cluster };
 	load->diagnostics.node = own ? NULL : node;
-	struct config *config = build_config(&reader, &load->bonds, &load->vips);
+	struct config *config = build_config(&reader, &load->sections);
 	load->diagnostics.node = NULL;
 	arena_free(&arena);
 	if (!config || (!load->diagnostics.errors && !print_hash_config(config, hash)))
@@ -221,8 +223,9 @@ static void load_all(struct load *load, const char *path, const char *wanted)
 	char host[HOST_NAME_MAX + 1] = "";
 	if (!parse_files(load, path))
 		return;
-	refuse_equal_names(load, &load->bonds, &schema_bond);
-	refuse_equal_names(load, &load->vips, &schema_vip);
+	refuse_equal_names(load, &load->sections.bonds, &schema_bond);
+	refuse_equal_names(load, &load->sections.vlans, &schema_vlan);
+	refuse_equal_names(load, &load->sections.vips, &schema_vip);
 	const char *node = own_node(load, wanted, host);
 	if (!node || load->arena.failed)
 		return;

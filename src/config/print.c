@@ -76,12 +76,74 @@ static void print_route(FILE *out, const struct config_route *route)
 		fputs(", via: ", out);
 		print_ip(out, &route->via, -1);
 	}
-	fprintf(out, ", metric: %" PRIu32 "}\n", route->metric);
+	fprintf(out, ", metric: %" PRIu32, route->metric);
+	if (route->table)
+		fprintf(out, ", table: %" PRIu32, route->table);
+	if (route->from.family != FAMILY_NONE) {
+		fputs(", from: ", out);
+		print_ip(out, &route->from, -1);
+	}
+	if (route->on_link)
+		fputs(", on-link: true", out);
+	if (route->mtu)
+		fprintf(out, ", mtu: %" PRIu32, route->mtu);
+	fputs("}\n", out);
+}
+
+static void print_belongings(FILE *out, const struct config *config, const struct config_bond *bond)
+{
+	print_addresses(out, config, bond->first_address, bond->n_addresses);
+	if (bond->n_routes)
+		fputs("    routes:\n", out);
+	for (unsigned i = 0; i < bond->n_routes; i++)
+		print_route(out, &config->routes[bond->first_route + i]);
+}
+
+/* `vlan` is told of every probe whose targets are behind one, so that what is printed means the same without addresses. */
+static void print_probe(FILE *out, const struct config *config, const struct config_bond *bond, const struct config_probe *probe)
+{
+	char interval[TEXT_DURATION_SIZE];
+	fputs("      ", out);
+	print_name(out, probe->name);
+	fprintf(out, ": {kind: %s, targets: [", probe->kind == PROBE_ARP ? "arp" : "ns");
+	for (unsigned i = 0; i < probe->n_targets; i++) {
+		fputs(i ? ", " : "", out);
+		print_ip(out, &probe->targets[i].ip, -1);
+	}
+	fprintf(out, "], need: %s, interval: %s, lost: %u", probe->all ? "all" : "any",
+		text_duration_exact(probe->interval_ns, interval), probe->lost);
+	bool tagged = probe->n_targets > 0;
+	for (unsigned i = 0; i < probe->n_targets; i++)
+		tagged = tagged && probe->targets[i].vlan && probe->targets[i].vlan == probe->targets[0].vlan;
+	for (unsigned i = 0; tagged && i < config->n_bonds; i++) {
+		const struct config_bond *vlan = &config->bonds[i];
+		if (vlan->driver != DRIVER_VLAN || &config->bonds[vlan->link] != bond || vlan->vlan_id != probe->targets[0].vlan)
+			continue;
+		fputs(", vlan: ", out);
+		print_name(out, vlan->name);
+	}
+	fputs("}\n", out);
+}
+
+static void print_link_options(FILE *out, const struct config_bond *bond)
+{
+	static const char *const policies[] = { [MAC_STABLE] = "stable", [MAC_PORT] = "port" };
+	char mac[TEXT_MAC_SIZE];
+	if (bond->mtu)
+		fprintf(out, "    mtu: %" PRIu32 "\n", bond->mtu);
+	if (bond->driver == DRIVER_MOVE || bond->driver == DRIVER_VLAN)
+		return;
+	if (bond->mac_policy == MAC_FIXED)
+		fprintf(out, "    mac: \"%s\"\n", text_mac(bond->mac, mac));
+	else
+		fprintf(out, "    mac: %s\n", policies[bond->mac_policy]);
 }
 
 static void print_bond(FILE *out, const struct config *config, const struct config_bond *bond)
 {
-	static const char *const drivers[] = { [DRIVER_KERNEL] = "kernel", [DRIVER_MOVE] = "move" };
+	static const char *const drivers[] = {
+		[DRIVER_KERNEL] = "kernel", [DRIVER_MOVE] = "move", [DRIVER_TEAM] = "team"
+	};
 	static const char *const failbacks[] = {
 		[FAILBACK_NEVER] = "never", [FAILBACK_BETTER] = "better", [FAILBACK_ALWAYS] = "always"
 	};
@@ -93,18 +155,31 @@ static void print_bond(FILE *out, const struct config *config, const struct conf
 		print_name(out, bond->ports[i].spec);
 	}
 	fputs("]\n", out);
-	if (bond->prefer >= 0) {
+	if (bond->prefer >= 0 || bond->prefer_name[0]) {
 		fputs("    prefer: ", out);
-		print_name(out, bond->ports[bond->prefer].spec);
+		print_name(out, bond->prefer >= 0 ? bond->ports[bond->prefer].spec : bond->prefer_name);
 		fputc('\n', out);
 	}
 	fprintf(out, "    failback: %s\n", failbacks[bond->failback]);
 	print_duration(out, "hold", bond->hold_ns);
-	print_addresses(out, config, bond->first_address, bond->n_addresses);
-	if (bond->n_routes)
-		fputs("    routes:\n", out);
-	for (unsigned i = 0; i < bond->n_routes; i++)
-		print_route(out, &config->routes[bond->first_route + i]);
+	fprintf(out, "    damping: %s\n", bond->no_damping ? "false" : "true");
+	print_link_options(out, bond);
+	print_belongings(out, config, bond);
+	if (bond->n_probes)
+		fputs("    probes:\n", out);
+	for (unsigned i = 0; i < bond->n_probes; i++)
+		print_probe(out, config, bond, &config->probes[bond->first_probe + i]);
+}
+
+static void print_vlan(FILE *out, const struct config *config, const struct config_bond *vlan)
+{
+	fputs("  ", out);
+	print_name(out, vlan->name);
+	fputs(":\n    link: ", out);
+	print_name(out, vlan->link < 0 ? "" : config->bonds[vlan->link].name);
+	fprintf(out, "\n    id: %d\n", vlan->vlan_id);
+	print_link_options(out, vlan);
+	print_belongings(out, config, vlan);
 }
 
 static void print_vip(FILE *out, const struct config *config, const struct config_vip *vip)
@@ -121,12 +196,37 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_duration(out, "leave-timeout", vip->leave_timeout_ns);
 }
 
+void print_one_bond(const struct config *config, const struct config_bond *bond, FILE *out)
+{
+	if (bond->driver == DRIVER_VLAN)
+		print_vlan(out, config, bond);
+	else
+		print_bond(out, config, bond);
+}
+
+void print_one_vip(const struct config *config, const struct config_vip *vip, FILE *out)
+{
+	print_vip(out, config, vip);
+}
+
 static void print_all(const struct config *config, const struct config_bond *const *bonds,
 		      const struct config_vip *const *vips, FILE *out)
 {
-	fputs(config->n_bonds ? "\nbonds:\n" : "", out);
+	unsigned n_vlans = 0;
 	for (unsigned i = 0; i < config->n_bonds; i++)
-		print_bond(out, config, bonds ? bonds[i] : &config->bonds[i]);
+		n_vlans += config->bonds[i].driver == DRIVER_VLAN;
+	fputs(config->n_bonds > n_vlans ? "\nbonds:\n" : "", out);
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		const struct config_bond *bond = bonds ? bonds[i] : &config->bonds[i];
+		if (bond->driver != DRIVER_VLAN)
+			print_bond(out, config, bond);
+	}
+	fputs(n_vlans ? "\nvlans:\n" : "", out);
+	for (unsigned i = 0; i < config->n_bonds; i++) {
+		const struct config_bond *bond = bonds ? bonds[i] : &config->bonds[i];
+		if (bond->driver == DRIVER_VLAN)
+			print_vlan(out, config, bond);
+	}
 	fputs(config->n_vips ? "\nvips:\n" : "", out);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		print_vip(out, config, vips ? vips[i] : &config->vips[i]);

@@ -3,6 +3,7 @@
 #define STANDBYD_CONFIG_PRINT_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "core/config.h"
 
@@ -13,5 +14,9 @@ uint64_t print_hash(uint64_t hash, const void *bytes, size_t size);
 /* The hash of what a configuration means: of config_print's text without the node's name, objects ordered by name.
  * False: memory is short. */
 bool print_hash_config(const struct config *, uint64_t *hash);
+
+/* One bond or vlan, one vip, as they stand in config_print. */
+void print_one_bond(const struct config *, const struct config_bond *, FILE *);
+void print_one_vip(const struct config *, const struct config_vip *, FILE *);
 
 #endif

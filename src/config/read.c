@@ -99,6 +99,44 @@ static void read_single(struct reader *reader, const struct field *field, const 
 	value->valid = value->items && reader->diagnostics->said == said;
 }
 
+/* A map of names to objects. Those that are no objects at all are told and left out. */
+static void read_named(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
+{
+	const struct schema_object *object = field->key->object;
+	unsigned said = reader->diagnostics->said;
+
+	if (node->kind != NODE_MAP) {
+		diagnostics_error(reader->diagnostics, &node->place, "%s must be a map of names: {gateway: {…}}",
+				  field_name(reader, field));
+		return;
+	}
+	if (node->n > field->key->max_items) {
+		diagnostics_error(reader->diagnostics, &node->pairs[field->key->max_items].key->place,
+				  "%s has %zu entries; at most %u are possible", field_name(reader, field), node->n,
+				  field->key->max_items);
+		return;
+	}
+	value->items = arena_alloc(reader->arena, node->n + 1, sizeof *value->items);
+	for (size_t i = 0; value->items && i < node->n; i++) {
+		const struct node *name = node->pairs[i].key;
+		struct value *item = &value->items[value->n_items];
+		if (name->refused)
+			continue;
+		if (!read_is_name(name->text, NAME_SIZE)) {
+			diagnostics_error(reader->diagnostics, &name->place,
+					  "'%.60s' cannot be the name of a %s: 1 to %d of the characters A-Z a-z 0-9 . _ -", name->text,
+					  object->kind, NAME_SIZE - 1);
+			continue;
+		}
+		*item = (struct value){ .given = true, .place = name->place, .text = name->text };
+		item->items = read_object(reader, object, node->pairs[i].value, &name->place,
+					  arena_format(reader->arena, "%s '%s' of %s", object->kind, name->text, field->title));
+		if (item->items)
+			value->n_items++;
+	}
+	value->valid = value->items && reader->diagnostics->said == said;
+}
+
 static bool check_list(struct reader *reader, const struct field *field, const struct node *node)
 {
 	unsigned max = field->key->max_items;
@@ -157,7 +195,9 @@ void read_value(struct reader *reader, const struct schema_key *key, const struc
 	}
 	if (node->refused)
 		return;
-	if (key->list)
+	if (key->type == SCHEMA_NAMED)
+		read_named(reader, &field, node, value);
+	else if (key->list)
 		read_list(reader, &field, node, value);
 	else
 		read_single(reader, &field, node, value);

@@ -29,7 +29,8 @@ struct value {
 	const char *text;
 	uint64_t number;
 	struct config_address address;
-	struct value *items; /* of a list (the valid ones), or of an object by its keys' index */
+	uint8_t mac[MAC_SIZE];
+	struct value *items; /* of a list (the valid ones), of an object by its keys' index, or of a map of names to objects */
 	unsigned n_items;
 };
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -143,16 +144,110 @@ static bool parse_interface(struct reader *reader, const struct field *field, co
 	return true;
 }
 
+/* ---- ports and MAC addresses ---- */
+
+/* Six pairs of hexadecimal digits with colons. */
+static bool text_is_mac(const char *text, uint8_t mac[MAC_SIZE])
+{
+	for (unsigned i = 0; i < MAC_SIZE; i++, text += 3) {
+		char *end;
+		if (strspn(text, "0123456789abcdefABCDEF") != 2 || text[2] != (i + 1 < MAC_SIZE ? ':' : '\0'))
+			return false;
+		mac[i] = (uint8_t)strtoul(text, &end, 16);
+	}
+	return true;
+}
+
+static const char *not_a_mac(const uint8_t mac[MAC_SIZE])
+{
+	static const uint8_t zero[MAC_SIZE];
+	if (memcmp(mac, zero, MAC_SIZE) == 0)
+		return "no address";
+	return mac[0] & 1 ? "a multicast address" : NULL;
+}
+
+static bool parse_mac_bytes(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	if (!text_is_mac(text, value->mac))
+		return REFUSE("%s: '" SHOWN "' is not a MAC address such as 02:00:5e:10:00:01", NAME, SHOW(text));
+	const char *kind = not_a_mac(value->mac);
+	return kind ? REFUSE("%s: %s is %s", NAME, text, kind) : true;
+}
+
+static bool parse_mac(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	if (strcmp(text, "stable") == 0 || strcmp(text, "port") == 0) {
+		value->number = strcmp(text, "port") == 0 ? MAC_PORT : MAC_STABLE;
+		return true;
+	}
+	value->number = MAC_FIXED;
+	if (!strchr(text, ':'))
+		return REFUSE("%s must be stable, port or a MAC address such as 02:00:5e:10:00:01, not '" SHOWN "'", NAME,
+			      SHOW(text));
+	return parse_mac_bytes(reader, field, text, value);
+}
+
+/* What stands before the colon; 0: nothing that is known. */
+static size_t selector(const char *text, enum port_match *match)
+{
+	static const struct {
+		const char *prefix;
+		enum port_match match;
+	} selectors[] = { { "mac:", MATCH_MAC }, { "path:", MATCH_PATH }, { "driver:", MATCH_DRIVER } };
+	for (unsigned i = 0; i < sizeof selectors / sizeof selectors[0]; i++) {
+		size_t length = strlen(selectors[i].prefix);
+		if (strncmp(text, selectors[i].prefix, length) == 0) {
+			*match = selectors[i].match;
+			return length;
+		}
+	}
+	return 0;
+}
+
+static bool refuse_selector(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	const char *kind = arena_format(reader->arena, "%.*s", (int)strcspn(text, ":"), text);
+	struct suggestion near = { .typed = kind };
+	suggest_try(&near, "mac");
+	suggest_try(&near, "path");
+	suggest_try(&near, "driver");
+	return REFUSE("%s: '%.60s:' is no kind of port%s%s%s; a port is a name, a glob, mac:, path: or driver:", NAME, kind,
+		      near.word ? "; did you mean '" : "", near.word ? near.word : "", near.word ? ":'?" : "");
+}
+
+static bool parse_glob(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	value->number = MATCH_GLOB;
+	if (strlen(text) >= PORT_SPEC_SIZE)
+		return REFUSE("%s: '" SHOWN "' is too long for a glob", NAME, SHOW(text));
+	if (strpbrk(text, "/ \t"))
+		return REFUSE("%s: '" SHOWN "' cannot match the name of an interface", NAME, SHOW(text));
+	const char *open = strchr(text, '[');
+	if (open && !strchr(open + 1, ']'))
+		return REFUSE("%s: '" SHOWN "' has a [ without its ]", NAME, SHOW(text));
+	return true;
+}
+
 static bool parse_port(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
-	static const char *const selectors[] = { "mac:", "path:", "driver:" };
-	for (unsigned i = 0; i < sizeof selectors / sizeof selectors[0]; i++)
-		if (strncmp(text, selectors[i], strlen(selectors[i])) == 0)
-			return REFUSE("%s by '%s' is not supported yet: give the interface's name", NAME, selectors[i]);
-	if (strpbrk(text, "*?["))
-		return REFUSE("%s by a glob ('" SHOWN "') is not supported yet: give the interface's name", NAME,
-			      SHOW(text));
-	return parse_interface(reader, field, text, value);
+	enum port_match match = MATCH_NAME;
+	size_t length = selector(text, &match);
+	value->number = match;
+	if (!length && strchr(text, ':'))
+		return refuse_selector(reader, field, text, value);
+	if (!length && strpbrk(text, "*?["))
+		return parse_glob(reader, field, text, value);
+	if (!length)
+		return parse_interface(reader, field, text, value);
+	if (match == MATCH_MAC)
+		return parse_mac_bytes(reader, field, text + length, value);
+	if (!text[length])
+		return REFUSE("%s: '%s' says nothing behind its colon", NAME, text);
+	if (match == MATCH_DRIVER && strlen(text + length) >= 32)
+		return REFUSE("%s: '" SHOWN "' is too long for a driver", NAME, SHOW(text));
+	if (strlen(text) >= PORT_SPEC_SIZE)
+		return REFUSE("%s: '" SHOWN "' is too long: at most %d bytes", NAME, SHOW(text), PORT_SPEC_SIZE - 1);
+	return true;
 }
 
 static bool parse_node(struct reader *reader, const struct field *field, const char *text, struct value *value)
@@ -303,6 +398,8 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 		return parse_interface(reader, field, text, value);
 	case SCHEMA_PORT:
 		return parse_port(reader, field, text, value);
+	case SCHEMA_MAC:
+		return parse_mac(reader, field, text, value);
 	case SCHEMA_IP:
 		return parse_ip(reader, field, text, value);
 	case SCHEMA_ADDRESS:

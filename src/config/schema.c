@@ -8,12 +8,14 @@
 #define KEYS(array) .keys = (array), .n_keys = sizeof(array) / sizeof(array)[0]
 
 static const struct schema_choice drivers[] = {
-	{ "kernel", DRIVER_KERNEL, false }, { "team", 0, true }, { "move", DRIVER_MOVE, false }, { 0 }
+	{ "kernel", DRIVER_KERNEL, false }, { "team", DRIVER_TEAM, false }, { "move", DRIVER_MOVE, false }, { 0 }
 };
 static const struct schema_choice failbacks[] = { { "never", FAILBACK_NEVER, false },
 						  { "better", FAILBACK_BETTER, false },
 						  { "always", FAILBACK_ALWAYS, false },
 						  { 0 } };
+static const struct schema_choice probe_kinds[] = { { "arp", PROBE_ARP, false }, { "ns", PROBE_NS, false }, { 0 } };
+static const struct schema_choice needs[] = { { "any", 0, false }, { "all", 1, false }, { 0 } };
 static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "vrrp", 0, false }, { 0 } };
 static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 0, true }, { 0 } };
 static const struct schema_choice checksums[] = {
@@ -36,31 +38,87 @@ static const struct schema_key route_keys[] = {
 			   .fallback = "0",
 			   .also_known_as = "priority preference",
 			   .about = "the route's metric; 0 is the kernel's default" },
-	{ .name = "from", .support = SCHEMA_LATER },
-	{ .name = "mtu", .support = SCHEMA_LATER },
-	{ .name = "on-link", .support = SCHEMA_LATER },
+	[ROUTE_TABLE] = { .name = "table",
+			  .type = SCHEMA_NUMBER,
+			  .min = 1,
+			  .max = UINT32_MAX,
+			  .fallback = "254",
+			  .about = "the routing table's number; 254 is main" },
+	[ROUTE_FROM] = { .name = "from",
+			 .type = SCHEMA_IP,
+			 .also_known_as = "src source prefsrc",
+			 .about = "the preferred source address" },
+	[ROUTE_ON_LINK] = { .name = "on-link",
+			    .type = SCHEMA_BOOLEAN,
+			    .fallback = "false",
+			    .also_known_as = "onlink gateway-onlink",
+			    .about = "whether the gateway is on the link although no address says so" },
+	[ROUTE_MTU] = { .name = "mtu",
+			.type = SCHEMA_NUMBER,
+			.min = 68,
+			.max = 65535,
+			.about = "the route's MTU" },
 	{ .name = "scope", .support = SCHEMA_LATER },
-	{ .name = "table", .support = SCHEMA_LATER },
 	{ .name = "type", .support = SCHEMA_LATER },
 };
 const struct schema_object schema_route = { .kind = "route", KEYS(route_keys) };
+
+static const struct schema_key probe_keys[] = {
+	[PROBE_KEY_KIND] = { .name = "kind",
+			     .type = SCHEMA_CHOICE,
+			     .choices = probe_kinds,
+			     .required = true,
+			     .also_known_as = "type",
+			     .about = "arp: ARP requests, for IPv4; ns: neighbour solicitations, for IPv6" },
+	[PROBE_KEY_TARGETS] = { .name = "targets",
+				.type = SCHEMA_IP,
+				.list = true,
+				.required = true,
+				.max_items = MAX_TARGETS,
+				.also_known_as = "target hosts addresses arp-ip-targets",
+				.about = "the neighbours that must answer" },
+	[PROBE_KEY_NEED] = { .name = "need",
+			     .type = SCHEMA_CHOICE,
+			     .choices = needs,
+			     .fallback = "any",
+			     .also_known_as = "require arp-all-targets",
+			     .about = "whether any target's answer is enough, or all must answer" },
+	[PROBE_KEY_INTERVAL] = { .name = "interval",
+				 .type = SCHEMA_DURATION,
+				 .min = MSEC(10),
+				 .max = SEC(3600),
+				 .fallback = "100ms",
+				 .about = "how often each port asks" },
+	[PROBE_KEY_LOST] = { .name = "lost",
+			     .type = SCHEMA_NUMBER,
+			     .min = 1,
+			     .max = 255,
+			     .fallback = "3",
+			     .why = "so many questions in a row must stay unanswered",
+			     .also_known_as = "missed-max fall",
+			     .about = "how many unanswered questions in a row mean that the target is lost" },
+	[PROBE_KEY_VLAN] = { .name = "vlan",
+			     .type = SCHEMA_INTERFACE,
+			     .about = "the vlan behind which the targets are, where its addresses do not tell" },
+};
+const struct schema_object schema_probe = { .kind = "probe", KEYS(probe_keys) };
 
 static const struct schema_key bond_keys[] = {
 	[BOND_DRIVER] = { .name = "driver",
 			  .type = SCHEMA_CHOICE,
 			  .choices = drivers,
 			  .required = true,
-			  .about = "kernel: the kernel's bonding device; move: addresses and routes move between the "
-				   "ports" },
+			  .about = "kernel: the kernel's bonding device; team: the team device; move: addresses and routes move "
+				   "between the ports" },
 	[BOND_PORTS] = { .name = "ports",
 			 .type = SCHEMA_PORT,
 			 .list = true,
 			 .required = true,
 			 .max_items = MAX_PORTS,
 			 .also_known_as = "interfaces slaves members nics port",
-			 .about = "the interfaces of the bond, best first" },
+			 .about = "the interfaces of the bond, best first: names, globs, mac:, path: or driver:" },
 	[BOND_PREFER] = { .name = "prefer",
-			  .type = SCHEMA_INTERFACE,
+			  .type = SCHEMA_PORT,
 			  .also_known_as = "primary preferred",
 			  .about = "the port to use while several are equally healthy" },
 	[BOND_FAILBACK] = { .name = "failback",
@@ -75,6 +133,21 @@ static const struct schema_key bond_keys[] = {
 			.fallback = "2s",
 			.also_known_as = "updelay up-delay hold-time",
 			.about = "how long a returning port must stay healthy before it is used" },
+	[BOND_DAMPING] = { .name = "damping",
+			   .type = SCHEMA_BOOLEAN,
+			   .fallback = "true",
+			   .about = "whether a port that flaps is left alone for a while" },
+	[BOND_MTU] = { .name = "mtu",
+		       .type = SCHEMA_NUMBER,
+		       .min = 68,
+		       .max = 65535,
+		       .about = "the MTU of the bond and its ports; default: what they have" },
+	[BOND_MAC] = { .name = "mac",
+		       .type = SCHEMA_MAC,
+		       .fallback = "stable",
+		       .also_known_as = "macaddress mac-address hwaddr lladdr",
+		       .about = "the bond's MAC address: stable (the same after every boot), port (the first port's), or an "
+				"address" },
 	[BOND_ADDRESSES] = { .name = "addresses",
 			     .type = SCHEMA_CIDR,
 			     .list = true,
@@ -88,14 +161,52 @@ static const struct schema_key bond_keys[] = {
 			  .max_items = MAX_BOND_ROUTES,
 			  .also_known_as = "route",
 			  .about = "routes through the bond" },
-	{ .name = "mtu", .support = SCHEMA_LATER },
-	{ .name = "mac", .support = SCHEMA_LATER },
-	{ .name = "probes", .support = SCHEMA_LATER },
+	[BOND_PROBES] = { .name = "probes",
+			  .type = SCHEMA_NAMED,
+			  .object = &schema_probe,
+			  .max_items = MAX_PROBES,
+			  .also_known_as = "probe link-watch arp-targets",
+			  .about = "what each port must reach, by name" },
 	{ .name = "mode",
 	  .support = SCHEMA_REFUSED,
 	  .why = "a bond has no 'mode': active-backup is the only one that exists" },
 };
 const struct schema_object schema_bond = { .kind = "bond", KEYS(bond_keys) };
+
+static const struct schema_key vlan_keys[] = {
+	[VLAN_LINK] = { .name = "link",
+			.type = SCHEMA_INTERFACE,
+			.same_on_all = true,
+			.required = true,
+			.also_known_as = "on bond interface dev device parent",
+			.about = "the bond that carries it" },
+	[VLAN_ID] = { .name = "id",
+		      .type = SCHEMA_NUMBER,
+		      .min = 1,
+		      .max = 4094,
+		      .required = true,
+		      .also_known_as = "vlan vid tag vlan-id",
+		      .about = "the VLAN's number, 1 to 4094" },
+	[VLAN_MTU] = { .name = "mtu",
+		       .type = SCHEMA_NUMBER,
+		       .min = 68,
+		       .max = 65535,
+		       .about = "its MTU; default: the bond's" },
+	[VLAN_ADDRESSES] = { .name = "addresses",
+			     .type = SCHEMA_CIDR,
+			     .list = true,
+			     .max_items = MAX_BOND_ADDRESSES,
+			     .also_known_as = "address ip ips",
+			     .about = "the node's own addresses there, each with its prefix" },
+	[VLAN_ROUTES] = { .name = "routes",
+			  .type = SCHEMA_OBJECT,
+			  .object = &schema_route,
+			  .list = true,
+			  .max_items = MAX_BOND_ROUTES,
+			  .also_known_as = "route",
+			  .about = "routes through the vlan" },
+};
+const struct schema_object schema_vlan = { .kind = "vlan", KEYS(vlan_keys) };
 
 static const struct schema_key vip_keys[] = {
 	[VIP_ON] = { .name = "on",
@@ -197,12 +308,16 @@ static const struct schema_key top_keys[] = {
 			.object = &schema_bond,
 			.also_known_as = "bond teams",
 			.about = "bonds by name" },
+	[TOP_VLANS] = { .name = "vlans",
+			.type = SCHEMA_NAMED,
+			.object = &schema_vlan,
+			.also_known_as = "vlan",
+			.about = "vlans on bonds, by name" },
 	[TOP_VIPS] = { .name = "vips",
 		       .type = SCHEMA_NAMED,
 		       .object = &schema_vip,
 		       .also_known_as = "vip vrrp-instance",
 		       .about = "vips by name" },
-	{ .name = "vlans", .support = SCHEMA_LATER },
 	{ .name = "nodes", .support = SCHEMA_LATER },
 	{ .name = "heartbeat", .support = SCHEMA_LATER },
 	{ .name = "checks", .support = SCHEMA_LATER },
@@ -214,5 +329,7 @@ const struct schema_object schema_top = { .kind = "file", KEYS(top_keys) };
 #define FITS(array) _Static_assert(sizeof(array) / sizeof(array)[0] <= SCHEMA_KEYS_MAX, "SCHEMA_KEYS_MAX is too small")
 FITS(top_keys);
 FITS(bond_keys);
+FITS(vlan_keys);
+FITS(probe_keys);
 FITS(route_keys);
 FITS(vip_keys);

@@ -15,13 +15,15 @@ enum schema_type {
 	SCHEMA_CHOICE,	  /* value.number is the choice's value */
 	SCHEMA_NODE,	  /* value.text: the name of a node */
 	SCHEMA_INTERFACE, /* value.text: a name that Linux takes for an interface */
-	SCHEMA_PORT,	  /* the same; globs and selectors are not supported yet */
+	SCHEMA_PORT,	  /* value.text: the same, a glob, mac:, path: or driver:; value.number: enum port_match, value.mac of mac: */
+	SCHEMA_MAC,	  /* value.number: enum mac_policy; value.mac of a given one */
 	SCHEMA_IP,	  /* value.address.ip: a unicast address */
 	SCHEMA_ADDRESS,	  /* value.address: a unicast address, /32 or /128 without a prefix */
 	SCHEMA_CIDR,	  /* value.address: a unicast address with its prefix */
 	SCHEMA_NETWORK,	  /* value.address: a network with its prefix, or 'default': FAMILY_NONE, prefix 0 */
 	SCHEMA_OBJECT,	  /* value.items: the values of `object`, by its keys' index */
-	SCHEMA_NAMED,	  /* a map of names to objects; read by its own code */
+	SCHEMA_NAMED,	  /* a map of names to objects. In an object: value.items, each with the name as text and the object's values
+			   * as items; at the top it is read by its own code */
 };
 
 enum schema_support {
@@ -62,9 +64,23 @@ struct schema_object {
 };
 
 /* Indexes of the tables' keys, as far as the code asks for them; not supported ones follow. */
-enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VIPS };
-enum bond_key { BOND_DRIVER, BOND_PORTS, BOND_PREFER, BOND_FAILBACK, BOND_HOLD, BOND_ADDRESSES, BOND_ROUTES };
-enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC };
+enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS };
+enum bond_key {
+	BOND_DRIVER,
+	BOND_PORTS,
+	BOND_PREFER,
+	BOND_FAILBACK,
+	BOND_HOLD,
+	BOND_DAMPING,
+	BOND_MTU,
+	BOND_MAC,
+	BOND_ADDRESSES,
+	BOND_ROUTES,
+	BOND_PROBES
+};
+enum vlan_key { VLAN_LINK, VLAN_ID, VLAN_MTU, VLAN_ADDRESSES, VLAN_ROUTES };
+enum probe_key { PROBE_KEY_KIND, PROBE_KEY_TARGETS, PROBE_KEY_NEED, PROBE_KEY_INTERVAL, PROBE_KEY_LOST, PROBE_KEY_VLAN };
+enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU };
 enum vip_key {
 	VIP_ON,
 	VIP_PROTOCOL,
@@ -80,7 +96,7 @@ enum vip_key {
 	VIP_LEAVE_TIMEOUT
 };
 
-extern const struct schema_object schema_top, schema_bond, schema_route, schema_vip;
+extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_vip;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
 

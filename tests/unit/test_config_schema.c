@@ -24,7 +24,9 @@ static const char *pattern_of(const struct schema_key *key)
 	case SCHEMA_INTERFACE:
 		return "^[^\\s/:]{1,15}$";
 	case SCHEMA_PORT:
-		return "^[^\\s/:*?\\[]{1,15}$";
+		return "^((mac|path|driver):\\S+|[^\\s/:]+)$";
+	case SCHEMA_MAC:
+		return "^(stable|port|[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){5})$";
 	case SCHEMA_IP:
 		return "^" ADDRESS "$";
 	case SCHEMA_ADDRESS:
@@ -58,7 +60,7 @@ static json_t *choices_schema(const struct schema_choice *choices)
 static json_t *named_schema(const struct schema_object *object)
 {
 	return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames", "pattern",
-			 object == &schema_bond ? "^[A-Za-z0-9._-]{1,15}$" : "^[A-Za-z0-9._-]{1,31}$",
+			 object == &schema_bond || object == &schema_vlan ? "^[A-Za-z0-9._-]{1,15}$" : "^[A-Za-z0-9._-]{1,31}$",
 			 "additionalProperties", object_schema(object));
 }
 
@@ -80,6 +82,7 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_NODE:
 	case SCHEMA_INTERFACE:
 	case SCHEMA_PORT:
+	case SCHEMA_MAC:
 	case SCHEMA_IP:
 	case SCHEMA_ADDRESS:
 	case SCHEMA_CIDR:
@@ -241,7 +244,8 @@ int main(int argc, char **argv)
 	}
 	check_file(source ? source : ".");
 	char *manual = read_manual(source ? source : ".");
-	const struct schema_object *const objects[] = { &schema_top, &schema_bond, &schema_route, &schema_vip };
+	const struct schema_object *const objects[] = { &schema_top,	&schema_bond,  &schema_probe,
+							&schema_vlan, &schema_route, &schema_vip };
 	for (unsigned i = 0; manual && i < sizeof objects / sizeof objects[0]; i++)
 		check_manual(manual, objects[i]);
 	free(manual);
