@@ -6,7 +6,7 @@
 
 int command_check(const struct cli *cli)
 {
-	const char *path = cli->argument ? cli->argument : CONFIG_DEFAULT_PATH;
+	const char *path = cli->arguments[0] ? cli->arguments[0] : CONFIG_DEFAULT_PATH;
 	struct config *config = config_load(path, stderr);
 
 	if (!config)

@@ -13,19 +13,22 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3, EXI
 struct cli {
 	const char *rundir;
 	bool json, follow, verbose;
-	const char *argument; /* the command's one argument, NULL: none */
+	const char *arguments[2]; /* the command's, NULL: not given */
 };
 
 /* The table that drives dispatch, usage and completion. */
 struct command {
 	const char *name;
 	const char *options;  /* letters of the options that it takes: f (--follow), v (--verbose), j (--json) */
-	const char *argument; /* "[FILE]", NULL: none */
+	const char *argument; /* "[FILE]", "BOND PORT"; what is in brackets may be left out. NULL: none */
 	const char *summary;
 	int (*run)(const struct cli *);
 };
 extern const struct command commands[]; /* ends with a NULL name */
 const struct command *find_command(const char *name); /* NULL: none */
+
+/* For the completion: a line for each port of each bond, "bond0\teno1". An exit status. */
+int print_ports(const struct cli *);
 
 /* Writes what was printed. EXIT_FINE or EXIT_FAILED: main says why. */
 int output_flush(void);
@@ -34,6 +37,8 @@ int command_status(const struct cli *);
 int command_events(const struct cli *);
 int command_check(const struct cli *);
 int command_reload(const struct cli *);
+int command_diff(const struct cli *);
+int command_switch(const struct cli *);
 int command_help(const struct cli *);
 
 /* ---- talking to the daemon (connection.c) -----------------------------------------------------------------------*/

@@ -92,7 +92,7 @@ int reply_check(const json_t *reply)
 		return EXIT_FAILED;
 	}
 	text = json_string_value(json_object_get(parameters, "message"));
-	fprintf(stderr, "standbyctl: %s%s%s\n", error, text ? ": " : "", text ? text : "");
+	fprintf(stderr, "standbyctl: %s\n", text ? text : error);
 	return EXIT_FAILED;
 }
 

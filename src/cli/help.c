@@ -16,13 +16,13 @@ static void print_command(const struct command *c)
 
 int command_help(const struct cli *cli)
 {
-	const struct command *command = cli->argument ? find_command(cli->argument) : NULL;
+	const struct command *command = cli->arguments[0] ? find_command(cli->arguments[0]) : NULL;
 
 	if (command)
 		print_command(command);
-	if (cli->argument && !command)
-		fprintf(stderr, "standbyctl: unknown command '%s'\nTry 'standbyctl help'.\n", cli->argument);
-	if (cli->argument)
+	if (cli->arguments[0] && !command)
+		fprintf(stderr, "standbyctl: unknown command '%s'\nTry 'standbyctl help'.\n", cli->arguments[0]);
+	if (cli->arguments[0])
 		return command ? EXIT_FINE : EXIT_USAGE;
 	puts("Usage: standbyctl [-r RUNDIR] COMMAND\n"
 	     "Shows and steers the standbyd of this machine.\n");

@@ -11,7 +11,9 @@ const struct command commands[] = {
 	{ "status", "j", NULL, "what this node holds, and why", command_status },
 	{ "events", "fj", NULL, "what happened, when and why; -f: and what happens from now on", command_events },
 	{ "check", "v", "[FILE]", "check a configuration; no daemon is needed", command_check },
+	{ "diff", "j", "[FILE]", "what a reload would change; FILE: with that configuration", command_diff },
 	{ "reload", "", NULL, "let the daemon read its configuration again", command_reload },
+	{ "switch", "", "BOND PORT", "use that port until it fails; 'auto' gives the choice back", command_switch },
 	{ "help", "", "[COMMAND]", "print this", command_help },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
@@ -73,6 +75,19 @@ static int finish(int status)
 	return EXIT_FAILED;
 }
 
+/* How many arguments a command takes at most, or without those that may be left out. */
+static int count_arguments(const struct command *c, bool optional_too)
+{
+	const char *word = c->argument;
+	int n = 0;
+
+	for (; word; word = strchr(word, ' ')) {
+		word += *word == ' ';
+		n += optional_too || *word != '[';
+	}
+	return n;
+}
+
 static int run_command(const struct command *c, struct cli *cli, const char *given, int argc, char **argv)
 {
 	for (; *given; given++) {
@@ -82,9 +97,14 @@ static int run_command(const struct command *c, struct cli *cli, const char *giv
 			return try_help();
 		}
 	}
-	if (argc > (c->argument ? 1 : 0))
+	if (argc > count_arguments(c, true))
 		return usage_error("too many arguments for", c->name);
-	cli->argument = argc ? argv[0] : NULL;
+	if (argc < count_arguments(c, false)) {
+		fprintf(stderr, "standbyctl: '%s' takes %s\n", c->name, c->argument);
+		return try_help();
+	}
+	for (int i = 0; i < argc; i++)
+		cli->arguments[i] = argv[i];
 	return c->run(cli);
 }
 
@@ -102,16 +122,13 @@ static bool note_option(char given[8], char letter)
 /* -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct cli *cli, char given[8])
 {
-	enum { OPT_JSON = 256, OPT_VERSION, OPT_HELP, OPT_COMMANDS };
+	enum { OPT_JSON = 256, OPT_VERSION, OPT_HELP, OPT_COMMANDS, OPT_PORTS };
 	static const struct option table[] = {
-		{ "run-dir", required_argument, NULL, 'r' },
-		{ "follow", no_argument, NULL, 'f' },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "json", no_argument, NULL, OPT_JSON },
-		{ "version", no_argument, NULL, OPT_VERSION },
-		{ "help", no_argument, NULL, OPT_HELP },
-		{ "commands", no_argument, NULL, OPT_COMMANDS }, /* for the completion */
-		{ NULL, 0, NULL, 0 },
+		{ "run-dir", required_argument, NULL, 'r' },	 { "follow", no_argument, NULL, 'f' },
+		{ "verbose", no_argument, NULL, 'v' },		 { "json", no_argument, NULL, OPT_JSON },
+		{ "version", no_argument, NULL, OPT_VERSION },	 { "help", no_argument, NULL, OPT_HELP },
+		{ "commands", no_argument, NULL, OPT_COMMANDS }, /* this and the next: for the completion */
+		{ "ports", no_argument, NULL, OPT_PORTS },	 { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -126,6 +143,8 @@ static int parse(int argc, char **argv, struct cli *cli, char given[8])
 			cli->json = note_option(given, 'j');
 		else if (c == OPT_COMMANDS)
 			return print_commands();
+		else if (c == OPT_PORTS)
+			return print_ports(cli);
 		else if (c == OPT_HELP || c == 'h')
 			return command_help(cli);
 		else if (c == OPT_VERSION)

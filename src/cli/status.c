@@ -9,7 +9,7 @@
 #include "cli/cli.h"
 #include "common/text.h"
 
-enum { ADDRESSES_SHOWN = 4, INDENT = 4, LINE_WIDTH = 99 };
+enum { ADDRESSES_SHOWN = 4, INDENT = 4, VLAN_INDENT = 6, PROBE_INDENT = 8, LINE_WIDTH = 99 };
 
 static const char *string(const json_t *json, const char *key)
 {
@@ -74,35 +74,19 @@ static int width_of(const json_t *list, const char *key)
 	return (int)width;
 }
 
-static void print_bond(const json_t *bond)
-{
-	const json_t *ports = json_object_get(bond, "ports"), *port;
-	const char *active = string(bond, "active_port");
-	int width = width_of(ports, "name");
-	size_t i;
-
-	printf("%sbond %s%s  ", paint(PAINT_BOLD), string(bond, "name"), paint(PAINT_PLAIN));
-	print_state(string(bond, "state"), 0);
-	tail(" on ", active);
-	print_age(bond);
-	tail(": ", string(bond, "reason"));
-	putchar('\n');
-	json_array_foreach(ports, i, port) {
-		bool carries = active[0] && strcmp(active, string(port, "name")) == 0;
-		printf("  %s %-*s  ", carries ? "▶" : " ", width, string(port, "name"));
-		print_state(string(port, "state"), 7);
-		print_age(port);
-		tail(": ", string(port, "reason"));
-		putchar('\n');
-	}
-}
-
-/* ---- the line of a vip's particulars, wrapped at words ----------------------------------------------------------- */
+/* ---- the line of an object's particulars, wrapped at words --------------------------------------------------------
+ */
 
 struct wrapped {
-	int column; /* of the next character */
+	int indent, column; /* column: of the next character */
 	enum paint paint;
 };
+
+static struct wrapped begin_line(int indent)
+{
+	printf("%*s", indent, "");
+	return (struct wrapped){ .indent = indent, .column = indent };
+}
 
 static int columns(const char *text)
 {
@@ -116,11 +100,11 @@ static int columns(const char *text)
 /* A word after `spaces`, or at the beginning of the next line. */
 static void word(struct wrapped *w, int spaces, const char *text)
 {
-	if (w->column > INDENT && w->column + spaces + columns(text) > LINE_WIDTH) {
-		printf("\n%*s", INDENT, "");
-		w->column = INDENT;
+	if (w->column > w->indent && w->column + spaces + columns(text) > LINE_WIDTH) {
+		printf("\n%*s", w->indent, "");
+		w->column = w->indent;
 	} else {
-		spaces = w->column > INDENT ? spaces : 0;
+		spaces = w->column > w->indent ? spaces : 0;
 		printf("%*s", spaces, "");
 		w->column += spaces;
 	}
@@ -167,6 +151,124 @@ static void print_addresses(struct wrapped *w, const json_t *addresses)
 	}
 }
 
+/* ---- bonds and vlans --------------------------------------------------------------------------------------------- */
+
+/* "192.0.2.1 answers", "192.0.2.1 has not answered for 3 s". */
+static void print_probe(struct wrapped *w, const json_t *probe, int spaces, const char *after)
+{
+	const char *state = string(probe, "state"), *target = string(probe, "target");
+	const json_t *last = json_object_get(probe, "last_answer_ms");
+	char ago[TEXT_DURATION_SIZE] = "";
+
+	if (strcmp(state, "answered") == 0)
+		phrase(w, spaces, PAINT_DIM, "%s answers%s", target, after);
+	else if (strcmp(state, "silent") == 0)
+		phrase(w, spaces, PAINT_WARN, "%s never answered%s", target, after);
+	else if (strcmp(state, "waiting") == 0)
+		phrase(w, spaces, PAINT_DIM, "%s is asked%s", target, after);
+	else {
+		if (json_is_number(last))
+			text_duration((uint64_t)(json_number_value(last) * 1e6), ago);
+		phrase(w, spaces, PAINT_BAD, "%s %s%s%s", target, ago[0] ? "has not answered for " : "does not answer",
+		       ago, after);
+	}
+}
+
+/* One line: "probe gateway: 192.0.2.1 answers, 192.0.2.2 never answered; probe far: …". */
+static void print_probes(const json_t *probes)
+{
+	const char *name = "";
+	struct wrapped w;
+	const json_t *probe;
+	size_t i;
+
+	if (json_array_size(probes) == 0)
+		return;
+	w = begin_line(PROBE_INDENT);
+	json_array_foreach(probes, i, probe)
+	{
+		const char *next = string(json_array_get(probes, i + 1), "name");
+		if (strcmp(name, string(probe, "name")) != 0)
+			phrase(&w, 1, PAINT_DIM, "probe %s:", string(probe, "name"));
+		name = string(probe, "name");
+		print_probe(&w, probe, 1, !next[0] ? "" : strcmp(name, next) == 0 ? "," : ";");
+	}
+	putchar('\n');
+}
+
+static void print_port(const json_t *port, const char *active, int width)
+{
+	const char *name = string(port, "name"), *spec = string(port, "spec");
+	long long penalty = json_integer_value(json_object_get(port, "penalty"));
+	bool carries = active[0] && strcmp(active, name) == 0;
+
+	printf("  %s %-*s  ", carries ? "▶" : " ", width, name);
+	print_state(string(port, "state"), 7);
+	print_age(port);
+	tail(": ", string(port, "reason"));
+	if (penalty > 0 && strcmp(string(port, "reason_code"), "port-damped") != 0)
+		printf(" %s(penalty %lld)%s", paint(PAINT_WARN), penalty, paint(PAINT_PLAIN));
+	if (strcmp(name, spec) != 0)
+		printf("  %s%s%s", paint(PAINT_DIM), spec, paint(PAINT_PLAIN));
+	putchar('\n');
+	print_probes(json_object_get(port, "probes"));
+}
+
+/* Addresses, then what `format` says, and the MTU where it is known. */
+static void __attribute__((format(printf, 3, 4)))
+print_device(const json_t *device, int indent, const char *format, ...)
+{
+	long long mtu = json_integer_value(json_object_get(device, "mtu"));
+	struct wrapped w = begin_line(indent);
+	char text[64];
+	va_list list;
+
+	va_start(list, format);
+	vsnprintf(text, sizeof text, format, list);
+	va_end(list);
+	print_addresses(&w, json_object_get(device, "addresses"));
+	phrase(&w, 2, PAINT_DIM, "%s%s", text, mtu ? "," : "");
+	if (mtu)
+		phrase(&w, 1, PAINT_DIM, "mtu %lld", mtu);
+	putchar('\n');
+}
+
+static void print_vlan(const json_t *vlan)
+{
+	printf("  %svlan %s%s  ", paint(PAINT_BOLD), string(vlan, "name"), paint(PAINT_PLAIN));
+	print_state(string(vlan, "state"), 0);
+	print_age(vlan);
+	tail(": ", string(vlan, "reason"));
+	putchar('\n');
+	print_device(vlan, VLAN_INDENT, "id %lld", (long long)json_integer_value(json_object_get(vlan, "id")));
+}
+
+static void print_bond(const json_t *bond, const json_t *vlans)
+{
+	const json_t *ports = json_object_get(bond, "ports"), *item;
+	const char *active = string(bond, "active_port");
+	int width = width_of(ports, "name");
+	size_t i;
+
+	printf("%sbond %s%s  ", paint(PAINT_BOLD), string(bond, "name"), paint(PAINT_PLAIN));
+	print_state(string(bond, "state"), 0);
+	tail(" on ", active);
+	if (json_is_true(json_object_get(bond, "manual")))
+		printf(" %sby hand%s", paint(PAINT_WARN), paint(PAINT_PLAIN));
+	print_age(bond);
+	tail(": ", string(bond, "reason"));
+	putchar('\n');
+	print_device(bond, INDENT, "driver %s", string(bond, "driver"));
+	json_array_foreach(ports, i, item) print_port(item, active, width);
+	json_array_foreach(vlans, i, item)
+	{
+		if (strcmp(string(item, "link"), string(bond, "name")) == 0)
+			print_vlan(item);
+	}
+}
+
+/* ---- vips -------------------------------------------------------------------------------------------------------- */
+
 static void print_holder(struct wrapped *w, const json_t *vip, const char *node)
 {
 	const char *name = string(vip, "active_node"), *source = string(vip, "active_source");
@@ -192,14 +294,15 @@ static void print_vip(const json_t *vip, const char *node)
 {
 	long long priority = json_integer_value(json_object_get(vip, "priority"));
 	long long effective = json_integer_value(json_object_get(vip, "effective_priority"));
-	struct wrapped w = { .column = INDENT };
+	struct wrapped w;
 
 	printf("%svip %s%s  ", paint(PAINT_BOLD), string(vip, "name"), paint(PAINT_PLAIN));
 	print_state(string(vip, "state"), 0);
 	printf(" on %s", string(vip, "on"));
 	print_age(vip);
 	tail(": ", string(vip, "reason"));
-	printf("\n%*s", INDENT, "");
+	putchar('\n');
+	w = begin_line(INDENT);
 	print_addresses(&w, json_object_get(vip, "addresses"));
 	print_holder(&w, vip, node);
 	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld", string(vip, "protocol"),
@@ -226,8 +329,7 @@ static void print_status(const json_t *status)
 
 	printf("%snode %s%s  %sconfiguration %s%s\n", paint(PAINT_BOLD), node, paint(PAINT_PLAIN), paint(PAINT_DIM),
 	       string(status, "digest"), paint(PAINT_PLAIN));
-	json_array_foreach(bonds, i, item)
-		print_bond(item);
+	json_array_foreach(bonds, i, item) print_bond(item, json_object_get(status, "vlans"));
 	json_array_foreach(vips, i, item)
 		print_vip(item, node);
 	if (json_array_size(bonds) + json_array_size(vips) == 0)

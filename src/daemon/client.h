@@ -7,10 +7,12 @@
 
 #include "common/varlink.h"
 #include "daemon/control.h"
+#include "daemon/diff.h"
 
 enum {
 	CLIENTS_MAX = 32,
 	REQUEST_MAX = 64 * 1024,
+	REQUEST_MAX_ROOT = REQUEST_MAX + 2 * VARLINK_TEXT_MAX, /* as JSON: a line's end and a quote are two bytes */
 	BACKLOG_MAX = 1024 * 1024, /* of events that a subscriber does not read; it waits, and is cut when the journal
 				    * does not have its next entry any more */
 	EVENTS_A_TURN = 32,
@@ -29,6 +31,8 @@ struct client {
 	bool behind;               /* … and there may be more to send at once */
 	uint64_t next_seq;         /* … with this entry */
 	uint64_t ticket;           /* the reload that it waits for, 0: none */
+	bool diffs;                /* a Diff call goes on or waits for its turn */
+	json_t *diff_text;         /* … of this configuration; NULL: of the daemon's files */
 	json_t *held;              /* entry that is sent once it is known whether another follows */
 };
 
@@ -40,6 +44,8 @@ struct control {
 	struct engine *engine;
 	control_reload *reload;
 	void *reload_data;
+	struct differ *differ;
+	struct client *differs; /* whose Diff is under way; NULL: nobody's, or its client has gone */
 };
 
 /* methods.c */
@@ -48,5 +54,7 @@ int method_call(struct client *, const json_t *request);
 /* Collects events that wait for this client: some of them, so that others have their turn. 0 or -errno. */
 int method_events(struct client *);
 int method_reloaded(struct client *, enum reload_result, const char *diagnostics);
+/* As diff_done. */
+int method_diffed(struct client *, const json_t *result, const char *diagnostics);
 
 #endif

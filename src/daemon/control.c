@@ -76,13 +76,16 @@ static void client_close(struct client *c)
 	varlink_buffer_free(&c->in);
 	varlink_buffer_free(&c->out);
 	json_decref(c->held);
+	json_decref(c->diff_text);
+	if (c->control->differs == c)
+		c->control->differs = NULL;
 	*c = (struct client){ .control = c->control, .fd = -1 };
 }
 
 /* Whether it may be asked for the next request: only once everything before is answered and sent. */
 static bool client_idle(const struct client *c)
 {
-	return c->out.length == 0 && !c->events && c->ticket == 0;
+	return c->out.length == 0 && !c->events && c->ticket == 0 && !c->diffs;
 }
 
 static void client_want(struct client *c)
@@ -154,6 +157,8 @@ static void client_say_why(const struct client *c, int error)
 		log_at(LOG_WARNING, "control: a client (uid %u) was cut off: %s", c->uid, strerror(-error));
 }
 
+static void diff_next(struct control *control);
+
 static int on_client(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct client *c = data;
@@ -163,11 +168,55 @@ static int on_client(sd_event_source *source, int fd, uint32_t revents, void *da
 	(void)fd;
 	if (r == 0) {
 		client_want(c);
+		diff_next(c->control);
 		return 0;
 	}
 	client_say_why(c, r);
 	client_close(c);
 	return 0;
+}
+
+/* ---- what a reload would change ---------------------------------------------------------------------------------- */
+
+static void diff_answer(struct client *c, const json_t *result, const char *diagnostics)
+{
+	c->diffs = false;
+	json_decref(c->diff_text);
+	c->diff_text = NULL;
+	if (method_diffed(c, result, diagnostics) < 0)
+		client_close(c);
+	else
+		client_want(c);
+}
+
+/* One at a time, so that clients do not make a thread each. */
+static void diff_next(struct control *control)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->clients[i];
+		int r;
+		if (c->fd < 0 || !c->diffs || c == control->differs)
+			continue;
+		r = differ_start(control->differ, json_string_value(c->diff_text));
+		if (r == -EBUSY)
+			return;
+		if (r == 0) {
+			control->differs = c;
+			return;
+		}
+		diff_answer(c, NULL, "");
+	}
+}
+
+static void on_diffed(void *data, const json_t *result, const char *diagnostics)
+{
+	struct control *control = data;
+	struct client *c = control->differs;
+
+	control->differs = NULL;
+	if (c)
+		diff_answer(c, result, diagnostics);
+	diff_next(control);
 }
 
 /* ---- everybody ------------------------------------------------------------------------------------------------- */
@@ -189,7 +238,10 @@ static int client_start(struct client *c, struct control *control, int fd)
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
 		return -errno;
-	*c = (struct client){ .control = control, .fd = -1, .uid = peer.uid, .in.limit = REQUEST_MAX };
+	*c = (struct client){ .control = control,
+			      .fd = -1,
+			      .uid = peer.uid,
+			      .in.limit = peer.uid == 0 ? REQUEST_MAX_ROOT : REQUEST_MAX };
 	r = sd_event_add_io(control->event, &c->source, fd, EPOLLIN, on_client, c);
 	if (r < 0)
 		return r;
@@ -229,8 +281,12 @@ static void on_entry(void *data)
 	}
 }
 
-int control_attach(struct control *control, sd_event *event, struct engine *engine, control_reload *reload, void *data)
+int control_attach(struct control *control, sd_event *event, struct engine *engine, const char *config_path,
+		   control_reload *reload, void *data)
 {
+	control->differ = differ_new(event, engine, config_path, on_diffed, control);
+	if (!control->differ)
+		return -ENOMEM;
 	control->event = event;
 	control->engine = engine;
 	control->reload = reload;
@@ -263,6 +319,7 @@ void control_close(struct control *control)
 			varlink_write(&c->out, c->fd);
 		client_close(c);
 	}
+	differ_free(control->differ);
 	sd_event_source_disable_unref(control->source);
 	close(control->fd);
 	unlinkat(control->rundir_fd, VARLINK_SOCKET, 0);

@@ -16,8 +16,9 @@ struct control *control_open(const char *rundir, int rundir_fd);
 /* Asks for a reload and returns its ticket, 0: not now (the daemon stops). The answer comes by control_reloaded. */
 typedef uint64_t control_reload(void *data);
 
-/* Serves from now on. 0 or -errno. */
-int control_attach(struct control *, sd_event *, struct engine *, control_reload *, void *data);
+/* Serves from now on; config_path (borrowed) is what Diff compares with. 0 or -errno. */
+int control_attach(struct control *, sd_event *, struct engine *, const char *config_path, control_reload *,
+		   void *data);
 
 enum reload_result { RELOAD_DONE, RELOAD_BAD, RELOAD_FAILED };
 /* Answers every client that waits for that ticket or an earlier one. */

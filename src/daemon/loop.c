@@ -286,7 +286,7 @@ static int add_sources(struct loop *l)
 	if (r >= 0)
 		r = sd_event_source_set_priority(l->idle, SD_EVENT_PRIORITY_IDLE);
 	if (r >= 0)
-		r = control_attach(l->control, l->event, e, reload_request, l);
+		r = control_attach(l->control, l->event, e, l->config_path, reload_request, l);
 	return r;
 }
 

@@ -5,6 +5,7 @@
 
 #include "daemon/client.h"
 #include "daemon/status.h"
+#include "daemon/switch.h"
 
 static const char description_standbyd[] =
 #include "daemon/interface.inc"
@@ -177,6 +178,55 @@ int method_reloaded(struct client *c, enum reload_result result, const char *dia
 	return reply_error(c, VARLINK_INTERFACE ".Failed", json_pack("{s:s}", "message", diagnostics));
 }
 
+static int call_switch(struct client *c, const json_t *parameters)
+{
+	static const char *const errors[] = {
+		[SWITCH_NO_BOND] = VARLINK_INTERFACE ".NoSuchBond",
+		[SWITCH_VLAN] = VARLINK_INTERFACE ".NoPorts",
+		[SWITCH_NO_PORT] = VARLINK_INTERFACE ".NoSuchPort",
+		[SWITCH_UNUSABLE] = VARLINK_INTERFACE ".PortUnusable",
+	};
+	const json_t *port = json_object_get(parameters, "port");
+	const char *bond = json_string_value(json_object_get(parameters, "bond"));
+	char text[SWITCH_TEXT_SIZE];
+	enum switch_result result;
+
+	if (c->uid != 0)
+		return reply_error(c, VARLINK_INTERFACE ".NotPermitted", json_object());
+	if (!bond)
+		return invalid(c, "bond");
+	if (port && !json_is_null(port) && json_string_length(port) == 0)
+		return invalid(c, "port");
+	result = switch_port(c->control->engine, bond, json_string_value(port), text);
+	if (result != SWITCH_DONE)
+		return reply_error(c, errors[result], json_pack("{s:s}", "message", text));
+	return reply(c, json_pack("{s:s?}", "port", text[0] ? text : NULL), false);
+}
+
+static int call_diff(struct client *c, const json_t *parameters)
+{
+	json_t *text = json_object_get(parameters, "text");
+
+	if (text && !json_is_string(text) && !json_is_null(text))
+		return invalid(c, "text");
+	if (c->uid != 0 && json_is_string(text))
+		return reply_error(c, VARLINK_INTERFACE ".NotPermitted", json_object());
+	c->diffs = true; /* whoever serves the client begins it */
+	c->diff_text = json_is_string(text) ? json_incref(text) : NULL;
+	return 0;
+}
+
+int method_diffed(struct client *c, const json_t *result, const char *diagnostics)
+{
+	if (result)
+		return reply(c, json_copy((json_t *)result), false);
+	if (diagnostics[0])
+		return reply_error(c, VARLINK_INTERFACE ".BadConfiguration",
+				   json_pack("{s:s}", "diagnostics", diagnostics));
+	return reply_error(c, VARLINK_INTERFACE ".Failed",
+			   json_pack("{s:s}", "message", "the daemon is short of memory"));
+}
+
 static const struct {
 	const char *name;
 	int (*call)(struct client *, const json_t *parameters);
@@ -184,6 +234,8 @@ static const struct {
 	{ VARLINK_INTERFACE ".Status", call_status },
 	{ VARLINK_INTERFACE ".Events", call_events },
 	{ VARLINK_INTERFACE ".Reload", call_reload },
+	{ VARLINK_INTERFACE ".Diff", call_diff },
+	{ VARLINK_INTERFACE ".Switch", call_switch },
 	{ "org.varlink.service.GetInfo", call_get_info },
 	{ "org.varlink.service.GetInterfaceDescription", call_get_description },
 };

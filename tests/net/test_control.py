@@ -9,16 +9,16 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from conftest import plain_config, slack_ms, vip_config
-from lab import Standbyd, binary, now, wait_for
+from conftest import bound_ms, plain_config, slack_ms, vip_config
+from lab import MS, VIP, Standbyd, binary, now, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 ADVERT_MS = 100
+MOVING = "bonds:\n  bond0: {{driver: move, ports: [eno1, eno2], hold: {}, addresses: [192.0.2.11/24]}}\n"
 
 
 class Client:
@@ -100,12 +100,23 @@ def test_status_has_what_the_description_says(daemon):
     text = (ROOT / "doc/io.standbyd.varlink").read_text()
 
     def fields(name):
-        body = re.search(rf"(?:type {name} \(|method {name}\(\) -> \()\n(.*?)\n\)", text, re.S).group(1)
+        body = re.search(rf"^(?:type {name} \(|method {name}\([^)]*\) -> \()\n?(.*?)\n?\)$", text, re.S | re.M).group(1)
         return {line.split(":")[0].strip() for line in body.splitlines()}
+
+    def fits(item, name):
+        assert set(item) == fields(name), name
+    daemon.write(daemon.config.replace("vips:", MOVING.format("0s").replace("eno", "eth") + "vips:"))
+    assert daemon.ctl("reload").returncode == 0
     status = daemon.status()
-    assert set(status) == fields("Status") and status["schema"] == 1
-    assert set(status["vips"][0]) == fields("Vip") and set(status["vips"][0]["counters"]) == fields("Counters")
-    assert set(daemon.events()[0]) == fields("Event")
+    assert status["schema"] == 1
+    fits(status, "Status")
+    fits(status["bonds"][0], "Bond")
+    fits(status["bonds"][0]["ports"][0], "Port")
+    fits(status["vips"][0], "Vip")
+    fits(status["vips"][0]["counters"], "Counters")
+    fits(daemon.events()[0], "Event")
+    fits(daemon.call("Diff"), "Diff")
+    fits(daemon.call("Switch", bond="bond0"), "Switch")
 
 
 def test_errors_are_varlinks(daemon):
@@ -259,20 +270,162 @@ def test_status_for_people(daemon):
 
 def test_status_of_a_bond_and_of_many_addresses(make_lab):
     node = make_lab(ports=2).lb1.ready()
-    bond = "bonds:\n  bond0: {driver: move, ports: [eno1, eno2], hold: 0s, addresses: [192.0.2.11/24]}\n"
     long = [f"2001:db8:1111:2222:3333:4444:5555:{i}" for i in range(6001, 6004)]
     vips = vip_config(node, on="bond0", advert=f"{ADVERT_MS}ms") + \
         vip_config(node, on="bond0", advert=f"{ADVERT_MS}ms", name="mail", vrid=52, addresses=["192.0.2.101", *long])
-    daemon = Standbyd(node, plain_config(node, vips).replace("vips:", bond + "vips:")).start().wait_state("active")
+    daemon = Standbyd(node, plain_config(node, vips).replace("vips:", MOVING.format("0s") + "vips:")).start().wait_state("active")
     daemon.wait_state("active", name="mail")
     wait_for(lambda: daemon.bond()["state"] == "up", 10)
     lines = daemon.ctl("status").stdout.splitlines()
+    assert "    192.0.2.11/24  driver move" in lines
     assert any(re.fullmatch(r"  ▶ eno1  active  for .*: carries the traffic", line) for line in lines), lines
     assert any(re.fullmatch(r"    eno2  standby for .*: healthy, ready to take over", line) for line in lines), lines
     mail = lines[next(i for i, line in enumerate(lines) if line.startswith("vip mail")) + 1:]
     assert len(mail) >= 2 and all(line.startswith("    ") and len(line) < 100 for line in mail), mail
     words = " ".join(mail).split()
     assert words[:4] == ["192.0.2.101", *long] and words[4:8] == ["held", "here", "by", "lb1"], words
+
+
+def test_a_refusal_has_the_kernels_own_words(make_lab):
+    node = make_lab(ports=2).lb1.ready()
+    node.sysctl("ipv6/conf/eno1/disable_ipv6", 1)
+    said = node.run("ip", "address", "add", "2001:db8::1/64", "dev", "eno1", check=False).stderr
+    words = re.match(r"Error: (.*)\.$", said, re.M)
+    text = plain_config(node, vip_config(node, on="bond0")).replace("vips:", MOVING.format("0s") + "vips:")
+    daemon = Standbyd(node, text.replace("192.0.2.11/24", '"2001:db8::11/64"')).start()
+    refused = wait_for(lambda: next((e["text"] for e in daemon.events() if e["code"] == "refused"), None), 10)
+    # A kernel that has no words for it has only the errno.
+    assert refused == "bond0: the kernel refused to add address 2001:db8::11: Permission denied (EACCES)" + (
+        f"; it says: {words.group(1)}" if words else ""), said
+    assert refused in daemon.log()
+
+
+@pytest.fixture
+def moving(make_lab):
+    """A daemon alone, with a bond of two ports between which the addresses move."""
+    node = make_lab(ports=2).lb1.ready()
+    text = plain_config(node, vip_config(node, on="bond0", advert=f"{ADVERT_MS}ms")).replace("vips:", MOVING.format("0s") + "vips:")
+    daemon = Standbyd(node, text).start().wait_state("active")
+    wait_for(lambda: daemon.bond()["state"] == "up", 10)
+    return daemon
+
+
+def warned_of_hand(daemon):
+    return any("was chosen by hand" in warning for warning in daemon.status()["warnings"])
+
+
+def test_switch_by_hand_until_the_port_fails(moving):
+    done = moving.ctl("switch", "bond0", "eno2")
+    assert (done.returncode, done.stdout) == (0, "bond0: eno1 → eno2, which keeps the traffic until it fails\n"), done.stderr
+    wait_for(lambda: moving.node.holds() == "eno2", 5, "the vip is there too")
+    bond = moving.bond()
+    assert bond["active_port"] == "eno2" and bond["manual"]
+    assert [(p["manual"], p["reason_code"] == "port-manual") for p in bond["ports"]] == [(False, False), (True, True)]
+    assert warned_of_hand(moving) and re.search(r"^bond bond0  up on eno2 by hand for ", moving.ctl("status").stdout, re.M)
+    assert moving.ctl("switch", "bond0", "eno2").stdout == "bond0: eno2 carries the traffic as before, and keeps it until it fails\n"
+    moving.node.pull("eno2")
+    wait_for(lambda: moving.bond()["active_port"] == "eno1", 10, "it fails, and the other takes over")
+    assert not moving.bond()["manual"] and not warned_of_hand(moving)
+    assert [e["text"] for e in moving.events() if e["code"] == "manual"] == [
+        "bond0: switched to eno2 by hand, until that port fails", "bond0: chooses its port by itself again"]
+
+
+def test_switch_back_to_auto(moving):
+    assert moving.ctl("switch", "bond0", "eno2").returncode == 0
+    done = moving.ctl("switch", "bond0", "auto")
+    assert done.returncode == 0 and re.fullmatch(r"bond0: chooses its port by itself again; active port: eno[12]\n", done.stdout), done
+    assert not moving.bond()["manual"] and not warned_of_hand(moving)
+
+
+def test_switch_says_what_is_wrong(moving):
+    def said(*words):
+        done = moving.ctl("switch", *words)
+        assert done.returncode == 1 and not done.stdout, words
+        return done.stderr
+    assert said("bnd0", "eno2") == "standbyctl: there is no bond 'bnd0'; did you mean 'bond0'?\n"
+    assert said("trunk", "auto") == "standbyctl: there is no bond 'trunk'; there is bond0\n"
+    assert said("bond0", "eno3") == "standbyctl: bond0 has no port 'eno3'; it has eno1, eno2\n"
+    assert said("bond0", "x" * 1000).startswith("standbyctl: bond0 has no port 'xxx")
+    moving.node.pull("eno2")
+    wait_for(lambda: moving.bond()["ports"][1]["state"] == "down", 10)
+    assert said("bond0", "eno2") == "standbyctl: eno2 of bond0 cannot be used now: it is down, the interface has no carrier\n"
+    assert moving.bond()["active_port"] == "eno1" and not moving.bond()["manual"]
+    with Client(moving) as client:
+        for parameters, wrong in (({}, "bond"), ({"bond": 1}, "bond"), ({"bond": "bond0", "port": ""}, "port"),
+                                  ({"bond": "bond0", "port": 1}, "port")):
+            error = client.call("io.standbyd.Switch", parameters)
+            assert error == {"error": "org.varlink.service.InvalidParameter", "parameters": {"parameter": wrong}}
+        error = client.call("io.standbyd.Switch", {"bond": "bond0", "port": "eno3"})
+        assert error["error"] == "io.standbyd.NoSuchPort"
+
+
+def test_diff_says_what_a_reload_would_change(moving):
+    before = moving.status()["digest"]
+    assert moving.ctl("diff").stdout == "a reload would change nothing\n"
+    assert json.loads(moving.ctl("diff", "--json").stdout) == {"schema": 1, "changes": [], "actions": [], "warnings": ""}
+    moving.write(moving.config.replace("192.0.2.11/24", "192.0.2.12/24"))
+    done = moving.ctl("diff")
+    assert done.returncode == 0 and not done.stderr
+    told = json.loads(moving.ctl("diff", "--json").stdout)
+    assert any("192.0.2.12/24" in line for line in told["changes"]), told
+    assert "adds address 192.0.2.12/24 to eno1" in told["actions"] and "removes address 192.0.2.11/24 from eno1" in told["actions"]
+    assert done.stdout.splitlines() == ["what changes in the configuration:", *("  " + line for line in told["changes"]),
+                                        "what standbyd does at once:", *("  " + line for line in told["actions"])]
+    assert moving.status()["digest"] == before and "192.0.2.11" in moving.node.addresses("eno1"), "nothing has changed"
+    assert moving.ctl("reload").returncode == 0
+    wait_for(lambda: {"192.0.2.12", VIP} == set(moving.node.addresses("eno1")), 10, "the reload does it")
+    wait_for(lambda: moving.ctl("diff").stdout == "a reload would change nothing\n", 10)
+
+
+def test_diff_of_another_file(moving):
+    other = moving.directory / "other.yaml"
+    other.write_text(moving.config.replace("vips:", "vips: {}\nignored:").split("ignored:")[0])
+    told = json.loads(moving.ctl("diff", "--json", other).stdout)
+    assert "vip web says goodbye" in told["actions"] and told["changes"], told
+    (moving.directory / "conf.d").mkdir()
+    (moving.directory / "conf.d" / "more.yaml").write_text(
+        "vips:\n" + vip_config(moving.node, name="mail", vrid=52, on="bond0", addresses=["192.0.2.101"]))
+    assert any("mail" in line for line in json.loads(moving.ctl("diff", "--json", other).stdout)["changes"]), "conf.d is part of it"
+    assert moving.state() == "active" and moving.node.holds() == "eno1"
+    other.write_text("version: 1\nvipss: {}\n")
+    done = moving.ctl("diff", other)
+    assert done.returncode == 4 and not done.stdout and re.search(r"other\.yaml:2:1: error: .*did you mean 'vips'", done.stderr)
+    moving.write("version: 1\nvipss: {}\n")
+    done = moving.ctl("diff")
+    assert done.returncode == 4 and not done.stdout and re.search(r"standbyd\.yaml:2:1: error: .*did you mean 'vips'", done.stderr)
+    assert not any("refused" in warning for warning in moving.status()["warnings"]), "nobody tried to use it"
+
+
+def test_diffs_are_answered_one_by_one_whatever_is_sent(daemon):
+    long = "version: 1\nnode: lb1\n" + "# a comment\n" * 80_000
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(Client(daemon)) for _ in range(20)]
+        for i, client in enumerate(clients):
+            client.send({"method": "io.standbyd.Diff", "parameters": {"text": [None, long, "vipss: {}\n", ""][i % 4]}})
+        for client in clients[4:8]:
+            client.socket.close()
+        replies = [client.reply() for client in clients[:4] + clients[8:]]
+    for i, reply in enumerate(replies):
+        if i % 4 < 2:
+            assert reply["parameters"]["schema"] == 1 and bool(reply["parameters"]["changes"]) == bool(i % 4), reply
+        else:
+            assert reply["error"] == "io.standbyd.BadConfiguration" and "error: " in reply["parameters"]["diagnostics"]
+    with Client(daemon) as client:
+        error = client.call("io.standbyd.Diff", {"text": 1})
+        assert error == {"error": "org.varlink.service.InvalidParameter", "parameters": {"parameter": "text"}}
+        assert client.call("io.standbyd.Reload") == {"parameters": {"warnings": ""}}
+    assert daemon.state() == "active" and daemon.vip()["counters"]["late_max_ms"] < slack_ms()
+
+
+def test_completion_knows_bonds_and_ports(moving):
+    def offered(*words):
+        script = '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _standbyctl "$1"; printf "%s\\n" "${COMPREPLY[@]}"'
+        done = subprocess.run(["bash", "-c", script, str(ROOT / "contrib/completion/standbyctl.bash"), binary("standbyctl"),
+                               "-r", str(moving.rundir), *words], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+    assert offered("switch", "") == ["bond0"] and offered("switch", "x") == []
+    assert offered("switch", "bond0", "") == ["eno1", "eno2", "auto"]
+    assert offered("switch", "bond0", "a") == ["auto"] and offered("switch", "bond0", "eno1", "") == []
 
 
 def test_a_vip_that_leaves_and_has_gone(daemon):
@@ -303,17 +456,18 @@ def test_traffic_was_away_where_a_predecessor_had_held_it(daemon):
 def test_a_predecessor_that_is_too_old_is_told_of(daemon):
     daemon.write(daemon.config.replace("addresses:", "lease: 10s\n    addresses:"))
     assert daemon.ctl("reload").returncode == 0
-    wait_for(lambda: daemon.node.holds(), 5)
-    time.sleep(0.5)  # a renewal with the new lease
+    wait_for(lambda: daemon.node.addresses().get(VIP, (0, 0, 0))[2] > 5, 10, "it is renewed for as long as the new lease")
+    killed = now()
     daemon.kill9()
-    time.sleep(0.6)
+    wait_for(lambda: now() - killed > 2 * bound_ms(ADVERT_MS, 100) * MS, 10, "its last sign of life is older than Down")
     daemon.start()
     listening = next(e for e in daemon.events() if e["reason_code"] == "listening")
-    assert re.search(r"; its predecessor's last sign of life was .* ms old, too old to go on$", listening["text"]), listening
+    assert re.search(r"; its predecessor's last sign of life was .* m?s old, too old to go on$", listening["text"]), listening
 
 
 def test_usage(daemon):
-    for words in ([], ["nothing"], ["status", "more"], ["reload", "--json"], ["status", "-f"], ["--nothing"], ["-r"], ["help", "nothing"]):
+    for words in ([], ["nothing"], ["status", "more"], ["reload", "--json"], ["status", "-f"], ["switch"], ["switch", "bond0"],
+                  ["switch", "bond0", "eno1", "eno2"], ["diff", "a", "b"], ["--nothing"], ["-r"], ["help", "nothing"]):
         done = daemon.ctl(*words)
         assert done.returncode == 2 and done.stderr.startswith("standbyctl: ") and not done.stdout, words
         assert done.stderr.endswith("\nTry 'standbyctl help'.\n"), words
@@ -325,7 +479,7 @@ def test_usage(daemon):
 
 
 @pytest.mark.parametrize("words", [["status"], ["status", "--json"], ["events"], ["events", "--json"], ["help"], ["help", "status"], ["--version"],
-                                   ["check"], ["check", "-v"]], ids=" ".join)
+                                   ["check"], ["check", "-v"], ["diff"], ["diff", "--json"]], ids=" ".join)
 def test_what_cannot_be_written_is_a_failure(daemon, words):
     if words[0] == "check":
         words = [*words, daemon.config_path]
@@ -336,7 +490,8 @@ def test_what_cannot_be_written_is_a_failure(daemon, words):
 
 def test_without_a_daemon(daemon):
     daemon.stop()
-    for words in (["status"], ["events"], ["reload"], ["status", "--json"]):
+    for words in (["status"], ["events"], ["reload"], ["status", "--json"], ["diff"], ["diff", daemon.config_path],
+                  ["switch", "bond0", "eno1"]):
         done = daemon.ctl(*words)
         assert done.returncode == 3 and "not running" in done.stderr, words
     assert daemon.ctl("check", daemon.config_path).returncode == 0
@@ -360,8 +515,13 @@ def test_permissions(daemon):
     assert done.returncode == 1 and "permission" in done.stderr.lower()
     path.chmod(0o666)
     assert as_nobody(daemon, ["status"]).returncode == 0
-    done = as_nobody(daemon, ["reload"])
-    assert done.returncode == 1 and "only root" in done.stderr
+    readable = daemon.lab.directory / "readable.yaml"
+    readable.write_text(daemon.config)
+    readable.chmod(0o644)
+    assert as_nobody(daemon, ["diff"]).stdout == "a reload would change nothing\n"
+    for words in (["reload"], ["switch", "bond0", "eno1"], ["switch", "bond0", "auto"], ["diff", str(readable)]):
+        done = as_nobody(daemon, words)
+        assert done.returncode == 1 and "only root" in done.stderr, words
 
 
 def test_files_and_privileges(daemon):

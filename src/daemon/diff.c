@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "daemon/diff.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/sentence.h"
+#include "config/load.h"
+#include "daemon/clock.h"
+#include "daemon/loader.h"
+
+#if __has_include("config/diff.h") /* the adapter goes when the file has come */
+#include "config/diff.h"
+#else
+static unsigned config_diff(const struct config *old, const struct config *next, FILE *out)
+{
+	if (strcmp(old->digest, next->digest) == 0)
+		return 0;
+	fprintf(out, "configuration %s → %s\n", old->digest, next->digest);
+	return 1;
+}
+#endif
+
+struct differ {
+	sd_event *event;
+	struct engine *engine;
+	const char *path;
+	diff_done *done;
+	void *data;
+	struct loader *loader; /* NULL: idle */
+	sd_event_source *source;
+	int text; /* memory that holds the configuration to load, -1: none */
+	char text_path[32];
+};
+
+struct differ *differ_new(sd_event *event, struct engine *engine, const char *path, diff_done *done, void *data)
+{
+	struct differ *differ = calloc(1, sizeof *differ);
+
+	if (differ)
+		*differ = (struct differ){
+			.event = event, .engine = engine, .path = path, .done = done, .data = data, .text = -1
+		};
+	return differ;
+}
+
+static void close_text(struct differ *differ)
+{
+	if (differ->text >= 0)
+		close(differ->text);
+	differ->text = -1;
+}
+
+/* ---- what would change ------------------------------------------------------------------------------------------ */
+
+/* The lines of a text, as an array. */
+static json_t *lines_json(const char *text)
+{
+	json_t *json = json_array();
+
+	while (text && *text) {
+		size_t length = strcspn(text, "\n");
+		json_array_append_new(json, json_stringn(text, length));
+		text += length + (text[length] == '\n');
+	}
+	return json;
+}
+
+static json_t *changes_json(const struct config *old, const struct config *next)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	json_t *json;
+
+	if (!out)
+		return NULL;
+	config_diff(old, next, out);
+	json = fclose(out) == 0 ? lines_json(text) : NULL;
+	free(text);
+	return json;
+}
+
+static void add_action(void *data, const struct core *next, const struct action *action)
+{
+	json_t *actions = data;
+	char text[SENTENCE_SIZE];
+
+	if (sentence_of_action(next, action, text)[0])
+		json_array_append_new(actions, json_string(text));
+}
+
+static json_t *actions_json(const struct engine *e, const struct config *next)
+{
+	json_t *actions = json_array();
+
+	if (core_preview(e->core, next, clock_boot(), add_action, actions) == 0)
+		return actions;
+	json_decref(actions);
+	return NULL;
+}
+
+static void answer(struct differ *differ, const struct config *next, const char *diagnostics)
+{
+	const struct engine *e = differ->engine;
+	json_t *changes, *actions, *result;
+
+	if (!next) {
+		differ->done(differ->data, NULL, diagnostics);
+		return;
+	}
+	changes = changes_json(e->config, next);
+	actions = changes ? actions_json(e, next) : NULL;
+	result = json_pack("{s:i, s:o, s:o, s:s}", "schema", DIFF_SCHEMA, "changes", changes, "actions", actions,
+			   "warnings", diagnostics);
+	differ->done(differ->data, result, "");
+	json_decref(result);
+}
+
+/* ---- loading ---------------------------------------------------------------------------------------------------- */
+
+static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct differ *differ = data;
+	char *diagnostics = NULL;
+	struct config *config = loader_finish(differ->loader, &diagnostics);
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	differ->loader = NULL;
+	differ->source = sd_event_source_disable_unref(differ->source);
+	close_text(differ);
+	answer(differ, config, diagnostics ? diagnostics : "");
+	config_free(config);
+	free(diagnostics);
+	return 0;
+}
+
+/* The text as a file that only this process has. */
+static int open_text(struct differ *differ, const char *text)
+{
+	size_t left = strlen(text);
+
+	differ->text = memfd_create("standbyd.yaml", MFD_CLOEXEC);
+	if (differ->text < 0)
+		return -errno;
+	while (left > 0) {
+		ssize_t n = write(differ->text, text, left);
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		text += n;
+		left -= (size_t)n;
+	}
+	snprintf(differ->text_path, sizeof differ->text_path, "/proc/self/fd/%d", differ->text);
+	return 0;
+}
+
+int differ_start(struct differ *differ, const char *text)
+{
+	int r;
+
+	if (differ->loader)
+		return -EBUSY;
+	r = text ? open_text(differ, text) : 0;
+	if (r == 0) {
+		differ->loader = loader_start(text ? differ->text_path : differ->path);
+		r = differ->loader ? 0 : -errno;
+	}
+	if (r == 0)
+		r = sd_event_add_io(differ->event, &differ->source, loader_fd(differ->loader), EPOLLIN, on_loaded,
+				    differ);
+	if (r >= 0)
+		return 0;
+	if (differ->loader) {
+		char *diagnostics;
+		config_free(loader_finish(differ->loader, &diagnostics));
+		free(diagnostics);
+		differ->loader = NULL;
+	}
+	close_text(differ);
+	return r;
+}
+
+void differ_free(struct differ *differ)
+{
+	if (!differ)
+		return;
+	sd_event_source_disable_unref(differ->source);
+	if (differ->loader)
+		return; /* its thread may sit on a slow disk: the process is about to end, and does not wait for it */
+	free(differ);
+}
