@@ -9,21 +9,10 @@
 #include <unistd.h>
 
 #include "common/sentence.h"
+#include "config/diff.h"
 #include "config/load.h"
 #include "daemon/clock.h"
 #include "daemon/loader.h"
-
-#if __has_include("config/diff.h") /* the adapter goes when the file has come */
-#include "config/diff.h"
-#else
-static unsigned config_diff(const struct config *old, const struct config *next, FILE *out)
-{
-	if (strcmp(old->digest, next->digest) == 0)
-		return 0;
-	fprintf(out, "configuration %s → %s\n", old->digest, next->digest);
-	return 1;
-}
-#endif
 
 struct differ {
 	sd_event *event;
