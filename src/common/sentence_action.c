@@ -97,9 +97,13 @@ static void say_port(struct words *w, const struct core *core, const struct acti
 
 static void say_sysctl(struct words *w, const struct action *a)
 {
-	const char *key = a->u.sysctl.key == SYSCTL_ARP_IGNORE ? "arp_ignore" : "arp_announce";
+	static const char *const keys[SYSCTL_KEYS] = {
+		[SYSCTL_ARP_IGNORE] = "arp_ignore",
+		[SYSCTL_ARP_ANNOUNCE] = "arp_announce",
+		[SYSCTL_PROMOTE_SECONDARIES] = "promote_secondaries",
+	};
 
-	words_add(w, "sets %s of %s to %d", key, a->u.sysctl.ifname, a->u.sysctl.value);
+	words_add(w, "sets %s of %s to %d", keys[a->u.sysctl.key], a->u.sysctl.ifname, a->u.sysctl.value);
 }
 
 static void say_listen(struct words *w, const struct action *a)
