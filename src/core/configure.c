@@ -236,7 +236,7 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	size.addresses += old->config.n_addresses;
 	size.addrs += old->n_places + old->n_addrs + MAX_LEFTOVERS;
 	size.places += old->n_places + old->n_places + MAX_LEFTOVERS;
-	size.routes += old->n_route_places;
+	size.routes += old->n_route_places + MAX_LEFTOVER_ROUTES;
 	size.probes = config->n_probes;
 	size.orphan_routes = old->n_route_places;
 	return size;
@@ -253,7 +253,8 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->lans = calloc(size->ifaces, sizeof *core->lans);
 	core->addrs = calloc(size->addrs, sizeof *core->addrs);
 	core->places = calloc(size->places, sizeof *core->places);
-	core->route_places = calloc(size->routes + 1, sizeof *core->route_places);
+	core->cap_route_places = size->routes;
+	core->route_places = calloc(size->routes, sizeof *core->route_places);
 	core->targets = calloc(size->targets + 1, sizeof *core->targets);
 	core->config.probes = calloc(size->probes + 1, sizeof *core->config.probes);
 	core->bonds = calloc(size->bonds + 1, sizeof *core->bonds);

@@ -228,7 +228,8 @@ enum event_type {
 	EV_TYPES
 };
 
-enum link_kind { KIND_OTHER, KIND_BOND, KIND_TEAM, KIND_VLAN, KIND_MACVLAN, KIND_BRIDGE };
+/* KIND_VIRTUAL: no NIC, not even a virtual one: tunnels, vrf, ifb, … */
+enum link_kind { KIND_OTHER, KIND_BOND, KIND_TEAM, KIND_VLAN, KIND_MACVLAN, KIND_BRIDGE, KIND_VIRTUAL };
 
 struct event_link {
 	int ifindex;

@@ -20,6 +20,7 @@ enum {
 	MAX_SOURCES = 8,        /* addresses of the interface that adverts may be sent from; more are not needed */
 	MAX_LEFTOVERS = 512,    /* a kernel lease removes what does not fit */
 	MAX_LEFTOVER_IFACES = 32,
+	MAX_LEFTOVER_ROUTES = 64,
 	MAX_NOTES = 64,         /* notes of one step besides changes of state, which are never lost */
 	MAX_RESUMES = MAX_VIPS,
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
@@ -80,6 +81,7 @@ struct iface {
 	uint8_t mac[MAC_SIZE];
 	enum link_kind kind;
 	uint8_t perm_mac[MAC_SIZE];
+	uint8_t free_mac[MAC_SIZE]; /* the one that it had when it last was in no device */
 	uint32_t mtu, max_mtu;
 	bool vf, loopback, uninitialised;
 	char driver[32], path[PORT_SPEC_SIZE];
@@ -295,7 +297,7 @@ struct core {
 	struct addr *addrs;
 	struct place *places;
 	struct route_place *route_places;
-	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places;
+	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places, cap_route_places;
 	unsigned n_orphans;      /* addresses and routes that no object has any more */
 	struct target *targets;
 	unsigned n_targets;
@@ -437,6 +439,8 @@ void change_repair_as(struct core *, struct change *, const struct action *note)
 /* port.c, bond.c: which port */
 void port_update(struct core *, struct bond *, struct port *);
 const struct iface *port_iface(const struct core *, const struct port *);
+/* Whether it is a place for a device that a glob or driver: may find yet: nothing is told of it. */
+bool port_is_hidden(const struct core *, const struct port *);
 void bond_update(struct core *, struct bond *);
 void bond_timer(struct core *, struct bond *);
 uint64_t bond_deadline(const struct core *, const struct bond *);

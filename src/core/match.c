@@ -67,6 +67,14 @@ static bool can_be_port(const struct event_link *link)
 	return !link->loopback && link->kind == KIND_OTHER;
 }
 
+/* A virtual NIC has no permanent address; the one that it has goes for it. */
+static bool has_mac(const struct event_link *link, const uint8_t mac[MAC_SIZE])
+{
+	static const uint8_t none[MAC_SIZE];
+
+	return memcmp(memcmp(link->perm_mac, none, MAC_SIZE) != 0 ? link->perm_mac : link->mac, mac, MAC_SIZE) == 0;
+}
+
 bool port_matches(const struct config_port *port, const struct event_link *link)
 {
 	switch (port->match) {
@@ -75,7 +83,7 @@ bool port_matches(const struct config_port *port, const struct event_link *link)
 	case MATCH_GLOB:
 		return can_be_port(link) && match_glob(port->spec, link->name);
 	case MATCH_MAC:
-		return can_be_port(link) && memcmp(port->mac, link->perm_mac, MAC_SIZE) == 0;
+		return can_be_port(link) && has_mac(link, port->mac);
 	case MATCH_PATH:
 		return can_be_port(link) && link->path[0] && strcmp(config_port_text(port), link->path) == 0;
 	case MATCH_DRIVER:

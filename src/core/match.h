@@ -6,7 +6,8 @@
 #include "core/core.h"
 
 /* Whether the entry means that link. A name means whatever bears it; a glob, mac:, path: or driver: only what can be a port: no
- * loopback, bond, team, vlan, macvlan or bridge. mac: is the permanent address, for the ports of a bond share the current one. */
+ * loopback, and nothing that is made of other devices or carries packets in packets. mac: is the permanent address, for the ports
+ * of a bond share the current one; of a virtual NIC, which has none, the current one. */
 bool port_matches(const struct config_port *, const struct event_link *);
 
 /* Whether the pattern matches all of the text: * any characters, ? one, [a-z] one of a class, [!a-z] one of no such, \ takes the

@@ -18,5 +18,9 @@ bool model_bond_has(const struct core *, const struct bond *, const struct iface
 void model_routes_forget(struct core *, const struct iface *);
 /* The link that it was is gone, or is called otherwise. */
 void model_iface_unbind(struct core *, struct iface *);
+/* An interface that no object has, for what is to be let go on it; NULL: there is no room for one. */
+struct iface *model_add_iface(struct core *, const char *name);
+/* A place for an address that no object has any more, which is let go once it is known to be there; NULL: no room. */
+struct place *model_add_orphan(struct core *, const struct ip *, uint8_t prefix, const struct iface *);
 
 #endif

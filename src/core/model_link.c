@@ -49,6 +49,8 @@ static void iface_take_over(struct iface *iface, const struct event_link *link)
 	iface->kind = link->kind;
 	memcpy(iface->mac, link->mac, sizeof iface->mac);
 	memcpy(iface->perm_mac, link->perm_mac, sizeof iface->perm_mac);
+	if (!link->master)
+		memcpy(iface->free_mac, link->mac, sizeof iface->free_mac);
 	iface->mtu = link->mtu;
 	iface->max_mtu = link->max_mtu;
 	iface->vf = link->vf;
@@ -73,6 +75,7 @@ struct event_link model_link_of(const struct iface *iface)
 	struct event_link link = { .ifindex = iface->ifindex, .kind = iface->kind, .loopback = iface->loopback };
 
 	memcpy(link.name, iface->name, sizeof link.name);
+	memcpy(link.mac, iface->free_mac, sizeof link.mac);
 	memcpy(link.perm_mac, iface->perm_mac, sizeof link.perm_mac);
 	memcpy(link.driver, iface->driver, sizeof link.driver);
 	memcpy(link.path, iface->path, sizeof link.path);
@@ -88,9 +91,16 @@ static const struct config_port *entry_of(const struct core *core, const struct 
 	return &bond->cfg.ports[bond->ports[iface->port].spec];
 }
 
+/* What was found by its address has another while it is in a bond or team. */
+static bool is_found_by_mac(const struct core *core, const struct iface *iface, const struct event_link *link)
+{
+	return entry_of(core, iface)->match == MATCH_MAC && iface->ifindex == link->ifindex && link->master;
+}
+
 static bool still_fits(const struct core *core, const struct iface *iface, const struct event_link *link)
 {
-	return iface->selected && iface->bond != NONE && iface->port != NONE && port_matches(entry_of(core, iface), link);
+	return iface->selected && iface->bond != NONE && iface->port != NONE &&
+	       (port_matches(entry_of(core, iface), link) || is_found_by_mac(core, iface, link));
 }
 
 struct iface *model_find_slot(struct core *core, const struct event_link *link)
@@ -101,6 +111,118 @@ struct iface *model_find_slot(struct core *core, const struct event_link *link)
 			return iface;
 	}
 	return NULL;
+}
+
+static struct iface *find_named_slot(struct core *core, const struct event_link *link)
+{
+	struct iface *iface = model_find_slot(core, link);
+
+	if (iface)
+		memcpy(iface->name, link->name, sizeof iface->name);
+	return iface;
+}
+
+/* ---- a device that goes on by a name that means something else, or nothing ----------------------------------------- */
+
+static bool is_left(const struct core *core, const struct place *place, const struct iface *iface)
+{
+	return &core->ifaces[place->iface] == iface && ((place->present && place->ours) || place->change.gen);
+}
+
+static bool has_left(const struct core *core, const struct iface *iface)
+{
+	for (unsigned i = 0; i < core->n_places; i++) {
+		if (is_left(core, &core->places[i], iface))
+			return true;
+	}
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].iface == iface - core->ifaces && core->route_places[i].had)
+			return true;
+	}
+	return false;
+}
+
+/* The address's place there; none that is anybody's: of that one a snapshot tells. */
+static struct place *orphan_place(struct core *core, const struct addr *addr, const struct iface *iface)
+{
+	unsigned cursor = 0;
+	const struct addr *other;
+
+	while ((other = model_addr_next(core, &addr->ip, &cursor)) != NULL) {
+		struct place *place = other->prefix == addr->prefix ? model_place_on(core, other, iface) : NULL;
+		if (place)
+			return other->owner == OWNER_NOBODY ? place : NULL;
+	}
+	return model_add_orphan(core, &addr->ip, addr->prefix, iface);
+}
+
+static void leave_addresses(struct core *core, const struct iface *from, const struct iface *to)
+{
+	for (unsigned i = 0, n = core->n_places; i < n; i++) {
+		const struct place *place = &core->places[i];
+		struct place *left = is_left(core, place, from) ? orphan_place(core, &core->addrs[place->addr], to) : NULL;
+		if (!left || left == place)
+			continue;
+		left->present = place->present;
+		left->ours = place->ours;
+		left->change = place->change;
+		left->epoch = place->epoch;
+	}
+}
+
+static bool has_route_place(const struct core *core, const struct config_route *route, const struct iface *iface)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].iface == iface - core->ifaces && core->route_places[i].route == route)
+			return true;
+	}
+	return false;
+}
+
+/* One that is free, or a new one; NULL: no room. */
+static struct route_place *spare_route(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		struct route_place *place = &core->route_places[i];
+		if (place->bond == NONE && !place->present && !place->had && !place->change.gen)
+			return place;
+	}
+	return core->n_route_places < core->cap_route_places ? &core->route_places[core->n_route_places++] : NULL;
+}
+
+static void leave_routes(struct core *core, const struct iface *from, const struct iface *to)
+{
+	for (unsigned i = 0, n = core->n_route_places; i < n; i++) {
+		const struct route_place *place = &core->route_places[i];
+		struct route_place *left;
+		if (place->iface != from - core->ifaces || !place->had || has_route_place(core, place->route, to))
+			continue;
+		left = spare_route(core);
+		if (!left)
+			return;
+		*left = *place;
+		left->bond = NONE;
+		left->iface = (int)(to - core->ifaces);
+		core->n_orphans++;
+	}
+}
+
+/* What the device has of ours it has still, and is to let it go. Whose it is now, by its name or by a selector; NULL: nobody's,
+ * and it has nothing. */
+static struct iface *renamed(struct core *core, struct iface *iface, struct iface *named, const struct event_link *link)
+{
+	bool left = has_left(core, iface);
+	struct iface *to = named ? named : find_named_slot(core, link);
+
+	if (!to && left)
+		to = model_add_iface(core, link->name);
+	if (to && left) {
+		leave_addresses(core, iface, to);
+		leave_routes(core, iface, to);
+	}
+	model_iface_unbind(core, iface);
+	core_dirty_rest(core);
+	return to;
 }
 
 /* The interface that the link is: by number, by name, or by what a selector looks for. A literal name goes before a selector;
@@ -124,15 +246,9 @@ static struct iface *find_iface(struct core *core, const struct event *event)
 	if (numbered && (numbered != named || (numbered->selected && !still_fits(core, numbered, link)))) {
 		if (model_is_stale(core, event, &numbered->epoch))
 			return NULL;
-		model_iface_unbind(core, numbered); /* renamed away */
-		named = named == numbered ? NULL : named;
+		return renamed(core, numbered, named == numbered ? NULL : named, link);
 	}
-	if (named)
-		return named;
-	named = model_find_slot(core, link);
-	if (named)
-		memcpy(named->name, link->name, sizeof named->name);
-	return named;
+	return named ? named : find_named_slot(core, link);
 }
 
 /* ---- changes of links --------------------------------------------------------------------------------------------- */

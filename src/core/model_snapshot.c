@@ -103,6 +103,36 @@ void model_overrun(struct core *core)
 	}
 }
 
+struct iface *model_add_iface(struct core *core, const char *name)
+{
+	struct iface *iface;
+
+	if (core->n_ifaces == core->cap_ifaces)
+		return NULL;
+	iface = &core->ifaces[core->n_ifaces++];
+	*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE };
+	memcpy(iface->name, name, strnlen(name, IFNAME_SIZE - 1));
+	return iface;
+}
+
+struct place *model_add_orphan(struct core *core, const struct ip *ip, uint8_t prefix, const struct iface *iface)
+{
+	struct place *place;
+
+	if (core->n_addrs == core->cap_addrs || core->n_places == core->cap_places)
+		return NULL;
+	place = &core->places[core->n_places];
+	*place = (struct place){ .addr = core->n_addrs, .iface = (int)(iface - core->ifaces) };
+	core->addrs[core->n_addrs] = (struct addr){
+		.ip = *ip, .prefix = prefix, .owner = OWNER_NOBODY, .first_place = core->n_places, .n_places = 1
+	};
+	core->n_orphans++;
+	model_hash_addr(core, core->n_addrs);
+	core->n_places++;
+	core->n_addrs++;
+	return place;
+}
+
 void model_leftover(struct core *core, const struct event *event)
 {
 	const struct event_leftover *leftover = &event->u.leftover;
@@ -110,29 +140,14 @@ void model_leftover(struct core *core, const struct event *event)
 	unsigned cursor = 0;
 	struct addr *addr;
 
-	if (core->snap_known || core->n_addrs == core->cap_addrs || core->n_places == core->cap_places)
+	if (core->snap_known)
 		return;
 	while (iface && (addr = model_addr_next(core, &leftover->ip, &cursor)) != NULL) {
 		if (model_place_on(core, addr, iface))
 			return; /* the configuration still has it there */
 	}
-	if (!iface) {
-		if (core->n_ifaces == core->cap_ifaces)
-			return;
-		iface = &core->ifaces[core->n_ifaces++];
-		*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE };
-		memcpy(iface->name, leftover->ifname, sizeof iface->name);
-		iface->name[IFNAME_SIZE - 1] = 0;
-	}
-	core->places[core->n_places] =
-		(struct place){ .addr = core->n_addrs, .iface = (int)(iface - core->ifaces) };
-	core->addrs[core->n_addrs] = (struct addr){ .ip = leftover->ip,
-						    .prefix = leftover->prefix,
-						    .owner = OWNER_NOBODY,
-						    .first_place = core->n_places,
-						    .n_places = 1 };
-	core->n_orphans++;
-	model_hash_addr(core, core->n_addrs);
-	core->n_places++;
-	core->n_addrs++;
+	if (!iface)
+		iface = model_add_iface(core, leftover->ifname);
+	if (iface)
+		model_add_orphan(core, &leftover->ip, leftover->prefix, iface);
 }

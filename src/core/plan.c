@@ -493,6 +493,8 @@ static void note_bond(struct core *core, struct out *out, struct bond *bond)
 
 	for (unsigned i = 0; i < bond->n_ports && core->snap_known; i++) {
 		struct port *port = &bond->ports[i];
+		if (port_is_hidden(core, port))
+			continue;
 		told = (uint8_t)port->told;
 		emit_state(out,
 			   (struct object){ .type = OBJECT_PORT,

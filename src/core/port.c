@@ -7,6 +7,13 @@ const struct iface *port_iface(const struct core *core, const struct port *port)
 	return &core->ifaces[port->iface];
 }
 
+bool port_is_hidden(const struct core *core, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+
+	return port->extra && !iface->ifindex && !iface->last_name[0];
+}
+
 struct bond *bond_of_port(struct core *core, const struct iface *iface, struct port **port)
 {
 	if (iface->bond == NONE || iface->port == NONE)

@@ -64,7 +64,7 @@ void core_port(const struct core *core, unsigned b, unsigned i, struct port_view
 	*view = (struct port_view){
 		.name = port_name(core, bond, port),
 		.spec = bond->cfg.ports[port->spec].spec,
-		.hidden = port->extra && !port_iface(core, port)->ifindex && !port_iface(core, port)->last_name[0],
+		.hidden = port_is_hidden(core, port),
 		.state = port->state,
 		.reason = port->reason,
 		.since_ns = port->since_ns,

@@ -39,6 +39,15 @@ static bool parse_ip(const struct nlattr *attr, uint8_t family, struct ip *ip)
 
 /* ---- links ------------------------------------------------------------------------------------------------------ */
 
+static bool has_mac(const uint8_t mac[MAC_SIZE])
+{
+	static const uint8_t none[MAC_SIZE];
+
+	return memcmp(mac, none, MAC_SIZE) != 0;
+}
+
+/* What the kernel calls no kind is a NIC. So is a virtual device that stands for one, with its own address on a wire; what is
+ * made of another device, or carries packets in packets, is none. */
 static enum link_kind parse_kind(const char *kind)
 {
 	static const struct {
@@ -46,13 +55,14 @@ static enum link_kind parse_kind(const char *kind)
 		enum link_kind kind;
 	} kinds[] = {
 		{"bond", KIND_BOND},       {"team", KIND_TEAM},     {"vlan", KIND_VLAN},
-		{"macvlan", KIND_MACVLAN}, {"bridge", KIND_BRIDGE},
+		{"macvlan", KIND_MACVLAN}, {"bridge", KIND_BRIDGE}, {"veth", KIND_OTHER},
+		{"dsa", KIND_OTHER},       {"netkit", KIND_OTHER},  {"netdevsim", KIND_OTHER},
 	};
 
 	for (unsigned i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
 		if (strcmp(kind, kinds[i].name) == 0)
 			return kinds[i].kind;
-	return KIND_OTHER;
+	return KIND_VIRTUAL;
 }
 
 static bool parse_bond(struct nlattr *data, struct event_link *link)
@@ -86,11 +96,25 @@ static bool parse_vlan(struct nlattr *data, struct event_link *link)
 	return true;
 }
 
+/* A port of a bond has the bond's address. Where the device keeps no permanent one, the bonding driver knows what it had. */
+static bool parse_bond_port(struct nlattr *data, struct event_link *link)
+{
+	struct nlattr *tb[IFLA_BOND_SLAVE_MAX + 1];
+
+	if (!attribute_parse_nested(tb, IFLA_BOND_SLAVE_MAX, data, NULL))
+		return false;
+	if (tb[IFLA_BOND_SLAVE_PERM_HWADDR] && nla_len(tb[IFLA_BOND_SLAVE_PERM_HWADDR]) == MAC_SIZE && !has_mac(link->perm_mac))
+		memcpy(link->perm_mac, nla_data(tb[IFLA_BOND_SLAVE_PERM_HWADDR]), MAC_SIZE);
+	return true;
+}
+
 static bool parse_linkinfo(struct nlattr *info, struct event_link *link)
 {
 	static const struct nla_policy policy[IFLA_INFO_MAX + 1] = {
 		[IFLA_INFO_KIND] = {.type = NLA_STRING},
 		[IFLA_INFO_DATA] = {.type = NLA_NESTED},
+		[IFLA_INFO_SLAVE_KIND] = {.type = NLA_STRING},
+		[IFLA_INFO_SLAVE_DATA] = {.type = NLA_NESTED},
 	};
 	struct nlattr *tb[IFLA_INFO_MAX + 1];
 
@@ -100,6 +124,9 @@ static bool parse_linkinfo(struct nlattr *info, struct event_link *link)
 		link->kind = parse_kind(nla_get_string(tb[IFLA_INFO_KIND]));
 		strncpy(link->driver, nla_get_string(tb[IFLA_INFO_KIND]), sizeof link->driver - 1);
 	}
+	if (tb[IFLA_INFO_SLAVE_KIND] && tb[IFLA_INFO_SLAVE_DATA] && strcmp(nla_get_string(tb[IFLA_INFO_SLAVE_KIND]), "bond") == 0 &&
+	    !parse_bond_port(tb[IFLA_INFO_SLAVE_DATA], link))
+		return false;
 	if (link->kind == KIND_VLAN && tb[IFLA_INFO_DATA])
 		return parse_vlan(tb[IFLA_INFO_DATA], link);
 	if (link->kind == KIND_BOND && tb[IFLA_INFO_DATA])

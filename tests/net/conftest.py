@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from lab import VIP, Keepalived, Lab, Standbyd, keepalived_instance
+from lab import VIP, Keepalived, Lab, Standbyd, keepalived_instance, wait_for
 
 # One CPU, slow forks: a guest's client asks at 1 kHz, and is allowed more for what the machine itself costs.
 IN_GUEST = bool(os.environ.get("STANDBYD_UML"))
@@ -129,3 +129,75 @@ def allowed(probe_intervals=0):
 def slack_ms():
     return 600 if IN_GUEST or SANITIZED else 250
 
+
+
+def bond_text(name="bond0", ports=("eno1", "eno2"), addresses=("192.0.2.11/24",), driver="move", **keys):
+    """A bond as a configuration has it; `keys` are further ones with '_' for '-'."""
+    listed = ", ".join(f'"{a}"' for a in addresses)
+    quoted = ", ".join(f'"{p}"' for p in ports)
+    lines = [f"  {name}:", f"    driver: {driver}", f"    ports: [{quoted}]"] + ([f"    addresses: [{listed}]"] if listed else [])
+    lines += [f"    {key.replace('_', '-')}: {value}" for key, value in keys.items()]
+    return "\n".join(lines) + "\n"
+
+
+def bonds_config(node, *bonds, vips=()):
+    """A configuration of these bonds (texts of bond_text), and of vips (texts of vip_config)."""
+    return (f"version: 1\nnode: {node.name}\nbonds:\n" + "".join(bonds or [bond_text()])
+            + ("vips:\n" + "".join(vips) if vips else ""))
+
+
+class Bonded:
+    """One node with bonds of driver move, and a client that asks the first bond's address."""
+
+    def __init__(self, lab, *bonds, vips=(), start=True):
+        self.lab, self.node = lab, lab.lb1
+        lab.answer()
+        self.daemon = Standbyd(self.node, bonds_config(self.node, *bonds, vips=vips))
+        if start:
+            self.daemon.start()
+
+    def ask(self, address="192.0.2.11"):
+        """Begins to ask, and returns once the node answers."""
+        self.probe = self.lab.probe(address, INTERVAL_US)
+        self.probe.answered_by(self.node.name, 10)
+        return self
+
+    def active(self, bond="bond0"):
+        return (self.daemon.bond(bond) or {}).get("active_port")
+
+    def ports(self, bond="bond0"):
+        return {p["name"]: p["state"] for p in self.daemon.bond(bond)["ports"]}
+
+    def port(self, name, bond="bond0"):
+        return next((p for p in self.daemon.bond(bond)["ports"] if p["name"] == name), None)
+
+    def wait_ports(self, wanted, bond="bond0", deadline=5):
+        """Waits for these ports in these states, and for none besides."""
+        try:
+            wait_for(lambda: self.ports(bond) == wanted, deadline, f"{bond} has {wanted}")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}, but {self.daemon.bond(bond)}") from None
+        return self
+
+    def wait_on(self, ifname, *addresses, deadline=5):
+        """Waits until these addresses (192.0.2.11 if none is named) are on that port and nowhere else."""
+        for ip in addresses or ("192.0.2.11",):
+            wait_for(lambda ip=ip: self.node.places(ip) == [ifname], deadline, f"{ip} on {ifname} alone")
+        return self
+
+    def reload(self, *bonds, vips=()):
+        self.daemon.write(bonds_config(self.node, *bonds, vips=vips))
+        done = self.daemon.ctl("reload")
+        assert done.returncode == 0, done
+        return self
+
+    def lost_at_most(self, since, ms):
+        window = self.probe.window(since)
+        assert window.outage_ms <= ms and window.nodes == [self.node.name], window
+        return window
+
+
+@pytest.fixture
+def bonded(make_lab):
+    """bonded(texts of bonds…): a node whose daemon runs."""
+    return lambda *bonds, lab=None, **options: Bonded(lab or make_lab(names=("lb1",)), *bonds, **options)

@@ -172,6 +172,24 @@ class Namespace:
             result[ip] = (name, message["prefixlen"], None if valid == 0xFFFFFFFF else valid)
         return result
 
+    def places(self, ip):
+        """All interfaces that have the address, in order of their names."""
+        names = {link["index"]: name for name, link in self.links().items()}
+        return sorted(names.get(m["index"], "?") for m in self.ip.get_addr()
+                      if ip == (m.get_attr("IFA_LOCAL") or m.get_attr("IFA_ADDRESS")))
+
+    def rename(self, ifname, name):
+        """Under a kernel that renames only what is down (before 6.2) the interface goes down for it."""
+        try:
+            self.ip.link("set", index=self.index(ifname), ifname=name)
+        except NetlinkError as error:
+            if error.code != 16:  # EBUSY
+                raise
+            self.link_set(ifname, state="down")
+            self.ip.link("set", index=self.index(ifname), ifname=name)
+            self.link_set(name, state="up")
+        return now()
+
     def holds(self, ip=VIP):
         """The interface that has the address, or None."""
         return self.addresses().get(ip, (None,))[0]

@@ -153,7 +153,7 @@ static void test_kinds(void **state)
 		const char *name;
 		enum link_kind kind;
 	} kinds[] = {{"team", KIND_TEAM}, {"vlan", KIND_VLAN}, {"macvlan", KIND_MACVLAN}, {"bridge", KIND_BRIDGE},
-		     {"veth", KIND_OTHER}};
+		     {"veth", KIND_OTHER}, {"vxlan", KIND_VIRTUAL}, {"wireguard", KIND_VIRTUAL}, {"macvtap", KIND_VIRTUAL}};
 	struct event event;
 
 	(void)state;
@@ -165,6 +165,33 @@ static void test_kinds(void **state)
 		nla_nest_end(m, info);
 		assert_true(parse(m, &event));
 		assert_int_equal(event.u.link.kind, kinds[i].kind);
+	}
+}
+
+/* A port of a bond that keeps no permanent address of its own has the one that it had before. */
+static void test_port_of_a_bond_has_its_own_address(void **state)
+{
+	static const uint8_t bond[MAC_SIZE] = {2, 0, 0, 0, 0, 9}, own[MAC_SIZE] = {2, 0, 0, 0, 0, 1}, perm[MAC_SIZE] = {2, 0, 0, 0, 0, 7};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct nl_msg *m = plain_link(RTM_NEWLINK, AF_UNSPEC, IFF_UP, "eno1");
+		struct nlattr *info, *data;
+		struct event event;
+
+		nla_put(m, IFLA_ADDRESS, MAC_SIZE, bond);
+		info = nla_nest_start(m, IFLA_LINKINFO);
+		nla_put_string(m, IFLA_INFO_SLAVE_KIND, "bond");
+		data = nla_nest_start(m, IFLA_INFO_SLAVE_DATA);
+		nla_put(m, IFLA_BOND_SLAVE_PERM_HWADDR, MAC_SIZE, own);
+		nla_nest_end(m, data);
+		nla_nest_end(m, info);
+		if (i)
+			nla_put(m, IFLA_PERM_ADDRESS, MAC_SIZE, perm);
+		assert_true(parse(m, &event));
+		assert_memory_equal(event.u.link.mac, bond, MAC_SIZE);
+		assert_memory_equal(event.u.link.perm_mac, i ? perm : own, MAC_SIZE);
+		assert_int_equal(event.u.link.kind, KIND_OTHER);
 	}
 }
 
@@ -644,6 +671,7 @@ int main(void)
 		cmocka_unit_test(test_bond),
 		cmocka_unit_test(test_plain_links),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_port_of_a_bond_has_its_own_address),
 		cmocka_unit_test(test_infiniband_address_is_no_mac),
 		cmocka_unit_test(test_address_4),
 		cmocka_unit_test(test_address_stamp),
