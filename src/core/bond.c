@@ -31,49 +31,73 @@ static bool usable(const struct core *core, const struct port *port, bool held_t
 	return port->healthy && port->refused_until <= core->now && (held_too || (!port->hold_until && !port->damped));
 }
 
-/* Lexicographic: what the probes say, `prefer`, the order of the file. */
+/* Lexicographic: `prefer`, the order of the file. */
 static bool is_better(const struct core *core, const struct bond *bond, int a, int b)
 {
 	if (b == NONE)
 		return true;
-	if (is_lost(bond, a) != is_lost(bond, b))
-		return is_lost(bond, b);
 	if (bond_prefers(core, bond, a) != bond_prefers(core, bond, b))
 		return bond_prefers(core, bond, a);
 	return a < b;
 }
 
-static int best_of(const struct core *core, const struct bond *bond, bool held_too)
+/* The best of those of which the probes say nothing worse than that. */
+static int best_of(const struct core *core, const struct bond *bond, enum verdict worst, bool held_too)
 {
 	int best = NONE;
 
 	for (int i = 0; i < (int)bond->n_ports; i++) {
-		if (usable(core, &bond->ports[i], held_too) && is_better(core, bond, i, best))
+		if (bond->ports[i].probes <= worst && usable(core, &bond->ports[i], held_too) && is_better(core, bond, i, best))
 			best = i;
 	}
 	return best;
 }
 
-/* What does not answer any more is left for what does, be it in hold. */
+/* None is in use: any is better than none, one in hold is better than one that reaches nothing. */
+static int choose_any(const struct core *core, const struct bond *bond)
+{
+	static const struct {
+		enum verdict worst;
+		bool held_too;
+	} order[] = {
+		{ VERDICT_ANSWERED, false }, { VERDICT_WAITING, false }, { VERDICT_ANSWERED, true },
+		{ VERDICT_WAITING, true },   { VERDICT_LOST, false },	 { VERDICT_LOST, true },
+	};
+	int best = NONE;
+
+	for (unsigned i = 0; best == NONE && i < sizeof order / sizeof order[0]; i++)
+		best = best_of(core, bond, order[i].worst, order[i].held_too);
+	return best;
+}
+
+/* What does not reach its targets any more is left for what does, be it in hold: for one that did so before the last round of
+ * probes, in which the other was not answered. When a target is back that nobody reached, nobody knows yet who else does. */
 static int choose_instead(const struct core *core, const struct bond *bond, int current)
 {
-	int best = best_of(core, bond, false);
+	int best = NONE;
 
-	if (best == NONE || is_lost(bond, best))
-		best = best_of(core, bond, true);
-	return best != NONE && !is_lost(bond, best) ? best : current;
+	for (int held_too = 0; held_too < 2 && best == NONE; held_too++) {
+		for (int i = 0; i < (int)bond->n_ports; i++) {
+			const struct port *port = &bond->ports[i];
+			if (port->reached_ns && port->reached_ns < bond->asked_ns && usable(core, port, held_too) &&
+			    is_better(core, bond, i, best))
+				best = i;
+		}
+	}
+	return best != NONE ? best : current;
 }
 
 int bond_choose(const struct core *core, const struct bond *bond)
 {
-	int current = bond->active, best = best_of(core, bond, false);
+	int current = bond->active, best;
 
 	if (bond->manual != NONE && usable(core, &bond->ports[bond->manual], true))
 		return bond->manual;
 	if (current == NONE || !bond->ports[current].healthy)
-		return best != NONE ? best : best_of(core, bond, true);
+		return choose_any(core, bond);
 	if (is_lost(bond, current))
 		return choose_instead(core, bond, current);
+	best = best_of(core, bond, VERDICT_WAITING, false);
 	/* One that has still to show that it reaches its targets is no better. */
 	if (best == NONE || bond->ports[best].probes != VERDICT_ANSWERED)
 		return current;
@@ -124,6 +148,14 @@ void bond_switch(struct core *core, const struct event_switch *select)
 		bond_update(core, bond);
 		return;
 	}
+}
+
+bool bond_looks_at(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+
+	return core->snap_known && bond->iface == NONE && !bond->removed && iface->ifindex && iface->up && !iface->master &&
+	       !iface->prompt && (bond->active == NONE || bond->active == port - bond->ports);
 }
 
 struct iface *bond_carrier_iface(const struct core *core, const struct bond *bond)
@@ -415,7 +447,7 @@ static uint64_t port_iface_deadline(const struct core *core, const struct bond *
 		due = min64(due, change_deadline(core, &iface->sysctl[i]));
 	if (bond->n_targets)
 		due = min64(due, change_deadline(core, &iface->probe_listening));
-	if (bond->iface == NONE && !bond->removed && iface->ifindex && iface->up && !iface->looking.gen)
+	if (bond_looks_at(core, bond, port) && !iface->looking.gen)
 		due = min64(due, max64(iface->look_ns, max64(iface->looking.retry_ns, core->now + 1)));
 	return due;
 }

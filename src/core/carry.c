@@ -237,6 +237,7 @@ static void carry_probes(struct core *core, struct bond *bond, const struct core
 	memcpy(bond->told_silent, from->told_silent, sizeof bond->told_silent);
 	memcpy(bond->probe_ns, from->probe_ns, sizeof bond->probe_ns);
 	bond->probing_since = from->probing_since;
+	bond->asked_ns = from->asked_ns;
 	for (unsigned i = 0; i < bond->n_ports; i++) {
 		const struct port *port = old_port(core, bond, &bond->ports[i], old, from);
 		if (port)

@@ -643,8 +643,11 @@ static void play(struct core *core, void (*each)(void *, const struct core *, co
 		n = plan(core, actions, sizeof actions / sizeof actions[0], &more);
 		for (size_t i = 0; i < n; i++)
 			each(closure, core, &actions[i]);
-		for (size_t i = 0; i < n; i++)
+		for (size_t i = 0; i < n; i++) {
+			if (actions[i].type == ACT_LOOK) /* it is as it is known */
+				actions[i].u.look.carrier = model_iface_by_index(core, actions[i].u.look.ifindex)->carrier;
 			answer_done(core, &(struct event_result){ .action = actions[i] });
+		}
 	}
 }
 

@@ -242,6 +242,7 @@ struct event_link {
 	enum link_kind kind;
 	uint8_t perm_mac[MAC_SIZE]; /* zero: it has none */
 	bool loopback, vf;          /* vf: an SR-IOV virtual function */
+	bool prompt;                /* its carrier is told at once: the kernel delays that of plain devices only */
 	bool uninitialised;         /* udev speaks for this namespace and has not finished with it */
 	char driver[32];            /* ID_NET_DRIVER, or the kind of a virtual device; "": unknown */
 	char path[PORT_SPEC_SIZE];  /* ID_PATH; "": unknown */

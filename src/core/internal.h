@@ -83,7 +83,7 @@ struct iface {
 	uint8_t perm_mac[MAC_SIZE];
 	uint8_t free_mac[MAC_SIZE]; /* the one that it had when it last was in no device */
 	uint32_t mtu, max_mtu;
-	bool vf, loopback, uninitialised;
+	bool vf, loopback, uninitialised, prompt;
 	char driver[32], path[PORT_SPEC_SIZE];
 	int vlan_link;
 	uint16_t vlan_id;
@@ -172,6 +172,7 @@ struct port {
 	uint64_t penalty_ns;
 	bool damped;
 	uint8_t probes;          /* enum verdict */
+	uint64_t reached_ns;     /* since when that is "answered"; 0: it is not */
 	uint8_t probe_mac[MAC_SIZE]; /* that its last probe was sent from */
 	struct change change;    /* enslaving, setting it up */
 };
@@ -200,7 +201,8 @@ struct bond {
 	bool answered[MAX_PROBES * MAX_TARGETS]; /* by target: it has answered some port once */
 	bool told_silent[MAX_PROBES * MAX_TARGETS];
 	uint64_t probe_ns[MAX_PROBES]; /* when each is sent next; 0: at once */
-	uint64_t probing_since;  /* 0: nothing is probed */
+	uint64_t probing_since;  /* 0: nothing has been probed yet */
+	uint64_t asked_ns;       /* when the last round of probes was sent */
 	unsigned first_addr, n_addrs;
 	unsigned first_route_place, n_route_places;
 	int active;              /* the port in use, as far as known; NONE */
@@ -447,6 +449,8 @@ uint64_t bond_deadline(const struct core *, const struct bond *);
 int bond_choose(const struct core *, const struct bond *);
 bool bond_prefers(const struct core *, const struct bond *, int port);
 void bond_switch(struct core *, const struct event_switch *);
+/* Whether the port's driver is asked for its carrier: its events may be late, and it is in use, or none is. */
+bool bond_looks_at(const struct core *, const struct bond *, const struct port *);
 bool bond_is_device(const struct bond *);  /* one with ports: kernel or team */
 bool bond_is_right_device(const struct core *, const struct bond *); /* the device that has its name is of its kind */
 bool bond_vlan_fits(const struct core *, const struct bond *); /* the device that has its name is that vlan on that bond */

@@ -55,6 +55,7 @@ static void iface_take_over(struct iface *iface, const struct event_link *link)
 	iface->max_mtu = link->max_mtu;
 	iface->vf = link->vf;
 	iface->loopback = link->loopback;
+	iface->prompt = link->prompt;
 	iface->uninitialised = link->uninitialised;
 	memcpy(iface->driver, link->driver, sizeof iface->driver);
 	memcpy(iface->path, link->path, sizeof iface->path);

@@ -343,7 +343,7 @@ static void plan_look(struct core *core, struct out *out, struct bond *bond, str
 	struct iface *iface = &core->ifaces[port->iface];
 	struct action *action;
 
-	if (!iface->up || iface->look_ns > core->now || !change_ready(core, &iface->looking))
+	if (!bond_looks_at(core, bond, port) || iface->look_ns > core->now || !change_ready(core, &iface->looking))
 		return;
 	action = plan_emit_change(core, out, &iface->looking, ACT_LOOK, port_object(core, bond, port));
 	if (!action)

@@ -34,21 +34,21 @@ static void update_health(struct core *core, struct bond *bond, struct port *por
 	const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
 	bool belongs = iface->master == wanted_master(core, bond) &&
 		       (!device || (iface->master && device->bond_mode == BOND_MODE_ACTIVEBACKUP));
-	bool healthy = iface->ifindex && iface->up && iface->carrier && belongs;
+	bool healthy = iface->ifindex && iface->up && iface->carrier && belongs, before = port->healthy;
 
 	port->raised = iface->ifindex && (port->raised || iface->up);
-	if (healthy && !port->healthy) {
+	port->healthy = healthy;
+	if (healthy && !before) {
 		port->hold_until = port->was_healthy && bond->cfg.hold_ns ? core->now + bond->cfg.hold_ns : 0;
 		probe_restart(core, bond, port);
 	}
-	if (!healthy && port->healthy)
+	if (!healthy && before)
 		damping_loss(core, port);
 	if (port->hold_until && port->hold_until <= core->now)
 		port->hold_until = 0;
 	if (!healthy)
 		port->hold_until = port->refused_until = 0;
 	port->was_healthy |= healthy;
-	port->healthy = healthy;
 	probe_judge(core, bond, port);
 	damping_update(core, bond, port);
 }

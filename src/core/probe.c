@@ -57,17 +57,26 @@ void probe_own_mac(const struct core *core, const struct bond *bond, const struc
 	mac[5] ^= (uint8_t)(0x80 | ((port - bond->ports) + 1));
 }
 
+static bool is_probed(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	return port->healthy && !bond->removed && port_iface(core, port)->probing == LISTEN_ON;
+}
+
+/* It is asked at once, and hurries no other. */
 void probe_restart(struct core *core, struct bond *bond, struct port *port)
 {
+	bool first = true;
+
 	for (unsigned i = 0; i < bond->n_targets; i++) {
 		struct target *target = probe_target(core, bond, port, i);
 		target->unanswered = 0;
-		target->lost = target->due = false;
+		target->lost = false;
+		target->due = is_probed(core, bond, port);
 		target->sent_ns = target->answered_ns = target->silent_ns = 0;
 	}
-	for (unsigned i = 0; i < bond->cfg.n_probes; i++)
-		bond->probe_ns[i] = min64(bond->probe_ns[i], core->now);
-	if (!bond->probing_since)
+	for (unsigned i = 0; i < bond->n_ports; i++)
+		first = first && (&bond->ports[i] == port || !is_probed(core, bond, &bond->ports[i]));
+	if (first)
 		bond->probing_since = core->now;
 }
 
@@ -118,6 +127,13 @@ void probe_judge(struct core *core, struct bond *bond, struct port *port)
 	}
 	if (worst == VERDICT_LOST && port->probes != VERDICT_LOST)
 		damping_loss(core, port);
+	if (port->healthy && worst != VERDICT_LOST && port->probes == VERDICT_LOST && bond->active != port - bond->ports &&
+	    bond->cfg.hold_ns)
+		port->hold_until = core->now + bond->cfg.hold_ns; /* it returns, as one whose link was lost */
+	if (!port->healthy || worst != VERDICT_ANSWERED)
+		port->reached_ns = 0;
+	else if (!port->reached_ns)
+		port->reached_ns = core->now;
 	port->probes = (uint8_t)worst;
 }
 
@@ -138,17 +154,14 @@ bool probe_lost_target(const struct core *core, const struct bond *bond, const s
 
 /* ---- in time ------------------------------------------------------------------------------------------------------ */
 
-static bool is_probed(const struct core *core, const struct bond *bond, const struct port *port)
-{
-	return port->healthy && !bond->removed && port_iface(core, port)->probing == LISTEN_ON;
-}
-
 /* One that is about to be asked again: has it answered the last time? */
 static void send_again(struct core *core, struct bond *bond, struct port *port, unsigned probe, unsigned i)
 {
 	struct target *target = probe_target(core, bond, port, i);
 	const struct config_probe *cfg = config_of(core, bond, probe);
 
+	if (target->sent_ns && core->now < target->sent_ns + cfg->interval_ns / 2)
+		return; /* it has just come, and was asked outside the round */
 	target->due = true;
 	if (!target->sent_ns || target->answered_ns >= target->sent_ns) {
 		target->unanswered = 0;
@@ -185,6 +198,9 @@ void probe_timer(struct core *core, struct bond *bond)
 		if (bond->probe_ns[p] > core->now)
 			continue;
 		bond->probe_ns[p] = core->now + cfg->interval_ns;
+		bond->asked_ns = core->now;
+		if (!bond->probing_since) /* other probes since a reload */
+			bond->probing_since = core->now;
 		for (unsigned j = 0; j < bond->n_ports; j++) {
 			for (unsigned i = first; i < first + cfg->n_targets && is_probed(core, bond, &bond->ports[j]); i++)
 				send_again(core, bond, &bond->ports[j], p, i);

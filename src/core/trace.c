@@ -32,6 +32,7 @@ static const struct field link_fields[] = {
 	F("perm-mac", u.link.perm_mac, KIND_MAC),
 	F("loopback", u.link.loopback, KIND_BOOL),
 	F("vf", u.link.vf, KIND_BOOL),
+	F("prompt", u.link.prompt, KIND_BOOL),
 	F("uninitialised", u.link.uninitialised, KIND_BOOL),
 	F("driver", u.link.driver, KIND_TEXT),
 	F("path", u.link.path, KIND_TEXT),

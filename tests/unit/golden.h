@@ -8,11 +8,17 @@
 
 #include "core/core.h"
 
-enum { GOLDEN_LINKS = 16, GOLDEN_ADDRESSES = 64, GOLDEN_ROUTES = 16, GOLDEN_PENDING = 512, GOLDEN_WORDS = 32 };
+enum { GOLDEN_LINKS = 16, GOLDEN_ADDRESSES = 64, GOLDEN_ROUTES = 16, GOLDEN_PENDING = 512, GOLDEN_WORDS = 32, GOLDEN_REACH = 32, GOLDEN_ANSWERS = 64 };
 
 struct golden_link {
 	struct event_link link; /* ifindex 0: does not exist */
 	bool cable;
+};
+
+/* A neighbour that answers what is asked through that link. */
+struct golden_reach {
+	char link[IFNAME_SIZE];
+	struct ip ip;
 };
 
 struct golden {
@@ -34,6 +40,10 @@ struct golden {
 	unsigned n_pending;
 	int fail_errno[ACT_TYPES];
 	unsigned fail_count[ACT_TYPES];
+	struct golden_reach reach[GOLDEN_REACH];
+	unsigned n_reach;
+	struct event answers[GOLDEN_ANSWERS]; /* to probes, given when the step is over */
+	unsigned n_answers;
 	struct event early[32]; /* resume and leftover lines, given at start */
 	unsigned n_early;
 	char error[200]; /* what is wrong with the story itself */
@@ -44,6 +54,7 @@ struct golden_link *golden_link(struct golden *, const char *name);
 struct golden_link *golden_link_add(struct golden *, const char *name);
 const char *golden_link_name(const struct golden *, int ifindex);
 int golden_execute(struct golden *, const struct action *); /* 0 or errno; feeds the kernel's own link messages later */
+void golden_team_tell(struct golden *, const struct golden_link *);
 void golden_link_tell(struct golden *, const struct golden_link *);
 void golden_snapshot(struct golden *, uint32_t epoch);
 int golden_address_set(struct golden *, const struct event_address *);

@@ -55,6 +55,16 @@ void golden_link_tell(struct golden *g, const struct golden_link *link)
 	golden_feed(g, &event);
 }
 
+void golden_team_tell(struct golden *g, const struct golden_link *link)
+{
+	struct event event = { .type = EV_TEAM };
+
+	event.u.team.ifindex = link->link.ifindex;
+	event.u.team.activebackup = link->link.bond.mode == BOND_MODE_ACTIVEBACKUP;
+	event.u.team.active = link->link.bond.active;
+	golden_feed(g, &event);
+}
+
 /* ---- addresses and routes ---- */
 
 static struct event_address *address_find(struct golden *g, int ifindex, const struct ip *ip, uint8_t prefix)
@@ -123,7 +133,7 @@ static int route_execute(struct golden *g, const struct action *action)
 		return ENETDOWN;
 	while (i < g->n_routes &&
 	       (!ip_equal(&g->routes[i].route.to, &r->route.to) || g->routes[i].route.prefix != r->route.prefix ||
-		g->routes[i].route.metric != r->route.metric))
+		g->routes[i].route.metric != r->route.metric || g->routes[i].route.table != r->route.table))
 		i++;
 	if (action->type == ACT_ROUTE_DEL) {
 		if (i == g->n_routes)
@@ -152,7 +162,11 @@ static int enslave(struct golden *g, struct golden_link *port, int master)
 	port->link.master = master;
 	port->link.up = true;
 	port->link.carrier = port->cable;
-	memcpy(port->link.mac, bond->link.mac, MAC_SIZE);
+	port->link.mtu = bond->link.mtu;
+	if (port->link.vf && bond->link.bond.fail_over_mac == BOND_FOM_NONE)
+		return EOPNOTSUPP;
+	if (!port->link.vf)
+		memcpy(port->link.mac, bond->link.mac, MAC_SIZE);
 	if (bond->link.kind == KIND_BOND && !bond->link.bond.active && port->cable) {
 		bond->link.bond.active = port->link.ifindex;
 		bond->link.carrier = bond->link.up;
@@ -162,9 +176,12 @@ static int enslave(struct golden *g, struct golden_link *port, int master)
 
 static int set_active(struct golden_link *bond, const struct golden_link *port)
 {
-	if (!port || port->link.master != bond->link.ifindex || !bond->link.bond.active || !port->link.carrier)
+	if (!port || port->link.master != bond->link.ifindex)
 		return EINVAL;
+	if (bond->link.kind == KIND_BOND && (!bond->link.bond.active || !port->link.carrier))
+		return EINVAL; /* a team takes a dead one too */
 	bond->link.bond.active = port->link.ifindex;
+	bond->link.carrier = bond->link.up;
 	return 0;
 }
 
@@ -222,6 +239,7 @@ static int bond_rebuild(struct golden *g, struct golden_link *bond, const struct
 			release(g, &g->links[i]);
 	}
 	make_active_backup(bond, l);
+	bond->link.bond.active = 0;
 	bond->link.up = true;
 	for (unsigned i = 0; i < l->n_ports; i++)
 		enslave(g, link_by_index(g, l->ports[i]), bond->link.ifindex);
@@ -256,6 +274,8 @@ static void bond_set(struct golden_link *bond, unsigned set)
 		bond->link.bond.primary = 0;
 	if (set & BOND_SET_RESELECT)
 		bond->link.bond.reselect = BOND_RESELECT_FAILURE;
+	if (set & BOND_SET_FAIL_OVER_MAC)
+		bond->link.bond.fail_over_mac = BOND_FOM_ACTIVE;
 }
 
 static int link_execute(struct golden *g, const struct action *action)
@@ -288,6 +308,8 @@ static int link_execute(struct golden *g, const struct action *action)
 		return 0;
 	}
 	link->link.up = action->type == ACT_LINK_UP;
+	if (link->link.kind == KIND_VLAN && link_by_index(g, link->link.vlan.link))
+		link->cable = link_by_index(g, link->link.vlan.link)->link.carrier;
 	link->link.carrier =
 		link->link.up && (link->link.kind == KIND_BOND ? link->link.bond.active != 0 : link->cable);
 	return 0;
@@ -314,6 +336,13 @@ void golden_snapshot(struct golden *g, uint32_t epoch)
 			continue;
 		event = (struct event){ .type = EV_LINK, .epoch = epoch };
 		event.u.link = g->links[i].link;
+		golden_feed(g, &event);
+		if (g->links[i].link.kind != KIND_TEAM)
+			continue;
+		event = (struct event){ .type = EV_TEAM, .epoch = epoch };
+		event.u.team.ifindex = g->links[i].link.ifindex;
+		event.u.team.activebackup = g->links[i].link.bond.mode == BOND_MODE_ACTIVEBACKUP;
+		event.u.team.active = g->links[i].link.bond.active;
 		golden_feed(g, &event);
 	}
 	for (unsigned i = 0; i < g->n_addresses; i++) {

@@ -59,6 +59,8 @@ static void print_route(struct golden *g, const struct action *a)
 		trace_ip(&r->to, to), r->prefix, trace_ip(&r->via, via));
 	if (r->metric)
 		fprintf(g->out, " metric %u", r->metric);
+	if (r->table)
+		fprintf(g->out, " table %u", r->table);
 	if (a->u.route.replace)
 		fprintf(g->out, " replace");
 }

@@ -55,7 +55,7 @@ static int errno_named(const char *name)
 		{ "ENOMEM", ENOMEM }, { "ENODEV", ENODEV },
 		{ "EEXIST", EEXIST }, { "EADDRNOTAVAIL", EADDRNOTAVAIL },
 		{ "EIO", EIO },	      { "ENETDOWN", ENETDOWN },
-		{ "EAGAIN", EAGAIN },
+		{ "EAGAIN", EAGAIN }, { "EOPNOTSUPP", EOPNOTSUPP },
 	};
 
 	for (size_t i = 0; name && i < sizeof all / sizeof all[0]; i++)
@@ -167,11 +167,12 @@ static bool word_early(struct golden *g, const struct words *w)
 
 /* ---- the kernel's messages ---- */
 
-static bool link_gone(struct golden *g, struct golden_link *l)
+static bool link_gone(struct golden *g, struct golden_link *l, uint32_t cause, bool silently)
 {
 	struct event event = { .type = EV_LINK_GONE };
 
 	event.u.link = l->link;
+	event.u.link.cause = cause;
 	for (unsigned i = g->n_addresses; i-- > 0;)
 		if (g->addresses[i].ifindex == l->link.ifindex)
 			g->addresses[i] = g->addresses[--g->n_addresses];
@@ -179,16 +180,56 @@ static bool link_gone(struct golden *g, struct golden_link *l)
 		if (g->routes[i].ifindex == l->link.ifindex)
 			g->routes[i] = g->routes[--g->n_routes];
 	l->link.ifindex = 0;
-	if (g->core)
+	if (g->core && !silently)
 		golden_feed(g, &event);
 	return true;
+}
+
+/* What a device is, besides up, down, cable and master. */
+static void link_describe(struct golden *g, struct golden_link *l, const struct words *w)
+{
+	const char *perm = after(w, "perm"), *mtu = after(w, "mtu"), *most = after(w, "max-mtu"), *driver = after(w, "driver"),
+		   *path = after(w, "path"), *id = after(w, "vlan"), *on = after(w, "on"), *fom = after(w, "fail-over-mac");
+
+	if (perm)
+		memcpy(l->link.perm_mac, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)strtoul(perm, NULL, 16) }, MAC_SIZE);
+	if (mtu)
+		l->link.mtu = (uint32_t)atoi(mtu);
+	if (most)
+		l->link.max_mtu = (uint32_t)atoi(most);
+	if (driver)
+		strncpy(l->link.driver, driver, sizeof l->link.driver - 1);
+	if (path)
+		strncpy(l->link.path, path, sizeof l->link.path - 1);
+	if (fom)
+		l->link.bond.fail_over_mac = (uint8_t)atoi(fom);
+	if (id) {
+		l->link.kind = KIND_VLAN;
+		l->link.vlan.id = (uint16_t)atoi(id);
+		l->link.vlan.link = on && golden_link(g, on) ? golden_link(g, on)->link.ifindex : 0;
+	}
+	if (has(w, "team")) {
+		l->link.kind = KIND_TEAM;
+		l->link.bond.mode = BOND_MODE_ACTIVEBACKUP;
+	}
+	l->link.vf |= has(w, "vf");
+	l->link.prompt |= has(w, "prompt");
+	l->link.loopback |= has(w, "loopback");
+	l->link.uninitialised = (l->link.uninitialised || has(w, "uninitialised")) && !has(w, "initialised");
 }
 
 static bool link_change(struct golden *g, struct golden_link *l, const struct words *w)
 {
 	const char *active = after(w, "active"), *master = after(w, "master"), *mode = after(w, "mode"),
-		   *mac = after(w, "mac");
+		   *mac = after(w, "mac"), *cause = after(w, "cause"), *name = after(w, "rename");
 	struct golden_link *other;
+
+	link_describe(g, l, w);
+	if (name)
+		memset(l->link.name, 0, sizeof l->link.name);
+	if (name)
+		strncpy(l->link.name, name, IFNAME_SIZE - 1);
+	l->link.cause = cause ? (uint32_t)atoi(cause) : 0;
 
 	if (has(w, "bond") || mode)
 		l->link.kind = KIND_BOND;
@@ -231,13 +272,16 @@ static bool word_link(struct golden *g, const struct words *w)
 	if (w->n < 2)
 		return wrong(g, "which link?");
 	if (has(w, "gone"))
-		return l ? link_gone(g, l) : wrong(g, "no link '%s'", w->word[1]);
+		return l ? link_gone(g, l, after(w, "cause") ? (uint32_t)atoi(after(w, "cause")) : 0, has(w, "silently")) :
+			   wrong(g, "no link '%s'", w->word[1]);
 	if (!l)
 		l = golden_link_add(g, w->word[1]);
 	if (!l || !link_change(g, l, w))
 		return l ? false : wrong(g, "too many links");
-	if (g->core)
+	if (g->core && !has(w, "silently"))
 		golden_link_tell(g, l);
+	if (g->core && !has(w, "silently") && l->link.kind == KIND_TEAM && after(w, "active"))
+		golden_team_tell(g, l);
 	return true;
 }
 
@@ -273,7 +317,7 @@ static bool word_route(struct golden *g, const struct words *w)
 	struct event event = { .type = has(w, "gone") ? EV_ROUTE_GONE : EV_ROUTE };
 	struct event_route *r = &event.u.route;
 	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
-	const char *via = after(w, "via");
+	const char *via = after(w, "via"), *metric = after(w, "metric"), *table = after(w, "table");
 	unsigned i = 0;
 
 	if (!l || !via || text_parse_ip(via, &r->route.via) != 0)
@@ -281,6 +325,8 @@ static bool word_route(struct golden *g, const struct words *w)
 	r->route.to.family = r->route.via.family;
 	if (strcmp(w->word[2], "default") != 0 && text_parse_cidr(w->word[2], &r->route.to, &r->route.prefix) != 0)
 		return wrong(g, "'%s' is no destination", w->word[2]);
+	r->route.metric = metric ? (uint32_t)atoi(metric) : 0;
+	r->route.table = table ? (uint32_t)atoi(table) : 0;
 	r->ifindex = l->link.ifindex;
 	r->ours = has(w, "ours");
 	while (i < g->n_routes && memcmp(&g->routes[i].route, &r->route, sizeof r->route) != 0)
@@ -357,7 +403,94 @@ static bool word_claim(struct golden *g, const struct words *w)
 	return true;
 }
 
+static bool word_reach(struct golden *g, const struct words *w)
+{
+	struct golden_reach *r;
+	struct ip ip;
+
+	if (w->n < 3 || text_parse_ip(w->word[2], &ip) != 0)
+		return wrong(g, "%s LINK ADDRESS", w->word[0]);
+	for (unsigned i = g->n_reach; i-- > 0;)
+		if (strcmp(g->reach[i].link, w->word[1]) == 0 && ip_equal(&g->reach[i].ip, &ip))
+			g->reach[i] = g->reach[--g->n_reach];
+	if (strcmp(w->word[0], "deaf") == 0)
+		return true;
+	if (g->n_reach == GOLDEN_REACH)
+		return wrong(g, "too many that are reached");
+	r = &g->reach[g->n_reach++];
+	memset(r, 0, sizeof *r);
+	strncpy(r->link, w->word[1], IFNAME_SIZE - 1);
+	r->ip = ip;
+	return true;
+}
+
+/* An answer that comes by itself: to that MAC's last byte, or to everybody. */
+static bool word_answered(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_PROBE };
+	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
+	const char *to = after(w, "to"), *vlan = after(w, "vlan");
+
+	if (!l || !to || text_parse_ip(w->word[2], &event.u.probe.target) != 0)
+		return wrong(g, "answered LINK ADDRESS to XX|all [vlan N]");
+	event.u.probe.ifindex = l->link.ifindex;
+	event.u.probe.vlan = vlan ? (uint16_t)atoi(vlan) : 0;
+	memcpy(event.u.probe.to, (uint8_t[]){ 2, 0, 0, 0, 0, (uint8_t)strtoul(to, NULL, 16) }, MAC_SIZE);
+	if (strcmp(to, "all") == 0)
+		memset(event.u.probe.to, 0xff, MAC_SIZE);
+	golden_feed(g, &event);
+	return true;
+}
+
 /* ---- the rest ---- */
+
+static bool word_device(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_DEVICE };
+	struct golden_link *l = w->n > 1 ? golden_link(g, w->word[1]) : NULL;
+
+	if (!l)
+		return wrong(g, "device LINK");
+	event.u.device.ifindex = l->link.ifindex;
+	golden_feed(g, &event);
+	return true;
+}
+
+static bool word_switch(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_SWITCH };
+
+	if (w->n < 3)
+		return wrong(g, "switch BOND PORT|auto");
+	strncpy(event.u.select.bond, w->word[1], sizeof event.u.select.bond - 1);
+	if (strcmp(w->word[2], "auto") != 0)
+		strncpy(event.u.select.port, w->word[2], sizeof event.u.select.port - 1);
+	golden_feed(g, &event);
+	return true;
+}
+
+static void show_preview(void *closure, const struct core *next, const struct action *action)
+{
+	struct golden *g = closure;
+	struct core *core = g->core;
+
+	g->core = (struct core *)next; /* whose names the action has */
+	golden_print(g, action);
+	g->core = core;
+}
+
+static bool word_preview(struct golden *g)
+{
+	struct config *config = load(g);
+
+	if (!config)
+		return false;
+	if (core_preview(g->core, config, g->now, show_preview, g) != 0)
+		return wrong(g, "core_preview refuses");
+	config_free(config);
+	return true;
+}
+
 
 static bool word_simple(struct golden *g, enum event_type type)
 {
@@ -425,6 +558,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_address(g, w);
 	if (strcmp(verb, "route") == 0)
 		return word_route(g, w);
+	if (strcmp(verb, "reach") == 0 || strcmp(verb, "deaf") == 0)
+		return word_reach(g, w);
 	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0)
 		return word_early(g, w);
 	if (strcmp(verb, "fail") == 0)
@@ -439,6 +574,14 @@ static bool perform(struct golden *g, const struct words *w)
 		return wrong(g, "'%s' before start", verb);
 	if (strcmp(verb, "reload") == 0)
 		return word_reload(g);
+	if (strcmp(verb, "preview") == 0)
+		return word_preview(g);
+	if (strcmp(verb, "answered") == 0)
+		return word_answered(g, w);
+	if (strcmp(verb, "device") == 0)
+		return word_device(g, w);
+	if (strcmp(verb, "switch") == 0)
+		return word_switch(g, w);
 	if (strcmp(verb, "advert") == 0)
 		return word_advert(g, w);
 	if (strcmp(verb, "claim") == 0)

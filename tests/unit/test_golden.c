@@ -31,12 +31,37 @@ static void must_round_trip(struct golden *g, const struct event *event)
 		snprintf(g->error, sizeof g->error, "trace: '%.80s' becomes '%.80s'", first, second);
 }
 
+/* Whoever is reached by that port answers whoever asked. */
+static void answer_probe(struct golden *g, const struct action_probe *probe)
+{
+	const char *link = golden_link_name(g, probe->ifindex);
+
+	for (unsigned i = 0; i < g->n_reach; i++) {
+		struct event *event = &g->answers[g->n_answers];
+
+		if (strcmp(g->reach[i].link, link) != 0 || !ip_equal(&g->reach[i].ip, &probe->target))
+			continue;
+		if (g->n_answers == GOLDEN_ANSWERS) {
+			snprintf(g->error, sizeof g->error, "too many answers to probes");
+			return;
+		}
+		*event = (struct event){ .type = EV_PROBE };
+		event->u.probe.ifindex = probe->ifindex;
+		event->u.probe.target = probe->target;
+		event->u.probe.vlan = probe->vlan;
+		memcpy(event->u.probe.to, probe->mac, MAC_SIZE);
+		g->n_answers++;
+	}
+}
+
 static void take(struct golden *g, const struct action *a)
 {
 	golden_print(g, a);
 	if (a->type == ACT_STOPPED)
 		g->dead = true;
-	if (a->type == ACT_ADVERT || a->type == ACT_ANNOUNCE || a->type == ACT_NOTE || a->type == ACT_STOPPED)
+	if (a->type == ACT_PROBE)
+		answer_probe(g, &a->u.probe);
+	if (a->type == ACT_PROBE || a->type == ACT_ADVERT || a->type == ACT_ANNOUNCE || a->type == ACT_NOTE || a->type == ACT_STOPPED)
 		return;
 	if (g->n_pending < GOLDEN_PENDING)
 		g->pending[g->n_pending++] = *a;
@@ -103,11 +128,15 @@ static void tell_links(struct golden *g, const struct action *a)
 
 	if (l)
 		golden_link_tell(g, l);
+	if (l && l->link.kind == KIND_TEAM)
+		golden_team_tell(g, l);
 	for (unsigned i = 0; i < a->u.link.n_ports; i++)
 		golden_link_tell(g, golden_link(g, golden_link_name(g, a->u.link.ports[i])));
 	l = other ? golden_link(g, other) : NULL;
 	if (l)
 		golden_link_tell(g, l);
+	if (l && l->link.kind == KIND_TEAM)
+		golden_team_tell(g, l);
 }
 
 void golden_answer(struct golden *g, int error)
@@ -148,8 +177,15 @@ void golden_settle(struct golden *g)
 {
 	unsigned rounds = 0;
 
-	while (g->core && g->auto_done && g->n_pending && !g->error[0]) {
-		golden_answer(g, 0);
+	while (g->core && (g->n_answers || (g->auto_done && g->n_pending)) && !g->error[0]) {
+		if (g->n_answers) {
+			struct event answer = g->answers[0];
+
+			memmove(&g->answers[0], &g->answers[1], --g->n_answers * sizeof g->answers[0]);
+			golden_feed(g, &answer);
+		} else {
+			golden_answer(g, 0);
+		}
 		if (++rounds > 10000)
 			snprintf(g->error, sizeof g->error, "it never comes to rest");
 	}
@@ -165,7 +201,7 @@ void golden_run_until(struct golden *g, uint64_t when)
 
 		if (due > when)
 			break;
-		stuck = due > g->now ? 0 : stuck + 1;
+		stuck = due > g->now + 1000 ? 0 : stuck + 1; /* a timer that only creeps on is as bad */
 		if (due > g->now)
 			g->now = due;
 		if (stuck > 100)
@@ -253,7 +289,7 @@ static char *story_play(const char *text, const char *directory)
 	g->auto_done = true;
 	g->now = g->start = 1000 * NSEC_PER_SEC;
 	g->next_ifindex = 2;
-	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = g->hidden[ACT_LOOK] = true;
+	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = g->hidden[ACT_LOOK] = g->hidden[ACT_PROBE] = true;
 	story_run(g, text);
 	fclose(g->out);
 	if (g->core)
