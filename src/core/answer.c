@@ -232,6 +232,7 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 	case ACT_LINK_DOWN:
 		if (!told)
 			iface->up = iface->carrier = false;
+		bond->raised = false; /* it was us: it is set up again */
 		break;
 	case ACT_ENSLAVE:
 		if (!told)
@@ -260,7 +261,8 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 		await_ports(core, bond, &action->u.link);
 		break;
 	case ACT_LINK_MTU:
-		iface->mtu = action->u.link.mtu;
+		if (!told)
+			iface->mtu = action->u.link.mtu;
 		break;
 	case ACT_LINK_MAC:
 		if (!told)
@@ -277,32 +279,48 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 	}
 }
 
+/* Not this port, then: the next one at once, this one again when the kernel's own monitor has had its turn, and later when
+ * that does not help either (updelay). */
+static void set_active_refused(struct core *core, struct bond *bond, const struct action *action, int error)
+{
+	unsigned healthy = 0, rounds;
+
+	for (unsigned i = 0; i < bond->n_ports; i++)
+		healthy += bond->ports[i].healthy;
+	rounds = bond->change.failures / (healthy ? healthy : 1);
+	if (!rounds)
+		note_refused(core, action, error);
+	change_failed(core, &bond->change, error);
+	if (!bond->change.backoffs)
+		bond->change.retry_ns = 0;
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (port_iface(core, &bond->ports[i])->ifindex == action->u.link.port)
+			bond->ports[i].refused_until = core->now + (BOND_MIIMON_MS * NSEC_PER_MSEC << (rounds < 5 ? rounds : 5));
+	}
+}
+
 static void link_refused(struct core *core, struct bond *bond, struct port *port, const struct action *action, int error)
 {
 	struct change *change = port ? &port->change : &bond->change;
 
-	if (!change->failures || action->type == ACT_SET_ACTIVE)
+	if (action->type == ACT_SET_ACTIVE) {
+		set_active_refused(core, bond, action, error);
+		return;
+	}
+	if (!change->failures)
 		note_refused(core, action, error);
 	change_failed(core, change, error);
 	if (action->type == ACT_BOND_REBUILD)
 		await_ports(core, bond, &action->u.link);
 	if ((action->type == ACT_BOND_CREATE || action->type == ACT_VLAN_CREATE) && error == EEXIST)
 		model_want_snapshot(core);
-	if (action->type != ACT_SET_ACTIVE)
-		return;
-	/* Not this port, then: the next one at once, this one again when the kernel's own monitor has had its turn. */
-	bond->change.retry_ns = 0;
-	for (unsigned i = 0; i < bond->n_ports; i++) {
-		if (port_iface(core, &bond->ports[i])->ifindex == action->u.link.port)
-			bond->ports[i].refused_until = core->now + BOND_MIIMON_MS * NSEC_PER_MSEC;
-	}
 }
 
 /* Whether the link tells of that change in a message of its own that a person would recognise; the options of a bond that is
  * down come without one, and a device that was rebuilt tells of much. */
 static bool awaits_event(enum action_type type)
 {
-	return type != ACT_BOND_SET && type != ACT_BOND_REBUILD && type != ACT_LINK_MTU;
+	return type != ACT_BOND_SET && type != ACT_BOND_REBUILD;
 }
 
 /* Of an interface itself: a port that was dropped, or one that no device has. */
@@ -330,6 +348,20 @@ static void port_link_answer(struct core *core, const struct action *action, int
 		bond_update(core, &core->bonds[iface->bond]);
 }
 
+/* It was asked of a device, or into one, that is no longer the one that bears the name: what became of it means nothing now. */
+static bool is_void(const struct core *core, const struct bond *bond, const struct port *port, const struct action *action)
+{
+	const struct action_link *link = &action->u.link;
+
+	if (action->type == ACT_BOND_CREATE)
+		return false;
+	if (action->type == ACT_VLAN_CREATE)
+		return bond->link == NONE || core->ifaces[core->bonds[bond->link].iface].ifindex != link->master;
+	if (action->type == ACT_ENSLAVE && core->ifaces[bond->iface].ifindex != link->master)
+		return true;
+	return core->ifaces[port ? port->iface : bond->iface].ifindex != link->ifindex;
+}
+
 static void link_answer(struct core *core, const struct action *action, int error)
 {
 	struct port *port;
@@ -343,7 +375,9 @@ static void link_answer(struct core *core, const struct action *action, int erro
 	}
 	change = port ? &port->change : &bond->change;
 	told = change->told;
-	if (error) {
+	if (action->type != ACT_BOND_REBUILD && is_void(core, bond, port, action)) {
+		change->gen = 0;
+	} else if (error) {
 		link_refused(core, bond, port, action, error);
 	} else {
 		change_done(change);

@@ -144,6 +144,8 @@ void bond_switch(struct core *core, const struct event_switch *select)
 		bond->manual = port;
 		if (port != NONE)
 			bond->ports[port].refused_until = 0;
+		if (bond->change.type == ACT_SET_ACTIVE)
+			bond->change.failures = 0;
 		note_manual(core, bond);
 		bond_update(core, bond);
 		return;
@@ -195,6 +197,8 @@ static void set_active(struct core *core, struct bond *bond, int active)
 
 	if (bond->active == active)
 		return;
+	if (bond->change.type == ACT_SET_ACTIVE)
+		bond->change.failures = 0; /* of another choice */
 	note = core_note(core, NOTE_ACTIVE_PORT,
 			 (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) });
 	note->reason.arg[0] = bond->active;
@@ -327,7 +331,7 @@ static enum bond_state evaluate_vlan(const struct core *core, const struct bond 
 	*reason = device_trouble(core, bond);
 	if (reason->code != REASON_NONE)
 		return BOND_DOWN;
-	if (!core->ifaces[bond->iface].carrier) {
+	if (!core->ifaces[bond->iface].carrier || (link && link->state == BOND_DOWN)) {
 		reason->code = REASON_VLAN_LINK;
 		return BOND_DOWN;
 	}
@@ -441,10 +445,12 @@ void bond_timer(struct core *core, struct bond *bond)
 static uint64_t port_iface_deadline(const struct core *core, const struct bond *bond, const struct port *port)
 {
 	const struct iface *iface = port_iface(core, port);
-	uint64_t due = change_deadline(core, &iface->mtu_change);
+	uint64_t due = change_deadline(core, &iface->mtu_change), udev = port_waits_for_udev(core, port);
 
 	for (unsigned i = 0; i < SYSCTL_KEYS; i++)
 		due = min64(due, change_deadline(core, &iface->sysctl[i]));
+	if (udev)
+		due = min64(due, udev);
 	if (bond->n_targets)
 		due = min64(due, change_deadline(core, &iface->probe_listening));
 	if (bond_looks_at(core, bond, port) && !iface->looking.gen)

@@ -23,7 +23,7 @@ void change_failed(struct core *core, struct change *change, int error)
 	change->error = error;
 	if (change->failures < UINT8_MAX)
 		change->failures++;
-	change->retry_ns = core->now + delay + core_random(core) % (delay / 8);
+	change->retry_ns = max64(change->retry_ns, core->now + delay + core_random(core) % (delay / 8));
 	core->counters.refusals++;
 }
 

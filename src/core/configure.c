@@ -176,7 +176,7 @@ struct sizes {
 	unsigned vips, bonds, ifaces, addresses, addrs, places, routes, orphan_routes, probes, targets;
 };
 
-static bool finds_many(const struct config_port *port)
+bool configure_finds_many(const struct config_port *port)
 {
 	return port->match == MATCH_GLOB || port->match == MATCH_DRIVER;
 }
@@ -187,8 +187,8 @@ static unsigned places_of(const struct config_bond *bond, unsigned entry)
 	unsigned many = 0;
 
 	for (unsigned i = 0; i < bond->n_ports; i++)
-		many += finds_many(&bond->ports[i]);
-	return finds_many(&bond->ports[entry]) ? 1 + (MAX_PORTS - bond->n_ports) / many : 1;
+		many += configure_finds_many(&bond->ports[i]);
+	return configure_finds_many(&bond->ports[entry]) ? 1 + (MAX_PORTS - bond->n_ports) / many : 1;
 }
 
 static unsigned ports_of(const struct config_bond *bond)

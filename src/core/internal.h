@@ -37,6 +37,7 @@ enum {
 #define LOOK_INTERVAL     (50 * NSEC_PER_MSEC)   /* a plain NIC's event may be a second late (net/core/link_watch.c) */
 #define SILENT_AFTER      (10 * NSEC_PER_SEC)    /* a target that did not answer anybody for so long is told of */
 
+#define UDEV_PATIENCE     (60 * NSEC_PER_SEC)    /* a device that udev has not finished with by then is used as it is */
 #define REPAIR_WINDOW     (10 * NSEC_PER_SEC)
 #define RETRY_FIRST       (10 * NSEC_PER_MSEC)
 #define RETRY_MAX         (30 * NSEC_PER_SEC)
@@ -51,7 +52,7 @@ struct change {
 	uint32_t gen;           /* of the action in flight, 0: none */
 	uint8_t type;           /* enum action_type of that action */
 	bool told;              /* the kernel's own event came while it was in flight: EV_DONE knows nothing newer */
-	int target;             /* of a link's change: the ifindex of the master or of the active port */
+	int target;             /* of a link's change: the ifindex of the master or of the active port, the MTU, the MAC's end */
 	uint64_t await_ns;      /* the change is made, its own event is to come until then: what comes before is older; 0: it came */
 	uint8_t failures;       /* in a row */
 	uint8_t repairs;        /* since repair_since */
@@ -84,6 +85,7 @@ struct iface {
 	uint8_t free_mac[MAC_SIZE]; /* the one that it had when it last was in no device */
 	uint32_t mtu, max_mtu;
 	bool vf, loopback, uninitialised, prompt;
+	uint64_t uninitialised_ns; /* since when it is */
 	char driver[32], path[PORT_SPEC_SIZE];
 	int vlan_link;
 	uint16_t vlan_id;
@@ -398,6 +400,8 @@ void model_link(struct core *, const struct event *);
 void model_link_gone(struct core *, const struct event *);
 void model_team(struct core *, const struct event *);
 void model_device(struct core *, const struct event *);
+/* What identifies a change of a link's MAC: the part of it that differs between NICs. */
+int model_mac_target(const uint8_t mac[MAC_SIZE]);
 /* The driver's word on the carrier, which may be ahead of the kernel's event. */
 void model_looked(struct core *, struct iface *, bool carrier);
 /* The free place of a port that a selector has for such a link; NULL: none. */
@@ -443,6 +447,8 @@ void port_update(struct core *, struct bond *, struct port *);
 const struct iface *port_iface(const struct core *, const struct port *);
 /* Whether it is a place for a device that a glob or driver: may find yet: nothing is told of it. */
 bool port_is_hidden(const struct core *, const struct port *);
+/* Until when the port is left alone because udev has not finished with it; 0: it is not. */
+uint64_t port_waits_for_udev(const struct core *, const struct port *);
 void bond_update(struct core *, struct bond *);
 void bond_timer(struct core *, struct bond *);
 uint64_t bond_deadline(const struct core *, const struct bond *);
@@ -526,6 +532,8 @@ int configure_iface(struct core *, const char *name); /* found by its name, or a
 struct addr *configure_addr(struct core *, const struct config_address *, enum owner, unsigned index, unsigned number);
 void configure_place(struct core *, struct addr *, int iface);
 bool configure_same_vip(const struct vip *, const struct config_vip *);
+/* A glob or driver:, which may mean several devices. */
+bool configure_finds_many(const struct config_port *);
 bool configure_same_bond(const struct config_bond *, const struct config_bond *);
 const struct vip *configure_old_vip(const struct change_over *, const struct config_vip *);
 const struct bond *configure_old_bond(const struct core *old, const struct config_bond *);

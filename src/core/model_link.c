@@ -5,8 +5,23 @@
 
 /* ---- links -------------------------------------------------------------------------------------------------------- */
 
+/* The next device in its place begins anew: what this one refused is its own. */
+static void forget_refusals(struct core *core, const struct iface *iface)
+{
+	struct port *port;
+
+	if (!bond_of_port(core, iface, &port))
+		return;
+	port->change.failures = 0;
+	port->change.error = 0;
+	if (!port->change.backoffs)
+		port->change.retry_ns = 0;
+	port->change.await_ns = 0;
+}
+
 void model_iface_unbind(struct core *core, struct iface *iface)
 {
+	forget_refusals(core, iface);
 	iface->ifindex = 0;
 	iface->up = iface->carrier = false;
 	iface->master = 0;
@@ -14,7 +29,7 @@ void model_iface_unbind(struct core *core, struct iface *iface)
 	iface->bond_active = iface->bond_primary = iface->bond_mode = 0;
 	iface->n_sources = 0;
 	iface->existed = true;
-	iface->team_known = iface->other_ports = false;
+	iface->team_known = iface->other_ports = iface->uninitialised = false;
 	memset(iface->sysctl_done, 0, sizeof iface->sysctl_done);
 	memset(iface->sysctl, 0, sizeof iface->sysctl);
 	iface->looking = iface->mtu_change = (struct change){ 0 };
@@ -38,10 +53,11 @@ void model_iface_unbind(struct core *core, struct iface *iface)
 	if (iface->selected) { /* another device may be found in its place */
 		memcpy(iface->last_name, iface->name, sizeof iface->last_name);
 		iface->name[0] = 0;
+		model_want_snapshot(core);
 	}
 }
 
-static void iface_take_over(struct iface *iface, const struct event_link *link)
+static void iface_take_over(const struct core *core, struct iface *iface, const struct event_link *link)
 {
 	iface->up = link->up;
 	iface->carrier = link->carrier && link->up;
@@ -56,6 +72,8 @@ static void iface_take_over(struct iface *iface, const struct event_link *link)
 	iface->vf = link->vf;
 	iface->loopback = link->loopback;
 	iface->prompt = link->prompt;
+	if (link->uninitialised && !iface->uninitialised)
+		iface->uninitialised_ns = core->now;
 	iface->uninitialised = link->uninitialised;
 	memcpy(iface->driver, link->driver, sizeof iface->driver);
 	memcpy(iface->path, link->path, sizeof iface->path);
@@ -104,22 +122,36 @@ static bool still_fits(const struct core *core, const struct iface *iface, const
 	       (port_matches(entry_of(core, iface), link) || is_found_by_mac(core, iface, link));
 }
 
+/* What means one device goes before what may mean several. */
 struct iface *model_find_slot(struct core *core, const struct event_link *link)
 {
+	struct iface *found = NULL;
+
 	for (unsigned i = 0; i < core->n_ifaces && core->has_selectors; i++) {
 		struct iface *iface = &core->ifaces[i];
-		if (!iface->name[0] && !iface->ifindex && still_fits(core, iface, link))
+		if (iface->name[0] || iface->ifindex || !still_fits(core, iface, link))
+			continue;
+		if (!configure_finds_many(entry_of(core, iface)))
 			return iface;
+		found = found ? found : iface;
 	}
-	return NULL;
+	return found;
 }
 
-static struct iface *find_named_slot(struct core *core, const struct event_link *link)
+/* An item of a dump about something that a live event has told of since the dump began. */
+static bool is_older(const struct core *core, const struct event *event, const struct iface *iface)
 {
-	struct iface *iface = model_find_slot(core, link);
+	return event->epoch && iface->epoch == core->epoch;
+}
 
-	if (iface)
-		memcpy(iface->name, link->name, sizeof iface->name);
+/* One that has just been left by another device waits for the next snapshot. */
+static struct iface *find_named_slot(struct core *core, const struct event *event)
+{
+	struct iface *iface = model_find_slot(core, &event->u.link);
+
+	if (!iface || is_older(core, event, iface))
+		return NULL;
+	memcpy(iface->name, event->u.link.name, sizeof iface->name);
 	return iface;
 }
 
@@ -210,13 +242,13 @@ static void leave_routes(struct core *core, const struct iface *from, const stru
 
 /* What the device has of ours it has still, and is to let it go. Whose it is now, by its name or by a selector; NULL: nobody's,
  * and it has nothing. */
-static struct iface *renamed(struct core *core, struct iface *iface, struct iface *named, const struct event_link *link)
+static struct iface *renamed(struct core *core, struct iface *iface, struct iface *named, const struct event *event)
 {
 	bool left = has_left(core, iface);
-	struct iface *to = named ? named : find_named_slot(core, link);
+	struct iface *to = named ? named : find_named_slot(core, event);
 
 	if (!to && left)
-		to = model_add_iface(core, link->name);
+		to = model_add_iface(core, event->u.link.name);
 	if (to && left) {
 		leave_addresses(core, iface, to);
 		leave_routes(core, iface, to);
@@ -235,21 +267,23 @@ static struct iface *find_iface(struct core *core, const struct event *event)
 	struct iface *numbered = model_iface_by_index(core, link->ifindex);
 
 	if (named && named->selected && named != numbered && named->ifindex != link->ifindex) {
-		if (model_is_stale(core, event, &named->epoch))
+		if (is_older(core, event, named))
 			return NULL;
 		model_iface_unbind(core, named); /* another device bears the name of the one that was found */
 		named = NULL;
 	}
 	if (numbered && numbered != named && !named && still_fits(core, numbered, link)) {
+		if (is_older(core, event, numbered))
+			return NULL;
 		memcpy(numbered->name, link->name, sizeof numbered->name); /* renamed, and found all the same */
 		return numbered;
 	}
 	if (numbered && (numbered != named || (numbered->selected && !still_fits(core, numbered, link)))) {
-		if (model_is_stale(core, event, &numbered->epoch))
+		if (is_older(core, event, numbered))
 			return NULL;
-		return renamed(core, numbered, named == numbered ? NULL : named, link);
+		return renamed(core, numbered, named == numbered ? NULL : named, event);
 	}
-	return named ? named : find_named_slot(core, link);
+	return named ? named : find_named_slot(core, event);
 }
 
 /* ---- changes of links --------------------------------------------------------------------------------------------- */
@@ -258,7 +292,7 @@ static struct iface *find_iface(struct core *core, const struct event *event)
 static void mac_changed(struct core *core, const struct iface *iface)
 {
 	for (unsigned i = 0; i < core->n_bonds; i++) {
-		if (model_bond_has(core, &core->bonds[i], iface))
+		if (bond_carrier_iface(core, &core->bonds[i]) == iface)
 			bond_announce(core, &core->bonds[i]);
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
@@ -277,6 +311,14 @@ static struct change *link_change(struct core *core, const struct iface *iface)
 	return &core->bonds[iface->bond].change;
 }
 
+int model_mac_target(const uint8_t mac[MAC_SIZE])
+{
+	int target;
+
+	memcpy(&target, mac + MAC_SIZE - sizeof target, sizeof target);
+	return target;
+}
+
 /* Whether the event tells what the change has made of the link. */
 static bool shows_change(const struct change *change, const struct event_link *link)
 {
@@ -289,8 +331,12 @@ static bool shows_change(const struct change *change, const struct event_link *l
 		return link->master == change->target;
 	case ACT_SET_ACTIVE:
 		return link->bond.active == change->target;
+	case ACT_LINK_MTU:
+		return link->mtu == (uint32_t)change->target;
+	case ACT_LINK_MAC:
+		return model_mac_target(link->mac) == change->target;
 	case ACT_BOND_CREATE: case ACT_BOND_SET: case ACT_BOND_REBUILD: case ACT_VLAN_CREATE: case ACT_RELEASE:
-	case ACT_LINK_MTU: case ACT_LINK_MAC: case ACT_PROBE: case ACT_LOOK:
+	case ACT_PROBE: case ACT_LOOK:
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
 	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
@@ -361,7 +407,7 @@ static void link_update(struct core *core, struct iface *iface, const struct eve
 {
 	struct iface before = *iface;
 
-	iface_take_over(iface, link);
+	iface_take_over(core, iface, link);
 	if (before.up && !iface->up)
 		model_routes_forget(core, iface);
 	if (!bound && memcmp(before.mac, iface->mac, MAC_SIZE) != 0)
@@ -406,9 +452,15 @@ static void device_deleted(struct core *core, const struct iface *iface, uint32_
 {
 	struct bond *bond = iface->bond == NONE || iface->port != NONE ? NULL : &core->bonds[iface->bond];
 
-	if (!bond || bond->removed || bond->change.gen ||
-	    (bond->link != NONE && !core->ifaces[core->bonds[bond->link].iface].ifindex)) /* it went with what it was on */
+	const struct bond *below;
+
+	if (!bond || bond->removed)
 		return;
+	below = bond->link == NONE ? bond : &core->bonds[bond->link];
+	if (below->rebuild_ns > core->now || (below->change.gen && below->change.type == ACT_BOND_REBUILD))
+		return; /* that was us */
+	if (!core->ifaces[below->iface].ifindex)
+		return; /* it went with what it was on */
 	change_repair(core, &bond->change, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) }, NULL,
 		      cause);
 }

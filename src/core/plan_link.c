@@ -19,7 +19,10 @@ static void emit_link(struct core *core, struct out *out, struct change *change,
 
 	if (!action)
 		return;
-	change->target = type == ACT_ENSLAVE ? link.master : link.port;
+	change->target = type == ACT_ENSLAVE	? link.master
+			 : type == ACT_LINK_MTU ? (int)link.mtu
+			 : type == ACT_LINK_MAC ? model_mac_target(link.mac)
+						: link.port;
 	action->u.link = link;
 	action->u.link.ifindex = iface->ifindex;
 	memcpy(action->u.link.ifname, iface->name, IFNAME_SIZE);
@@ -274,9 +277,11 @@ static void plan_active_port(struct core *core, struct out *out, struct bond *bo
 		  (struct action_link){ .port = port_iface(core, &bond->ports[bond->wanted])->ifindex });
 }
 
-static bool may_join(const struct bond *bond, const struct iface *iface)
+static bool may_join(const struct core *core, const struct bond *bond, const struct port *port)
 {
-	return !iface->uninitialised && !iface->loopback && !(iface->vf && bond->cfg.mac_policy == MAC_FIXED) &&
+	const struct iface *iface = port_iface(core, port);
+
+	return !port_waits_for_udev(core, port) && !iface->loopback && !(iface->vf && bond->cfg.mac_policy == MAC_FIXED) &&
 	       !(bond->cfg.mtu && iface->max_mtu && bond->cfg.mtu > iface->max_mtu);
 }
 
@@ -284,7 +289,7 @@ static void plan_port(struct core *core, struct out *out, struct bond *bond, str
 {
 	struct iface *iface = &core->ifaces[port->iface];
 
-	if (!iface->ifindex || iface->master || iface->releasing.gen || !may_join(bond, iface) ||
+	if (!iface->ifindex || iface->master || iface->releasing.gen || !may_join(core, bond, port) ||
 	    !change_ready(core, &port->change))
 		return;
 	emit_link(core, out, &port->change, ACT_ENSLAVE, port_object(core, bond, port), iface,
@@ -363,10 +368,11 @@ static void plan_moving_port(struct core *core, struct out *out, struct bond *bo
 	plan_sysctl(core, out, bond, iface, SYSCTL_ARP_IGNORE, 1);
 	plan_sysctl(core, out, bond, iface, SYSCTL_ARP_ANNOUNCE, 2);
 	plan_promote(core, out, bond, iface);
-	if (bond->cfg.mtu && iface->mtu && iface->mtu != bond->cfg.mtu && change_ready(core, &iface->mtu_change))
+	if (bond->cfg.mtu && iface->mtu && iface->mtu != bond->cfg.mtu && (!iface->max_mtu || bond->cfg.mtu <= iface->max_mtu) &&
+	    change_ready(core, &iface->mtu_change))
 		emit_link(core, out, &iface->mtu_change, ACT_LINK_MTU, port_object(core, bond, port), iface,
 			  (struct action_link){ .mtu = bond->cfg.mtu });
-	if (!iface->up && !iface->uninitialised && !port->raised && change_ready(core, &port->change))
+	if (!iface->up && !port_waits_for_udev(core, port) && !port->raised && change_ready(core, &port->change))
 		emit_link(core, out, &port->change, ACT_LINK_UP, port_object(core, bond, port), iface,
 			  (struct action_link){ 0 });
 	plan_look(core, out, bond, port);
@@ -457,8 +463,6 @@ void plan_links(struct core *core, struct out *out, struct bond *bond)
 		plan_vlan(core, out, bond);
 		return;
 	}
-	if (bond->change.gen && bond->change.type == ACT_BOND_REBUILD)
-		return; /* its ports are taken care of */
 	if (bond->iface != NONE) {
 		plan_active_port(core, out, bond); /* first: packets are being lost */
 		if (plan_device(core, out, bond)) {

@@ -14,6 +14,14 @@ bool port_is_hidden(const struct core *core, const struct port *port)
 	return port->extra && !iface->ifindex && !iface->last_name[0];
 }
 
+uint64_t port_waits_for_udev(const struct core *core, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+	uint64_t until = iface->uninitialised_ns + UDEV_PATIENCE;
+
+	return iface->ifindex && iface->uninitialised && until > core->now ? until : 0;
+}
+
 struct bond *bond_of_port(struct core *core, const struct iface *iface, struct port **port)
 {
 	if (iface->bond == NONE || iface->port == NONE)
@@ -58,7 +66,7 @@ static struct reason outside_reason(const struct core *core, const struct bond *
 {
 	const struct iface *iface = port_iface(core, port);
 
-	if (iface->uninitialised)
+	if (port_waits_for_udev(core, port))
 		return (struct reason){ .code = REASON_PORT_UNINITIALISED };
 	if (iface->vf && bond->cfg.mac_policy == MAC_FIXED)
 		return (struct reason){ .code = REASON_PORT_VF_MAC };
@@ -83,7 +91,7 @@ static struct reason down_reason(const struct core *core, const struct bond *bon
 		return (struct reason){ .code = REASON_PORT_FOREIGN, .arg = { iface->master } };
 	if (bond->iface != NONE && !iface->master)
 		return outside_reason(core, bond, port);
-	if (!iface->up && iface->uninitialised)
+	if (!iface->up && port_waits_for_udev(core, port))
 		return (struct reason){ .code = REASON_PORT_UNINITIALISED };
 	return (struct reason){ .code = iface->up ? REASON_LINK_DOWN : REASON_INTERFACE_DOWN };
 }

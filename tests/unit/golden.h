@@ -8,7 +8,7 @@
 
 #include "core/core.h"
 
-enum { GOLDEN_LINKS = 16, GOLDEN_ADDRESSES = 64, GOLDEN_ROUTES = 16, GOLDEN_PENDING = 512, GOLDEN_WORDS = 32, GOLDEN_REACH = 32, GOLDEN_ANSWERS = 64 };
+enum { GOLDEN_LINKS = 24, GOLDEN_ADDRESSES = 64, GOLDEN_ROUTES = 16, GOLDEN_PENDING = 512, GOLDEN_WORDS = 32, GOLDEN_REACH = 32, GOLDEN_ANSWERS = 64 };
 
 struct golden_link {
 	struct event_link link; /* ifindex 0: does not exist */

@@ -157,12 +157,14 @@ void golden_answer(struct golden *g, int error)
 			golden_snapshot(g, a.u.snapshot.epoch);
 		return;
 	}
+	if (!error && a.type == ACT_LOOK && !golden_link(g, a.u.look.ifname))
+		error = ENODEV;
 	if (!error)
 		error = golden_execute(g, &a);
 	event.type = error ? EV_FAILED : EV_DONE;
 	event.u.result.action = a;
 	event.u.result.error = error;
-	if (a.type == ACT_LOOK)
+	if (a.type == ACT_LOOK && !error)
 		event.u.result.action.u.look.carrier = golden_link(g, a.u.look.ifname)->link.carrier;
 	golden_feed(g, &event);
 	if (!error && a.type >= ACT_ADDRESS_ADD && a.type <= ACT_ADDRESS_DEL)
