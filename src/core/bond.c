@@ -101,6 +101,8 @@ int bond_choose(const struct core *core, const struct bond *bond)
 	/* One that has still to show that it reaches its targets is no better. */
 	if (best == NONE || bond->ports[best].probes != VERDICT_ANSWERED)
 		return current;
+	if (bond->ports[current].damped) /* it was used for want of another */
+		return best;
 	switch (bond->cfg.failback) {
 	case FAILBACK_NEVER:
 		return current;

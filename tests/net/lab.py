@@ -676,14 +676,18 @@ class Lab:
         self.namespaces.append(namespace)
         return namespace
 
-    def plug_in(self, namespace, ifname, bridge, mac, index):
-        """A cable between a NIC and a switch. The two ends must never have one ifindex: the kernel would then delay their
-        carrier events like a plain NIC's."""
+    def plug_in(self, namespace, ifname, bridge, mac, index, plain=False):
+        """A cable between a NIC and a switch. The two ends must never have one ifindex, for the kernel would then delay their
+        carrier events like a plain NIC's (net/core/link_watch.c, linkwatch_urgent_event), unless that is wanted: plain."""
         end = f"{namespace.name}-{ifname}"
-        self.switch.ip.link("add", ifname=end, kind="veth", peer={"ifname": ifname, "net_ns_fd": namespace.fd, "address": mac,
-                                                                "index": index})
-        if self.switch.index(end) == namespace.index(ifname):
-            raise RuntimeError(f"both ends of {end} have ifindex {index}")
+        if plain:
+            self.switch.run("ip", "link", "add", "name", end, "index", index, "type", "veth", "peer", "name", ifname, "index", index,
+                            "address", mac, "netns", f"/proc/{os.getpid()}/fd/{namespace.fd}")
+        else:
+            self.switch.ip.link("add", ifname=end, kind="veth", peer={"ifname": ifname, "net_ns_fd": namespace.fd, "address": mac,
+                                                                    "index": index})
+        if (self.switch.index(end) == namespace.index(ifname)) != plain:
+            raise RuntimeError(f"the ends of {end} have ifindex {self.switch.index(end)} and {namespace.index(ifname)}")
         self.switch.link_set(end, master=self.switch.index(bridge), state="up")
 
     def started(self, process):

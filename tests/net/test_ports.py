@@ -120,7 +120,7 @@ def test_an_active_port_is_unplugged_and_comes_back(bonded, ports, later):
 
 
 def test_a_standby_is_unplugged_and_comes_back(bonded):
-    one = bonded(bond_text()).wait_ports(BOTH).ask()
+    one = bonded(bond_text(hold="200ms")).wait_ports(BOTH).ask()
     since = now()
     mac = unplug(one.node, "eno2")
     one.wait_ports({"eno1": "active", "eno2": "absent"})
@@ -147,7 +147,8 @@ def test_a_found_port_may_be_renamed(bonded, ports):
 
 
 def test_a_port_that_is_renamed_away_keeps_nothing(bonded):
-    one = bonded(bond_text(addresses=["192.0.2.11/24", "2001:db8::11/64"], routes="[{to: default, via: 192.0.2.200}]"))
+    one = bonded(bond_text(hold="200ms", addresses=["192.0.2.11/24", "2001:db8::11/64"],
+                           routes="[{to: default, via: 192.0.2.200}]"))
     one.wait_ports(BOTH).ask()
     since = one.node.rename("eno1", "old1")
     one.wait_ports({"eno1": "absent", "eno2": "active"}).wait_on("eno2", "192.0.2.11", "2001:db8::11")
@@ -161,7 +162,7 @@ def test_a_port_that_is_renamed_away_keeps_nothing(bonded):
 
 def test_two_ports_change_names(bonded):
     """As udev does at boot: by way of a third name."""
-    one = bonded(bond_text()).wait_ports(BOTH).ask()
+    one = bonded(bond_text(hold="200ms")).wait_ports(BOTH).ask()
     macs = one.node.mac("eno1"), one.node.mac("eno2")
     for names in (("eno1", "tmp"), ("eno2", "eno1"), ("tmp", "eno2")):
         one.node.rename(*names)
