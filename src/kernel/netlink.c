@@ -169,8 +169,9 @@ static bool parse_link(const struct nlmsghdr *h, struct event *event)
 		link->mtu = nla_get_u32(tb[IFLA_MTU]);
 	if (tb[IFLA_MAX_MTU])
 		link->max_mtu = nla_get_u32(tb[IFLA_MAX_MTU]);
-	/* Given only where it is another one, be it in another namespace (net/core/link_watch.c, linkwatch_urgent_event). */
-	link->prompt = tb[IFLA_LINK] != NULL;
+	/* By the bare number: it may be told of, and the same, where the other one is in another namespace
+	 * (net/core/link_watch.c, linkwatch_urgent_event). */
+	link->prompt = tb[IFLA_LINK] && (int)nla_get_u32(tb[IFLA_LINK]) != info->ifi_index;
 	if (tb[IFLA_LINK])
 		link->vlan.link = (int)nla_get_u32(tb[IFLA_LINK]);
 	if (tb[IFLA_PERM_ADDRESS] && nla_len(tb[IFLA_PERM_ADDRESS]) == MAC_SIZE)

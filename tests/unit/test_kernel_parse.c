@@ -168,6 +168,25 @@ static void test_kinds(void **state)
 	}
 }
 
+/* The kernel tells the carrier of a device at once if what it is linked to has another number, wherever that is. */
+static void test_prompt_links(void **state)
+{
+	struct event event;
+	struct nl_msg *m;
+
+	(void)state;
+	assert_true(parse(plain_link(RTM_NEWLINK, AF_UNSPEC, IFF_UP, "eno1"), &event));
+	assert_false(event.u.link.prompt);
+	m = plain_link(RTM_NEWLINK, AF_UNSPEC, IFF_UP, "eno1");
+	nla_put_u32(m, IFLA_LINK, 6);
+	assert_true(parse(m, &event));
+	assert_true(event.u.link.prompt);
+	m = plain_link(RTM_NEWLINK, AF_UNSPEC, IFF_UP, "eno1");
+	nla_put_u32(m, IFLA_LINK, 5); /* its own: the other one is in another namespace */
+	assert_true(parse(m, &event));
+	assert_false(event.u.link.prompt);
+}
+
 /* A port of a bond that keeps no permanent address of its own has the one that it had before. */
 static void test_port_of_a_bond_has_its_own_address(void **state)
 {
@@ -671,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_bond),
 		cmocka_unit_test(test_plain_links),
 		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_prompt_links),
 		cmocka_unit_test(test_port_of_a_bond_has_its_own_address),
 		cmocka_unit_test(test_infiniband_address_is_no_mac),
 		cmocka_unit_test(test_address_4),
