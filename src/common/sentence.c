@@ -313,7 +313,7 @@ static void say_refused(struct words *w, const struct action *note)
 
 /* One for every code that has no function of its own. */
 static const char *const note_patterns[NOTE_CODES] = {
-	[NOTE_REPAIR_BACKOFF] = "{subject} was removed {b} times in a row, the next repair waits {a time}",
+	[NOTE_REPAIR_BACKOFF] = "{subject} was removed or changed {b} times in a row, the next repair waits {a time}",
 	[NOTE_CONFLICT] = "{ip|its address} is claimed by another machine with MAC {mac}",
 	[NOTE_INTERVAL] = "{ip|the active node} announces an advert interval of {a time}, ours is {b time}",
 	[NOTE_ADDRESS_LIST] = "{ip|another node} announces other addresses than ours",
@@ -375,6 +375,10 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		break;
 	case NOTE_REPAIRED:
 		say_pattern(w, "{subject} was gone and is put back; removed ", &material);
+		say_culprit(w, r->arg[0]);
+		break;
+	case NOTE_CHANGED:
+		words_add(w, "its options were changed and are set right; changed ");
 		say_culprit(w, r->arg[0]);
 		break;
 	case NOTE_RELEASED:

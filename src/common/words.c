@@ -19,6 +19,8 @@ const char *words_subject(const struct object *o, const struct ip *ip, char out[
 {
 	char text[TEXT_IP_SIZE];
 
+	if (ip->family == FAMILY_NONE && (o->type == OBJECT_BOND || o->type == OBJECT_PORT))
+		return "the device";
 	if (o->type != OBJECT_ROUTE)
 		return ip->family == FAMILY_NONE ? "an address" : text_ip(ip, out);
 	if (ip->family == FAMILY_NONE)

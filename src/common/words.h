@@ -14,7 +14,7 @@ struct words {
 };
 void words_add(struct words *, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* "192.0.2.1", "the default route", "the route to 10.0.0.0/8": the address or route that an object of a note is about.
+/* "192.0.2.1", "the default route", "the route to 10.0.0.0/8", "the device": what a note about an object means.
  * Returns out or a constant. */
 const char *words_subject(const struct object *, const struct ip *, char out[WORDS_SUBJECT_SIZE]);
 

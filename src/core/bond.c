@@ -154,6 +154,12 @@ void bond_switch(struct core *core, const struct event_switch *select)
 	}
 }
 
+bool bond_is_rebuilding(const struct core *core, const struct bond *bond)
+{
+	return bond->change.type == ACT_BOND_REBUILD &&
+	       (bond->change.gen || core->snap_open || core->snap_wanted || core->snap_retry_ns);
+}
+
 bool bond_looks_at(const struct core *core, const struct bond *bond, const struct port *port)
 {
 	const struct iface *iface = port_iface(core, port);
@@ -462,7 +468,8 @@ static uint64_t port_iface_deadline(const struct core *core, const struct bond *
 
 uint64_t bond_deadline(const struct core *core, const struct bond *bond)
 {
-	uint64_t due = min64(change_deadline(core, &bond->change), probe_deadline(core, bond));
+	uint64_t due = min64(min64(change_deadline(core, &bond->change), change_deadline(core, &bond->options)),
+			     probe_deadline(core, bond));
 
 	if (bond->iface != NONE)
 		due = min64(due, change_deadline(core, &core->ifaces[bond->iface].sysctl[SYSCTL_PROMOTE_SECONDARIES]));

@@ -290,6 +290,7 @@ static void carry_bond(struct core *core, struct bond *bond, const struct core *
 	bond->since_ns = from->since_ns;
 	bond->failovers = from->failovers;
 	bond->change = from->change;
+	bond->options = from->options;
 	bond->announce_base = from->announce_base;
 	bond->announce_step = from->announce_step;
 	memcpy(bond->kept_mac, from->kept_mac, MAC_SIZE);

@@ -631,6 +631,17 @@ int core_configure(struct core *core, const struct config *config, uint64_t now_
 	return 0;
 }
 
+/* What a change of a link was to tell by itself has been seen. */
+static void seen(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		struct bond *bond = &core->bonds[i];
+		bond->change.await_ns = 0;
+		for (unsigned j = 0; j < bond->n_ports; j++)
+			bond->ports[j].change.await_ns = 0;
+	}
+}
+
 /* Every plan until there is nothing more to do, each change taken for made; `rounds` bounds what never comes to rest. */
 static void play(struct core *core, void (*each)(void *, const struct core *, const struct action *), void *closure)
 {
@@ -647,6 +658,7 @@ static void play(struct core *core, void (*each)(void *, const struct core *, co
 			if (actions[i].type == ACT_LOOK) /* it is as it is known */
 				actions[i].u.look.carrier = model_iface_by_index(core, actions[i].u.look.ifindex)->carrier;
 			answer_done(core, &(struct event_result){ .action = actions[i] });
+			seen(core);
 		}
 	}
 }

@@ -91,6 +91,7 @@ enum note_code {
 	NOTE_TARGET_SILENT,  /* a target never answered any port: its probe decides nothing; ip, arg1 the probe's index */
 	NOTE_MANUAL,         /* a person switched the bond by hand (arg0 the port's index), or gave the choice back (-1) */
 	NOTE_RELEASED,       /* a port of ours was given to another master (arg0 its ifindex, 0: none); arg1 the culprit */
+	NOTE_CHANGED,        /* options, MTU or MAC of a device of ours were changed and are set right; arg0 the culprit */
 	NOTE_REBUILT,        /* the bond was taken apart and built anew; arg0 its former mode */
 	NOTE_CODES
 };

@@ -216,6 +216,7 @@ struct bond {
 	struct reason reason, told_reason;
 	uint64_t since_ns, failovers;
 	struct change change;    /* of the device: create, set, up, active port */
+	struct change options;   /* how often somebody changed them; itself never in flight */
 	uint64_t rebuild_ns;     /* it is not rebuilt again before */
 	uint64_t announce_base;
 	unsigned announce_step;
@@ -457,6 +458,10 @@ bool bond_prefers(const struct core *, const struct bond *, int port);
 void bond_switch(struct core *, const struct event_switch *);
 /* Whether the port's driver is asked for its carrier: its events may be late, and it is in use, or none is. */
 bool bond_looks_at(const struct core *, const struct bond *, const struct port *);
+/* Taken apart, or not yet seen since it was: what is known of it and of what is on it is of some moment between. */
+bool bond_is_rebuilding(const struct core *, const struct bond *);
+/* Whether its options, MTU and MAC are what they should be, as far as they are changed live. */
+bool bond_options_right(const struct core *, const struct bond *);
 bool bond_is_device(const struct bond *);  /* one with ports: kernel or team */
 bool bond_is_right_device(const struct core *, const struct bond *); /* the device that has its name is of its kind */
 bool bond_vlan_fits(const struct core *, const struct bond *); /* the device that has its name is that vlan on that bond */

@@ -396,7 +396,7 @@ void model_route_gone(struct core *core, const struct event *event)
 	if (place->bond == NONE)
 		return;
 	bond = &core->bonds[place->bond];
-	if (bond_carrier_iface(core, bond) == iface && !bond->removed)
+	if (bond_carrier_iface(core, bond) == iface && !bond->removed && !bond_is_rebuilding(core, bond))
 		change_repair(core, &place->change, (struct object){ .type = OBJECT_ROUTE,
 					       .index = (uint16_t)place->bond,
 					       .sub = place->route->prefix },

@@ -380,6 +380,19 @@ static void port_taken(struct core *core, const struct iface *iface, int before,
 	change_repair_as(core, &port->change, &note);
 }
 
+/* Somebody changed what we keep of a device: who, and how often. */
+static void options_changed(struct core *core, const struct iface *iface, bool right, uint32_t cause)
+{
+	struct bond *bond = &core->bonds[iface->bond];
+	struct action note = { .type = ACT_NOTE, .object = { .type = OBJECT_BOND, .index = (uint16_t)iface->bond } };
+
+	if (!right || bond_options_right(core, bond))
+		return;
+	note.u.note.code = NOTE_CHANGED;
+	note.u.note.reason.arg[0] = cause;
+	change_repair_as(core, &bond->options, &note);
+}
+
 /* A bond is empty only if no port that we do not know of is in it. */
 static void see_other_port(struct core *core, const struct event *event)
 {
@@ -406,8 +419,13 @@ static bool is_news(const struct iface *before, const struct iface *now)
 static void link_update(struct core *core, struct iface *iface, const struct event_link *link, bool bound)
 {
 	struct iface before = *iface;
+	const struct bond *bond = iface->bond == NONE || iface->port != NONE ? NULL : &core->bonds[iface->bond];
+	bool kept = bond && !bound && !bond->removed && !bond->change.gen && !bond_is_rebuilding(core, bond);
+	bool right = kept && bond_options_right(core, bond);
 
 	iface_take_over(core, iface, link);
+	if (kept)
+		options_changed(core, iface, right, link->cause);
 	if (before.up && !iface->up)
 		model_routes_forget(core, iface);
 	if (!bound && memcmp(before.mac, iface->mac, MAC_SIZE) != 0)

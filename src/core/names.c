@@ -131,6 +131,7 @@ const char *note_code_name(enum note_code code)
 	case NOTE_TARGET_SILENT: return "target-silent";
 	case NOTE_MANUAL: return "manual";
 	case NOTE_RELEASED: return "released";
+	case NOTE_CHANGED: return "changed";
 	case NOTE_REBUILT: return "rebuilt";
 	case NOTE_CODES: break;
 	}

@@ -182,7 +182,7 @@ bool plan_place_wanted(const struct core *core, const struct place *place)
 		return vip_wants_addresses(vip) && !addr->released && vip_iface(core, vip) == iface;
 	case OWNER_BOND:
 		bond = &core->bonds[addr->owner_index];
-		if (bond_carrier_iface(core, bond) != iface)
+		if (bond_carrier_iface(core, bond) != iface || bond_is_rebuilding(core, bond))
 			return false;
 		if (bond->iface == NONE)
 			return true;

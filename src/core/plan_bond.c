@@ -89,8 +89,8 @@ void plan_remove_route(struct core *core, struct out *out, struct route_place *p
 
 void plan_bond(struct core *core, struct out *out, struct bond *bond)
 {
-	if (bond->removed || (bond->change.gen && bond->change.type == ACT_BOND_REBUILD))
-		return; /* while it is rebuilt, all that belongs to it is taken care of */
+	if (bond->removed || bond_is_rebuilding(core, bond))
+		return; /* all that belongs to it is taken care of */
 	plan_links(core, out, bond);
 	plan_addresses(core, out, bond->first_addr, bond->n_addrs, false);
 	plan_routes(core, out, bond);

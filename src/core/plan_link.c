@@ -200,6 +200,20 @@ static bool is_mac_wrong(const struct core *core, const struct bond *bond, uint8
 	return memcmp(mac, no_mac, MAC_SIZE) != 0 && memcmp(mac, device->mac, MAC_SIZE) != 0;
 }
 
+static bool is_mtu_wrong(const struct bond *bond, const struct iface *device)
+{
+	return bond->cfg.mtu && device->mtu && device->mtu != bond->cfg.mtu;
+}
+
+bool bond_options_right(const struct core *core, const struct bond *bond)
+{
+	const struct iface *device = &core->ifaces[bond->iface];
+	uint8_t mac[MAC_SIZE];
+
+	return !wrong_options(device) && !is_mtu_wrong(bond, device) &&
+	       (!bond_is_device(bond) || bond->cfg.mac_policy != MAC_FIXED || !is_mac_wrong(core, bond, mac));
+}
+
 /* What is changed live, one thing at a time, ending with setting it up. */
 static void plan_options(struct core *core, struct out *out, struct bond *bond)
 {
@@ -209,11 +223,11 @@ static void plan_options(struct core *core, struct out *out, struct bond *bond)
 
 	if (!change_ready(core, &bond->change))
 		return;
-	if (link.bond_set)
+	if (link.bond_set && change_ready(core, &bond->options))
 		emit_link(core, out, &bond->change, ACT_BOND_SET, object, device, link);
-	else if (is_mac_wrong(core, bond, link.mac))
+	else if (is_mac_wrong(core, bond, link.mac) && change_ready(core, &bond->options))
 		emit_link(core, out, &bond->change, ACT_LINK_MAC, object, device, link);
-	else if (bond->cfg.mtu && device->mtu && device->mtu != bond->cfg.mtu)
+	else if (is_mtu_wrong(bond, device) && change_ready(core, &bond->options))
 		emit_link(core, out, &bond->change, ACT_LINK_MTU, object, device, (struct action_link){ .mtu = bond->cfg.mtu });
 	else if (!device->up && !bond->raised)
 		emit_link(core, out, &bond->change, ACT_LINK_UP, object, device, (struct action_link){ 0 });
@@ -255,7 +269,7 @@ static void plan_vlan(struct core *core, struct out *out, struct bond *bond)
 			emit_link(core, out, &bond->change, ACT_VLAN_CREATE, object, device, made);
 	} else if (!bond_vlan_fits(core, bond)) {
 		return;
-	} else if (made.mtu && device->mtu && device->mtu != made.mtu && made.mtu <= link->mtu) {
+	} else if (is_mtu_wrong(bond, device) && made.mtu <= link->mtu && change_ready(core, &bond->options)) {
 		emit_link(core, out, &bond->change, ACT_LINK_MTU, object, device, (struct action_link){ .mtu = made.mtu });
 	} else if (!device->up && !bond->raised && link->up) {
 		emit_link(core, out, &bond->change, ACT_LINK_UP, object, device, (struct action_link){ 0 });

@@ -237,6 +237,7 @@ static int level_of(const struct entry *e)
 	case NOTE_PROBE_LOST:
 	case NOTE_TARGET_SILENT:
 	case NOTE_RELEASED:
+	case NOTE_CHANGED:
 	case NOTE_REPAIRED:
 	case NOTE_REPAIR_BACKOFF:
 	case NOTE_REFUSED:
@@ -258,7 +259,7 @@ static int culprit_of(const struct note *note)
 {
 	int64_t port = 0;
 
-	if (note->code == NOTE_REPAIRED)
+	if (note->code == NOTE_REPAIRED || note->code == NOTE_CHANGED)
 		port = note->reason.arg[0];
 	if (note->code == NOTE_RELEASED)
 		port = note->reason.arg[1];

@@ -54,6 +54,7 @@ struct golden_link *golden_link(struct golden *, const char *name);
 struct golden_link *golden_link_add(struct golden *, const char *name);
 const char *golden_link_name(const struct golden *, int ifindex);
 int golden_execute(struct golden *, const struct action *); /* 0 or errno; feeds the kernel's own link messages later */
+void golden_release_all(struct golden *, const struct golden_link *bond, uint32_t cause);
 void golden_team_tell(struct golden *, const struct golden_link *);
 void golden_link_tell(struct golden *, const struct golden_link *);
 void golden_snapshot(struct golden *, uint32_t epoch);

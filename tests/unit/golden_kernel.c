@@ -204,6 +204,21 @@ static int release(struct golden *g, struct golden_link *port)
 	return 0;
 }
 
+/* A device that goes lets its ports go first, and tells of them. */
+void golden_release_all(struct golden *g, const struct golden_link *bond, uint32_t cause)
+{
+	for (unsigned i = 0; i < GOLDEN_LINKS; i++) {
+		struct golden_link *l = &g->links[i];
+
+		if (!l->link.ifindex || l->link.master != bond->link.ifindex)
+			continue;
+		release(g, l);
+		l->link.cause = cause;
+		if (g->core)
+			golden_link_tell(g, l);
+	}
+}
+
 static void make_active_backup(struct golden_link *bond, const struct action_link *l)
 {
 	static const uint8_t none[MAC_SIZE];

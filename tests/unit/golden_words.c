@@ -171,6 +171,8 @@ static bool link_gone(struct golden *g, struct golden_link *l, uint32_t cause, b
 {
 	struct event event = { .type = EV_LINK_GONE };
 
+	if (!silently && (l->link.kind == KIND_BOND || l->link.kind == KIND_TEAM))
+		golden_release_all(g, l, cause);
 	event.u.link = l->link;
 	event.u.link.cause = cause;
 	for (unsigned i = g->n_addresses; i-- > 0;)
@@ -201,6 +203,10 @@ static void link_describe(struct golden *g, struct golden_link *l, const struct 
 		strncpy(l->link.driver, driver, sizeof l->link.driver - 1);
 	if (path)
 		strncpy(l->link.path, path, sizeof l->link.path - 1);
+	if (after(w, "miimon"))
+		l->link.bond.miimon = (uint32_t)atoi(after(w, "miimon"));
+	if (after(w, "primary"))
+		l->link.bond.primary = golden_link(g, after(w, "primary")) ? golden_link(g, after(w, "primary"))->link.ifindex : 0;
 	if (fom)
 		l->link.bond.fail_over_mac = (uint8_t)atoi(fom);
 	if (id) {

@@ -140,7 +140,7 @@ static void the_culprit_is_named(void **state)
 	assert_text(f, 2, "bond0/eno2: was given to another master (interface index 7) by the kernel itself");
 	snprintf(
 		wanted, sizeof wanted,
-		"bond0: an address was gone and is put back; removed by another program (netlink port %d), probably %s",
+		"bond0: the device was gone and is put back; removed by another program (netlink port %d), probably %s",
 		getpid(), name);
 	assert_text(f, 3, wanted);
 	snprintf(wanted, sizeof wanted,

@@ -209,7 +209,7 @@ static void a_route_is_named(void **state)
 	assert_string_equal(note_text(route, repaired, text), "bond0: the IPv6 default route was gone and is put back; "
 							      "removed by another program (netlink port 42)");
 	route.sub = 8;
-	assert_string_equal(note_text(route, backoff, text), "bond0: the route to 10.0.0.0/8 was removed 5 times in a row, "
+	assert_string_equal(note_text(route, backoff, text), "bond0: the route to 10.0.0.0/8 was removed or changed 5 times in a row, "
 							     "the next repair waits 2 s");
 	assert_string_equal(note_text(route, refused, text), "bond0: the kernel refused to remove the route to 10.0.0.0/8: "
 							     "Operation not permitted (EPERM)");
