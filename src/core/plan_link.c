@@ -310,6 +310,21 @@ static void plan_port(struct core *core, struct out *out, struct bond *bond, str
 		  (struct action_link){ .master = core->ifaces[bond->iface].ifindex });
 }
 
+/* The bonding driver gives its ports its own MAC. A team in this mode leaves that to others, and without it a port takes what comes
+ * in for the team for another host's (net/team/team_mode_activebackup.c). When a port leaves, the team gives it back its own. */
+static void plan_port_mac(struct core *core, struct out *out, struct bond *bond, struct port *port)
+{
+	struct iface *iface = &core->ifaces[port->iface];
+	const struct iface *device = &core->ifaces[bond->iface];
+	struct action_link link = { 0 };
+
+	if (device->kind != KIND_TEAM || !is_member(core, bond, port) || memcmp(device->mac, no_mac, MAC_SIZE) == 0 ||
+	    memcmp(iface->mac, device->mac, MAC_SIZE) == 0 || !change_ready(core, &port->change))
+		return;
+	memcpy(link.mac, device->mac, MAC_SIZE);
+	emit_link(core, out, &port->change, ACT_LINK_MAC, port_object(core, bond, port), iface, link);
+}
+
 /* Whether it is a port of that device after all: a later reload has listed it again. */
 static bool is_listed_in(const struct core *core, const struct iface *iface, int master)
 {
@@ -480,8 +495,10 @@ void plan_links(struct core *core, struct out *out, struct bond *bond)
 	if (bond->iface != NONE) {
 		plan_active_port(core, out, bond); /* first: packets are being lost */
 		if (plan_device(core, out, bond)) {
-			for (unsigned i = 0; i < bond->n_ports; i++)
+			for (unsigned i = 0; i < bond->n_ports; i++) {
 				plan_port(core, out, bond, &bond->ports[i]);
+				plan_port_mac(core, out, bond, &bond->ports[i]);
+			}
 		}
 	}
 	for (unsigned i = 0; i < bond->n_ports && !out->full; i++) {

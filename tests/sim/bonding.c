@@ -158,7 +158,8 @@ int bonding_enslave(struct world *w, struct node *node, struct sim_link *port, i
 		if (r)
 			return r;
 	}
-	memcpy(port->mac, bond->mac, MAC_SIZE);
+	if (bond->kind == KIND_BOND) /* a team leaves a port its own */
+		memcpy(port->mac, bond->mac, MAC_SIZE);
 	port->master = master;
 	port->up = true;
 	port->carrier = lan_port_live(w, node, (unsigned)port->port);

@@ -165,7 +165,7 @@ static int enslave(struct golden *g, struct golden_link *port, int master)
 	port->link.mtu = bond->link.mtu;
 	if (port->link.vf && bond->link.bond.fail_over_mac == BOND_FOM_NONE)
 		return EOPNOTSUPP;
-	if (!port->link.vf)
+	if (!port->link.vf && bond->link.kind == KIND_BOND) /* a team leaves a port its own */
 		memcpy(port->link.mac, bond->link.mac, MAC_SIZE);
 	if (bond->link.kind == KIND_BOND && !bond->link.bond.active && port->cable) {
 		bond->link.bond.active = port->link.ifindex;
