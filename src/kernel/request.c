@@ -38,7 +38,7 @@ bool request_exists(enum action_type type)
 	case ACT_LINK_MTU:
 	case ACT_LINK_MAC:
 		return true;
-	case ACT_BOND_REBUILD: /* see transaction.h, which makes ACT_ENSLAVE of more than this message too */
+	case ACT_BOND_REBUILD: /* see transaction.h, which makes ACT_ENSLAVE and ACT_RELEASE of more than this message too */
 	case ACT_LOOK:
 	case ACT_PROBE:
 	case ACT_ADVERT:

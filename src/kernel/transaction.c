@@ -2,11 +2,14 @@
 #include "kernel/transaction.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "kernel/capture.h"
 #include "kernel/netlink.h"
@@ -17,7 +20,7 @@ enum { LINKS_MAX = 64, LINK_DUMP_SIZE = 256 };
 
 bool transaction_makes(const struct action *a)
 {
-	return a->type == ACT_ENSLAVE || a->type == ACT_BOND_REBUILD;
+	return a->type == ACT_ENSLAVE || a->type == ACT_RELEASE || a->type == ACT_BOND_REBUILD;
 }
 
 struct transaction {
@@ -28,6 +31,7 @@ struct transaction {
 	struct event_link link;           /* the port, or the device, as it was */
 	int ports[LINKS_MAX];             /* of the device, as they were */
 	unsigned n_ports;
+	enum link_kind master;            /* of the device that a port goes to or leaves */
 	bool is_carried;                  /* another device is on it */
 	bool found;
 };
@@ -51,17 +55,57 @@ static int set_up(struct transaction *t, int ifindex, bool up)
 	return change(t, up ? ACT_LINK_UP : ACT_LINK_DOWN, (struct action_link){.ifindex = ifindex});
 }
 
+static void ipv6_path(char *path, size_t size, const char *ifname)
+{
+	snprintf(path, size, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", ifname);
+}
+
+/* Before Linux 6.2 a team leaves its ports their IPv6. What a standby would say by it when its link comes back, from the team's
+ * MAC, has the switch send it what is meant for the active port. A port that leaves gets what new interfaces get. That none
+ * of it can be written (no IPv6 here, no interface) is no failure. */
+static void let_speak(int port, bool ipv6)
+{
+	char ifname[IF_NAMESIZE], path[64], value = '1';
+	int fd;
+
+	if (!if_indextoname((unsigned)port, ifname))
+		return;
+	ipv6_path(path, sizeof path, "default");
+	fd = ipv6 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	if (ipv6 && (fd < 0 || read(fd, &value, 1) != 1))
+		value = '0';
+	if (fd >= 0)
+		close(fd);
+	ipv6_path(path, sizeof path, ifname);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	(void)!write(fd, &value, 1);
+	close(fd);
+}
+
 /* Into a bond only a port that is down is taken; both drivers set it up again. */
-static int take(struct transaction *t, int port, int master)
+static int take(struct transaction *t, int port, int master, enum link_kind kind)
 {
 	int error = set_up(t, port, false);
 
+	if (!error && kind == KIND_TEAM)
+		let_speak(port, false);
 	return error ? error : change(t, ACT_ENSLAVE, (struct action_link){.ifindex = port, .master = master});
 }
 
-static int release(struct transaction *t, int port)
+static int release(struct transaction *t, int port, enum link_kind kind)
 {
-	return change(t, ACT_RELEASE, (struct action_link){.ifindex = port});
+	int error = change(t, ACT_RELEASE, (struct action_link){.ifindex = port});
+
+	if (!error && kind == KIND_TEAM)
+		let_speak(port, true);
+	return error;
+}
+
+static enum link_kind wanted_kind(const struct transaction *t)
+{
+	return t->wanted->driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
 }
 
 /* ---- what there is ---------------------------------------------------------------------------------------------- */
@@ -71,6 +115,7 @@ static void begin(void *closure)
 	struct transaction *t = closure;
 
 	t->n_ports = 0;
+	t->master = KIND_OTHER;
 	t->is_carried = t->found = false;
 }
 
@@ -85,6 +130,8 @@ static int each_link(void *closure, const struct nlmsghdr *h)
 		t->link = event.u.link;
 		t->found = true;
 	}
+	if (event.u.link.ifindex == t->wanted->master)
+		t->master = event.u.link.kind;
 	if (event.u.link.master == t->wanted->ifindex && t->n_ports < LINKS_MAX)
 		t->ports[t->n_ports++] = event.u.link.ifindex;
 	if (event.u.link.kind == KIND_VLAN && event.u.link.vlan.link == t->wanted->ifindex)
@@ -114,7 +161,7 @@ static void enslave_undo(struct transaction *t, int port, int master)
 {
 	t->x.undoing = true;
 	capture_take_off(&t->capture, &t->x, master);
-	release(t, port);
+	release(t, port, t->master);
 	if (t->link.up)
 		set_up(t, port, true);
 	capture_put_addresses(&t->capture, &t->x, port);
@@ -133,7 +180,7 @@ static int enslave(struct transaction *t)
 	error = capture_link(&t->capture, &t->x, port);
 	if (error)
 		return error;
-	error = take(t, port, master);
+	error = take(t, port, master, t->master);
 	if (!error)
 		error = capture_put_addresses(&t->capture, &t->x, master);
 	if (!error)
@@ -147,14 +194,22 @@ static int enslave(struct transaction *t)
 	return error;
 }
 
+/* Out of whatever it is in. */
+static int let_go(struct transaction *t)
+{
+	int error = look(t);
+
+	return error ? error : release(t, t->wanted->ifindex, t->master);
+}
+
 /* ---- a bond anew ------------------------------------------------------------------------------------------------ */
 
-static int take_all(struct transaction *t, const int *ports, unsigned n, int master)
+static int take_all(struct transaction *t, const int *ports, unsigned n, int master, enum link_kind kind)
 {
 	int error = 0;
 
 	for (unsigned i = 0; !error && i < n; i++)
-		error = take(t, ports[i], master);
+		error = take(t, ports[i], master, kind);
 	return error;
 }
 
@@ -192,7 +247,7 @@ static bool gives_mac(const struct action_link *link)
 /* The ports, the link and what it carried; put_addresses finds most of the IPv4 ones there: they stay on a link that is down. */
 static int fill(struct transaction *t, int ifindex)
 {
-	int error = take_all(t, t->wanted->ports, t->wanted->n_ports, ifindex);
+	int error = take_all(t, t->wanted->ports, t->wanted->n_ports, ifindex, wanted_kind(t));
 
 	if (!error)
 		error = set_up(t, ifindex, true);
@@ -208,7 +263,7 @@ static int fill(struct transaction *t, int ifindex)
 static void release_all(struct transaction *t)
 {
 	for (unsigned i = 0; i < t->n_ports; i++)
-		release(t, t->ports[i]);
+		release(t, t->ports[i], t->link.kind);
 }
 
 static void change_undo(struct transaction *t)
@@ -217,7 +272,7 @@ static void change_undo(struct transaction *t)
 
 	t->x.undoing = true;
 	for (unsigned i = 0; i < t->wanted->n_ports; i++)
-		release(t, t->wanted->ports[i]);
+		release(t, t->wanted->ports[i], t->link.kind);
 	release_all(t);
 	if (t->link.kind == KIND_BOND) {
 		set_up(t, link.ifindex, false);
@@ -225,7 +280,7 @@ static void change_undo(struct transaction *t)
 	}
 	memcpy(link.mac, t->link.mac, MAC_SIZE);
 	change(t, ACT_LINK_MAC, link);
-	take_all(t, t->ports, t->n_ports, link.ifindex);
+	take_all(t, t->ports, t->n_ports, link.ifindex, t->link.kind);
 	set_up(t, link.ifindex, t->link.up);
 	capture_put_addresses(&t->capture, &t->x, link.ifindex);
 	capture_put_routes(&t->capture, &t->x, link.ifindex);
@@ -237,7 +292,7 @@ static int rebuild_in_place(struct transaction *t)
 	int error = 0;
 
 	for (unsigned i = 0; !error && i < t->n_ports; i++)
-		error = release(t, t->ports[i]);
+		error = release(t, t->ports[i], t->link.kind);
 	if (!error)
 		error = set_mode(t);
 	if (!error && gives_mac(t->wanted))
@@ -275,14 +330,21 @@ static int create(struct transaction *t, enum bond_driver driver, const struct a
 	return error;
 }
 
+/* Of the ports of a device that was deleted. */
+static void let_all_speak(const struct transaction *t, enum link_kind kind)
+{
+	for (unsigned i = 0; i < t->n_ports && kind == KIND_TEAM; i++)
+		let_speak(t->ports[i], true);
+}
+
 /* The former kind again, with what it had; the options of a teamd are lost with the device. */
 static void replace_undo(struct transaction *t, int ifindex)
 {
 	struct action_link link = {.mtu = t->link.mtu};
 
 	t->x.undoing = true;
-	if (ifindex)
-		delete_link(t, ifindex);
+	if (ifindex && delete_link(t, ifindex) == 0)
+		let_all_speak(t, wanted_kind(t));
 	memcpy(link.ifname, t->wanted->ifname, IFNAME_SIZE);
 	memcpy(link.mac, t->link.mac, MAC_SIZE);
 	if (create(t, t->link.kind == KIND_TEAM ? DRIVER_TEAM : DRIVER_KERNEL, &link, &ifindex) != 0)
@@ -291,7 +353,7 @@ static void replace_undo(struct transaction *t, int ifindex)
 		t->link.ifindex = ifindex;
 		exchange_request(&t->x, request_bond_restore(&t->link));
 	}
-	take_all(t, t->ports, t->n_ports, ifindex);
+	take_all(t, t->ports, t->n_ports, ifindex, t->link.kind);
 	set_up(t, ifindex, t->link.up);
 	capture_put_addresses(&t->capture, &t->x, ifindex);
 	capture_put_routes(&t->capture, &t->x, ifindex);
@@ -306,6 +368,7 @@ static int replace(struct transaction *t)
 	error = delete_link(t, t->wanted->ifindex);
 	if (error)
 		return error;
+	let_all_speak(t, t->link.kind);
 	error = create(t, t->wanted->driver, t->wanted, &ifindex);
 	if (!error)
 		error = fill(t, ifindex);
@@ -316,7 +379,6 @@ static int replace(struct transaction *t)
 
 static int rebuild(struct transaction *t)
 {
-	enum link_kind kind = t->wanted->driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
 	int error = look(t);
 
 	if (!error && t->link.kind != KIND_BOND && t->link.kind != KIND_TEAM)
@@ -325,7 +387,7 @@ static int rebuild(struct transaction *t)
 		error = capture_link(&t->capture, &t->x, t->wanted->ifindex);
 	if (error)
 		return error;
-	return t->link.kind == kind ? rebuild_in_place(t) : replace(t);
+	return t->link.kind == wanted_kind(t) ? rebuild_in_place(t) : replace(t);
 }
 
 int transaction_run(const struct action *a, struct teams *teams, int (*ask)(void *), void *closure, char **text)
@@ -335,7 +397,7 @@ int transaction_run(const struct action *a, struct teams *teams, int (*ask)(void
 
 	if (error)
 		return error;
-	error = a->type == ACT_ENSLAVE ? enslave(&t) : rebuild(&t);
+	error = a->type == ACT_ENSLAVE ? enslave(&t) : a->type == ACT_RELEASE ? let_go(&t) : rebuild(&t);
 	*text = error ? t.x.text : NULL;
 	if (error)
 		t.x.text = NULL;

@@ -2,8 +2,8 @@
 """Bond driver `team`: the team driver, as a client of its address sees it."""
 import pytest
 
-from conftest import INTERVAL_US
-from lab import Standbyd, now, wait_for
+from conftest import INTERVAL_US, allowed
+from lab import Standbyd, now, pass_time, wait_for
 
 # The same kernels have it that have bonding.
 pytestmark = pytest.mark.bonding
@@ -38,6 +38,27 @@ def teamed(make_lab):
     return lambda **keys: Teamed(make_lab(names=("lb1",)), **keys)
 
 
+def test_a_loss_costs_packets_and_a_failback_none(teamed):
+    """Either port receives, which takes the team's MAC on both."""
+    one = teamed()
+    lost, back = [], []
+    for _ in range(5):
+        since = one.node.pull("eno1")
+        one.on("eno2")
+        pass_time(0.3)
+        lost.append(one.probe.window(since))
+        since = one.node.plug("eno1")
+        one.on("eno1")
+        pass_time(0.3)
+        back.append(one.probe.window(since))
+    packets = sorted(window.lost * INTERVAL_US / 1000 for window in lost)
+    # The worst of five is left to the machine.
+    assert packets[2] <= 2, [str(window) for window in lost]
+    assert packets[-1] <= 50, [str(window) for window in lost]
+    returned = sorted(window.lost for window in back)
+    assert returned[2] == 0 and returned[-1] <= allowed(1), [str(window) for window in back]
+
+
 def test_ports_have_the_teams_mac_whoever_changes_it(teamed):
     one = teamed()
     wait_for(lambda: len(one.macs()) == 1, 5, "one MAC on the team and its ports")
@@ -53,7 +74,9 @@ def test_ports_have_the_teams_mac_whoever_changes_it(teamed):
 def test_a_port_that_is_dropped_is_as_it_was(teamed):
     one = teamed()
     wait_for(lambda: len(one.macs()) == 1, 5, "one MAC on the team and its ports")
+    assert one.node.sysctl("ipv6/conf/eno2/disable_ipv6") == "1", "a standby says nothing by itself"
     one.daemon.write(team_config(one.node, ports="[eno1]"))
     assert one.daemon.ctl("reload").returncode == 0
     wait_for(lambda: one.node.links()["eno2"].get_attr("IFLA_MASTER") is None, 5, "eno2 is no port any more")
+    wait_for(lambda: one.node.sysctl("ipv6/conf/eno2/disable_ipv6") == "0", 5, "eno2 has IPv6")
     assert one.node.mac("eno2") == "02:00:00:00:01:02"
