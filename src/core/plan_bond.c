@@ -4,17 +4,45 @@
 
 /* ---- routes ------------------------------------------------------------------------------------------------------- */
 
-static bool addresses_there(const struct core *core, const struct bond *bond, const struct iface *iface, uint8_t family)
+static bool is_in_network(const struct ip *ip, const struct addr *addr)
 {
+	unsigned whole = addr->prefix / 8, rest = addr->prefix % 8;
+
+	if (ip->family != addr->ip.family || memcmp(ip->bytes, addr->ip.bytes, whole) != 0)
+		return false;
+	return !rest || (ip->bytes[whole] ^ addr->ip.bytes[whole]) >> (8 - rest) == 0;
+}
+
+static const struct place *place_of(const struct core *core, const struct addr *addr, const struct iface *iface)
+{
+	for (unsigned i = 0; i < addr->n_places; i++) {
+		const struct place *place = &core->places[addr->first_place + i];
+		if (&core->ifaces[place->iface] == iface)
+			return place;
+	}
+	return NULL;
+}
+
+/* All that are on their way are waited for, so that the kernel chooses the source that it will choose later. One that
+ * somebody removes again and again, or that the kernel refuses, is not, as long as the others will do. */
+static bool addresses_there(const struct core *core, const struct bond *bond, const struct iface *iface,
+			    const struct config_route *route)
+{
+	bool reached = route->via.family == FAMILY_NONE || route->on_link, missing = false;
+
 	for (unsigned i = 0; i < bond->n_addrs; i++) {
 		const struct addr *addr = &core->addrs[bond->first_addr + i];
-		for (unsigned j = 0; j < addr->n_places; j++) {
-			const struct place *place = &core->places[addr->first_place + j];
-			if (&core->ifaces[place->iface] == iface && !place_is_there(place) && addr->ip.family == family)
-				return false;
-		}
+		const struct place *place = addr->ip.family == route->to.family ? place_of(core, addr, iface) : NULL;
+		if (!place)
+			continue;
+		if (place_is_there(place))
+			reached |= is_in_network(&route->via, addr);
+		else if (place->change.gen || place->change.retry_ns <= core->now || ip_equal(&route->from, &addr->ip))
+			return false;
+		else
+			missing = true;
 	}
-	return true;
+	return reached || !missing;
 }
 
 /* What the kernel replaces: the same destination metric and table, whatever the gateway and the interface. */
@@ -54,7 +82,7 @@ static void plan_routes(struct core *core, struct out *out, struct bond *bond)
 		const struct config_route *route = place->route;
 		struct action *action;
 		if (&core->ifaces[place->iface] != carrier || place->present || !change_ready(core, &place->change) ||
-		    is_target_busy(core, place) || !addresses_there(core, bond, carrier, route->to.family))
+		    is_target_busy(core, place) || !addresses_there(core, bond, carrier, route))
 			continue;
 		action = plan_emit_change(core, out, &place->change, ACT_ROUTE_ADD,
 				     plan_bond_object(core, bond));
