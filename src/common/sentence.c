@@ -334,12 +334,22 @@ static void say_state(struct words *w, enum object_type type, const struct note 
 	say_why(w, &n->reason);
 }
 
-static void say_culprit(struct words *w, int64_t port)
+/* told: whether the kernel's message would have named the program. */
+static void say_culprit(struct words *w, int64_t port, bool told)
 {
 	if (port)
 		words_add(w, "by another program (netlink port %lld)", (long long)port);
 	else
-		words_add(w, "by the kernel itself");
+		words_add(w, told ? "by the kernel itself" : "by another program or the kernel itself");
+}
+
+/* Messages about IPv6 addresses never name a program (net/ipv6/addrconf.c, inet6_ifa_notify). */
+static void say_repaired(struct words *w, const struct material *material, const struct object *object)
+{
+	const struct reason *r = material->reason;
+
+	say_pattern(w, "{subject} was gone and is put back; removed ", material);
+	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || r->ip.family != FAMILY_6);
 }
 
 static void say_manual(struct words *w, const struct core *core, const struct action *a)
@@ -374,17 +384,16 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		say_state(w, action->object.type, n);
 		break;
 	case NOTE_REPAIRED:
-		say_pattern(w, "{subject} was gone and is put back; removed ", &material);
-		say_culprit(w, r->arg[0]);
+		say_repaired(w, &material, &action->object);
 		break;
 	case NOTE_CHANGED:
 		words_add(w, "its options were changed and are set right; changed ");
-		say_culprit(w, r->arg[0]);
+		say_culprit(w, r->arg[0], false);
 		break;
 	case NOTE_RELEASED:
 		say_pattern(w, r->arg[0] ? "was given to another master (interface index {a}) " : "was released ",
 			    &material);
-		say_culprit(w, r->arg[1]);
+		say_culprit(w, r->arg[1], false); /* hardly any message about a link does */
 		break;
 	case NOTE_MANUAL:
 		say_manual(w, core, action);

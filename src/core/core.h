@@ -404,6 +404,7 @@ struct probe_view {
 
 struct bond_view {
 	const char *name;
+	bool removed;          /* no longer configured, under vips that are still leaving */
 	enum bond_driver driver;
 	enum bond_state state;
 	int active_port;       /* index, -1: none */

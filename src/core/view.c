@@ -21,6 +21,7 @@ void core_bond(const struct core *core, unsigned i, struct bond_view *view)
 	assert(i < core->n_bonds);
 	*view = (struct bond_view){
 		.name = bond->cfg.name,
+		.removed = bond->removed,
 		.driver = bond->cfg.driver,
 		.state = bond->state,
 		.active_port = bond->active,

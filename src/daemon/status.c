@@ -381,8 +381,8 @@ json_t *status_json(struct engine *e)
 	for (unsigned i = 0; i < core_n_bonds(e->core); i++, breathe(e, i)) {
 		struct bond_view bond;
 		core_bond(e->core, i, &bond);
-		if (!find_config(e->config, bond.name))
-			continue; /* removed: the core keeps it while something is still to be let go */
+		if (bond.removed) /* the core keeps it while something is still to be let go */
+			continue;
 		json_array_append_new(bond.driver == DRIVER_VLAN ? vlans : bonds,
 				      bond.driver == DRIVER_VLAN ? vlan_json(e, &bond) : bond_json(e, i, &bond));
 		warn_of_bond(warnings, e->core, i, &bond);

@@ -21,11 +21,7 @@ static void __attribute__((format(printf, 2, 3))) add(char text[SWITCH_TEXT_SIZE
 static bool get_bond(const struct engine *e, unsigned i, struct bond_view *bond)
 {
 	core_bond(e->core, i, bond);
-	for (unsigned c = 0; c < e->config->n_bonds; c++) {
-		if (strcmp(e->config->bonds[c].name, bond->name) == 0)
-			return true;
-	}
-	return false;
+	return !bond->removed;
 }
 
 static int find_bond(const struct engine *e, const char *name, struct bond_view *bond)
