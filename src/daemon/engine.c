@@ -165,8 +165,20 @@ static void step(struct engine *e, struct event *event)
 	}
 }
 
+/* Adds what else is known of a link. */
+static void complete(struct engine *e, struct event *event)
+{
+	if (event->type == EV_LINK)
+		devices_tell(e->devices, &event->u.link);
+	else if (event->type == EV_LINK_GONE)
+		devices_forget(e->devices, event->u.link.ifindex);
+	else if (event->type == EV_OVERRUN)
+		devices_forget_all(e->devices);
+}
+
 static void feed(struct engine *e, struct event *event)
 {
+	complete(e, event);
 	step(e, event);
 	while (e->n_failed > 0) {
 		struct event failed = { .type = EV_FAILED };
@@ -336,6 +348,17 @@ void engine_applier(struct engine *e)
 		e->snapshot_waits = applier_submit(e->applier, &e->snapshot) < 0;
 }
 
+void engine_devices(struct engine *e)
+{
+	for (unsigned i = 0; i < BATCH && (i < BATCH_MIN || !is_due(e)); i++) {
+		struct event event = { 0 };
+
+		if (!devices_next(e->devices, &event))
+			break;
+		feed(e, &event);
+	}
+}
+
 /* Where addresses may be must be on record before one can be there: a port's device may just have been found. */
 static void keep_record(struct engine *e)
 {
@@ -403,6 +426,7 @@ int engine_configure(struct engine *e, struct config *config, const struct recor
 	journal_reindex(e->journal);
 	config_free(e->config);
 	e->config = config;
+	devices_configure(e->devices, config);
 	layout(e, previous ? previous : &current, now);
 	record_data_free(&current);
 	return 0;

@@ -12,6 +12,7 @@
 #include "daemon/journal.h"
 #include "daemon/record.h"
 #include "kernel/applier.h"
+#include "kernel/device.h"
 #include "kernel/netlink.h"
 #include "kernel/packet.h"
 
@@ -21,6 +22,7 @@ struct engine {
 	struct packets *packets;        /* this and the following: borrowed */
 	struct netlink_events *netlink;
 	struct applier *applier;
+	struct devices *devices;
 	struct journal *journal;
 	struct record *record;
 	FILE *trace;                    /* NULL: none */
@@ -59,10 +61,11 @@ void engine_stop(struct engine *);
 /* Packets that have arrived, then the clock. Every wake of the loop begins with it. */
 void engine_urgent(struct engine *);
 
-/* A bounded amount of what waits at the kernel's event socket, or at the applier. 0, or -errno: the socket is
+/* A bounded amount of what waits at the kernel's event socket, at the applier, or at udev's. 0, or -errno: the socket is
  * broken. */
 int engine_netlink(struct engine *);
 void engine_applier(struct engine *);
+void engine_devices(struct engine *);
 
 /* Sends what is collected and wakes the applier: ends every piece of work. */
 void engine_settle(struct engine *);

@@ -181,6 +181,17 @@ static int on_applier(sd_event_source *source, int fd, uint32_t revents, void *d
 	return 0;
 }
 
+static int on_devices(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	engine_devices(l->engine);
+	return 0;
+}
+
 /* Nothing waits that is more urgent: sentences, the log, STATUS. */
 static int on_idle(sd_event_source *source, void *data)
 {
@@ -269,6 +280,8 @@ static int add_sources(struct loop *l)
 		r = sd_event_add_io(l->event, NULL, netlink_events_fd(e->netlink), EPOLLIN, on_netlink, l);
 	if (r >= 0)
 		r = sd_event_add_io(l->event, NULL, applier_fd(e->applier), EPOLLIN, on_applier, l);
+	if (r >= 0 && devices_fd(e->devices) >= 0)
+		r = sd_event_add_io(l->event, NULL, devices_fd(e->devices), EPOLLIN, on_devices, l);
 	if (r >= 0)
 		r = sd_event_add_time(l->event, &l->timer, CLOCK_BOOTTIME, UINT64_MAX, 1, on_timer, l);
 	if (r >= 0)

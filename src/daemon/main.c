@@ -105,6 +105,9 @@ static int open_sockets(struct daemon *d)
 	d->engine.netlink = netlink_events_open(NETLINK_BUFFER);
 	if (!d->engine.netlink)
 		return fail("cannot open the kernel's event socket");
+	d->engine.devices = devices_open();
+	if (!d->engine.devices)
+		return fail("cannot watch devices");
 	return -1;
 }
 
@@ -150,6 +153,8 @@ static int make_engine(struct daemon *d)
 		return fail("cannot take over the configuration");
 	}
 	d->config = NULL; /* the engine's now */
+	log_at(LOG_INFO, "udev %s", devices_fd(e->devices) >= 0 ? "speaks for this network namespace"
+							       : "does not speak for this network namespace, no device is waited for");
 	log_at(LOG_NOTICE, "standbyd " STANDBYD_VERSION " on node %s, configuration %s", e->config->node,
 	       e->config->digest);
 	return -1;
@@ -177,6 +182,7 @@ static void clean_up(struct daemon *d)
 		packets_close(e->packets);
 	if (e->netlink)
 		netlink_events_close(e->netlink);
+	devices_close(e->devices);
 	record_free(e->record);
 	journal_free(e->journal);
 	core_free(e->core);
