@@ -6,6 +6,7 @@
  * configuration but not from the network, and addresses that no object has any more, come along to be let go. */
 #include "core/internal.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 static unsigned power_of_two(unsigned n)
@@ -642,9 +643,51 @@ static void seen(struct core *core)
 	}
 }
 
-/* Every plan until there is nothing more to do, each change taken for made; `rounds` bounds what never comes to rest. */
-static void play(struct core *core, void (*each)(void *, const struct core *, const struct action *), void *closure)
+/* A snapshot before the first plan. */
+static void preview_snapshot(struct core *core, const struct preview *preview)
 {
+	uint32_t epoch = ++core->epoch;
+	struct event event = { .type = EV_SNAP_BEGIN, .epoch = epoch };
+
+	core->snap_wanted = false;
+	core->snap_open = true;
+	core_dispatch(core, &event);
+	while (preview->item(preview->closure, &event)) {
+		event.epoch = epoch;
+		core_dispatch(core, &event);
+	}
+	event = (struct event){ .type = EV_SNAP_END, .epoch = epoch };
+	core_dispatch(core, &event);
+}
+
+/* The device that the action makes, as its event would tell of it, with carrier: so that what follows is shown too. */
+static void preview_device(struct core *core, const struct action *action, int ifindex)
+{
+	const struct action_link *made = &action->u.link;
+	struct event event = { .type = EV_LINK };
+	struct event_link *link = &event.u.link;
+
+	*link = (struct event_link){ .ifindex = ifindex, .up = true, .carrier = true, .mtu = made->mtu };
+	memcpy(link->name, made->ifname, sizeof link->name);
+	memcpy(link->mac, made->mac, sizeof link->mac);
+	link->kind = action->type == ACT_VLAN_CREATE ? KIND_VLAN : made->driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
+	link->vlan.link = made->master;
+	link->vlan.id = made->vlan_id;
+	link->bond.mode = BOND_MODE_ACTIVEBACKUP;
+	link->bond.miimon = BOND_MIIMON_MS;
+	link->bond.reselect = BOND_RESELECT_FAILURE;
+	core_dispatch(core, &event);
+	if (link->kind != KIND_TEAM)
+		return;
+	event = (struct event){ .type = EV_TEAM };
+	event.u.team = (struct event_team){ .ifindex = ifindex, .activebackup = true };
+	core_dispatch(core, &event);
+}
+
+/* Every plan until there is nothing more to do, each change taken for made; `rounds` bounds what never comes to rest. */
+static void play(struct core *core, const struct preview *preview)
+{
+	int ifindex = INT_MAX; /* the kernel counts from the other end */
 	struct action actions[64];
 	unsigned rounds = PREVIEW_ROUNDS;
 	bool more = true;
@@ -653,18 +696,19 @@ static void play(struct core *core, void (*each)(void *, const struct core *, co
 	while ((n || more) && rounds--) {
 		n = plan(core, actions, sizeof actions / sizeof actions[0], &more);
 		for (size_t i = 0; i < n; i++)
-			each(closure, core, &actions[i]);
+			preview->each(preview->closure, core, &actions[i]);
 		for (size_t i = 0; i < n; i++) {
 			if (actions[i].type == ACT_LOOK) /* it is as it is known */
 				actions[i].u.look.carrier = model_iface_by_index(core, actions[i].u.look.ifindex)->carrier;
 			answer_done(core, &(struct event_result){ .action = actions[i] });
+			if (actions[i].type == ACT_BOND_CREATE || actions[i].type == ACT_VLAN_CREATE)
+				preview_device(core, &actions[i], ifindex--);
 			seen(core);
 		}
 	}
 }
 
-int core_preview(const struct core *core, const struct config *config, uint64_t now_ns,
-		 void (*each)(void *closure, const struct core *next, const struct action *), void *closure)
+int core_preview(const struct core *core, const struct config *config, uint64_t now_ns, const struct preview *preview)
 {
 	struct core next = { 0 };
 
@@ -675,7 +719,9 @@ int core_preview(const struct core *core, const struct config *config, uint64_t 
 	next.resumes = NULL;
 	next.n_resumes = 0;
 	settle(&next);
-	play(&next, each, closure);
+	if (preview->item)
+		preview_snapshot(&next, preview);
+	play(&next, preview);
 	core_free_tables(&next);
 	return 0;
 }

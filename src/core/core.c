@@ -210,7 +210,7 @@ static void handle_timers(struct core *core)
 	}
 }
 
-static void dispatch(struct core *core, const struct event *event)
+void core_dispatch(struct core *core, const struct event *event)
 {
 	switch (event->type) {
 	case EV_CONTINUE:
@@ -296,7 +296,7 @@ size_t core_step(struct core *core, const struct event *event, struct action *ou
 	core->seen = event->seen_ns && event->seen_ns < core->now ? event->seen_ns : core->now;
 	if (!core->ifaces) /* not configured yet */
 		return 0;
-	dispatch(core, event);
+	core_dispatch(core, event);
 	return plan(core, out, cap, more);
 }
 

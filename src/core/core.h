@@ -371,8 +371,15 @@ uint64_t core_address_hash(const struct ip *);
 
 /* What a reload with that configuration would do at once: calls each with every action, in order, each change taken for made
  * when it was shown, and changes nothing. What waits for time or for the kernel's own events is not shown. 0 or -ENOMEM. */
-int core_preview(const struct core *, const struct config *, uint64_t now_ns,
-		 void (*each)(void *closure, const struct core *next, const struct action *), void *closure);
+struct preview {
+	void (*each)(void *closure, const struct core *next, const struct action *);
+	/* The items of a snapshot of the kernel as it is, one a call; false: that was the last. They bring what the
+	 * configuration in force does not name. NULL: nothing but what the core knows is looked at. */
+	bool (*item)(void *closure, struct event *);
+	void *closure;
+};
+
+int core_preview(const struct core *, const struct config *, uint64_t now_ns, const struct preview *);
 
 /* Whether an address is one that the core wants claims for (EV_CLAIM): an address of a vip on that interface. Cheap. */
 bool core_wants_claim(const struct core *, const struct ip *);

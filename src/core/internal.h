@@ -393,6 +393,7 @@ void core_dirty_owner(struct core *, const struct addr *);
 /* What a reload left of that IP and waits to go until it is elsewhere: orphans, removed vips. */
 void core_dirty_left_over(struct core *, const struct addr *);
 /* A note for the ring; filled in by the caller. Never NULL: when the ring is full the oldest is lost and counted. */
+void core_dispatch(struct core *, const struct event *); /* into the model and policy; nothing is planned */
 struct note *core_note(struct core *, enum note_code, struct object);
 uint64_t core_random(struct core *);
 

@@ -74,26 +74,48 @@ static json_t *changes_json(const struct config *old, const struct config *next)
 	return json;
 }
 
+/* What the preview is made of, and what becomes of it. */
+struct look {
+	const struct snapshot_chunk *chunk; /* of what the kernel has, the next */
+	unsigned at;
+	json_t *actions;
+};
+
 static void add_action(void *data, const struct core *next, const struct action *action)
 {
-	json_t *actions = data;
+	struct look *look = data;
 	char text[SENTENCE_SIZE];
 
 	if (sentence_of_action(next, action, text)[0])
-		json_array_append_new(actions, json_string(text));
+		json_array_append_new(look->actions, json_string(text));
 }
 
-static json_t *actions_json(const struct engine *e, const struct config *next)
+static bool next_item(void *data, struct event *event)
 {
-	json_t *actions = json_array();
+	struct look *look = data;
 
-	if (core_preview(e->core, next, clock_boot(), add_action, actions) == 0)
-		return actions;
-	json_decref(actions);
+	while (look->chunk && look->at == look->chunk->n) {
+		look->chunk = look->chunk->next;
+		look->at = 0;
+	}
+	if (look->chunk)
+		*event = look->chunk->items[look->at++];
+	return look->chunk != NULL;
+}
+
+/* kernel: NULL if it could not be looked at. */
+static json_t *actions_json(const struct engine *e, const struct config *next, const struct snapshot *kernel)
+{
+	struct look look = { .chunk = kernel ? kernel->first : NULL, .actions = json_array() };
+	struct preview preview = { .each = add_action, .item = kernel ? next_item : NULL, .closure = &look };
+
+	if (core_preview(e->core, next, clock_boot(), &preview) == 0)
+		return look.actions;
+	json_decref(look.actions);
 	return NULL;
 }
 
-static void answer(struct differ *differ, const struct config *next, const char *diagnostics)
+static void answer(struct differ *differ, const struct config *next, const struct snapshot *kernel, const char *diagnostics)
 {
 	const struct engine *e = differ->engine;
 	json_t *changes, *actions, *result;
@@ -103,7 +125,7 @@ static void answer(struct differ *differ, const struct config *next, const char 
 		return;
 	}
 	changes = changes_json(e->config, next);
-	actions = changes ? actions_json(e, next) : NULL;
+	actions = changes ? actions_json(e, next, kernel) : NULL;
 	result = json_pack("{s:i, s:o, s:o, s:s}", "schema", DIFF_SCHEMA, "changes", changes, "actions", actions,
 			   "warnings", diagnostics);
 	differ->done(differ->data, result, "");
@@ -116,6 +138,8 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *da
 {
 	struct differ *differ = data;
 	char *diagnostics = NULL;
+	struct snapshot kernel;
+	bool seen = loader_snapshot(differ->loader, &kernel);
 	struct config *config = loader_finish(differ->loader, &diagnostics);
 
 	(void)source;
@@ -124,7 +148,8 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *da
 	differ->loader = NULL;
 	differ->source = sd_event_source_disable_unref(differ->source);
 	close_text(differ);
-	answer(differ, config, diagnostics ? diagnostics : "");
+	answer(differ, config, seen ? &kernel : NULL, diagnostics ? diagnostics : "");
+	snapshot_free(&kernel);
 	config_free(config);
 	free(diagnostics);
 	return 0;
@@ -157,7 +182,7 @@ int differ_start(struct differ *differ, const char *text)
 		return -EBUSY;
 	r = text ? open_text(differ, text) : 0;
 	if (r == 0) {
-		differ->loader = loader_start(text ? differ->text_path : differ->path);
+		differ->loader = loader_start(text ? differ->text_path : differ->path, true);
 		r = differ->loader ? 0 : -errno;
 	}
 	if (r == 0)

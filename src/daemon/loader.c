@@ -8,14 +8,36 @@
 #include <unistd.h>
 
 #include "config/load.h"
+#include "kernel/executor.h"
 
 struct loader {
 	const char *path;
+	bool looks, seen;
+	struct snapshot snapshot;
 	pthread_t thread;
 	int fd;
 	struct config *config;
 	char *diagnostics;
 };
+
+/* With sockets of its own: the applier's queue is for changes. */
+static void look(struct loader *loader)
+{
+	struct executor *executor = executor_new();
+	struct job job = { .action = { .type = ACT_SNAPSHOT }, .fd = -1 };
+
+	if (!executor)
+		return;
+	job.action.u.snapshot.routes = loader->config->n_routes > 0;
+	for (unsigned i = 0; i < loader->config->n_routes; i++)
+		job.action.u.snapshot.all_tables |= loader->config->routes[i].table != 0;
+	executor_run(executor, &job, 1);
+	loader->seen = job.error == 0;
+	loader->snapshot = job.snapshot;
+	job.snapshot = (struct snapshot){ 0 };
+	job_clear(&job);
+	executor_free(executor);
+}
 
 static void *loader_run(void *data)
 {
@@ -27,11 +49,13 @@ static void *loader_run(void *data)
 		loader->config = config_load(loader->path, out);
 		fclose(out);
 	}
+	if (loader->config && loader->looks)
+		look(loader);
 	eventfd_write(loader->fd, 1);
 	return NULL;
 }
 
-struct loader *loader_start(const char *path)
+struct loader *loader_start(const char *path, bool looks)
 {
 	struct loader *loader = calloc(1, sizeof *loader);
 	int r;
@@ -39,6 +63,7 @@ struct loader *loader_start(const char *path)
 	if (!loader)
 		return NULL;
 	loader->path = path;
+	loader->looks = looks;
 	loader->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loader->fd < 0) {
 		free(loader);
@@ -59,6 +84,13 @@ int loader_fd(const struct loader *loader)
 	return loader->fd;
 }
 
+bool loader_snapshot(struct loader *loader, struct snapshot *snapshot)
+{
+	*snapshot = loader->snapshot;
+	loader->snapshot = (struct snapshot){ 0 };
+	return loader->seen;
+}
+
 struct config *loader_finish(struct loader *loader, char **diagnostics)
 {
 	struct config *config;
@@ -67,6 +99,7 @@ struct config *loader_finish(struct loader *loader, char **diagnostics)
 	config = loader->config;
 	*diagnostics = loader->diagnostics;
 	close(loader->fd);
+	snapshot_free(&loader->snapshot);
 	free(loader);
 	return config;
 }

@@ -4,13 +4,17 @@
 #define STANDBYD_DAEMON_LOADER_H
 
 #include "core/config.h"
+#include "kernel/snapshot.h"
 
 struct loader;
 
-/* Starts to read; path must stay valid. NULL with errno. */
-struct loader *loader_start(const char *path);
+/* Starts to read; path must stay valid. NULL with errno. looks: at the kernel too, when the configuration is right. */
+struct loader *loader_start(const char *path, bool looks);
 /* Readable when it is done. */
 int loader_fd(const struct loader *);
+/* Once it is done, before loader_finish: what the kernel has, the caller's from now on (snapshot_free). False: it could not be
+ * looked at. */
+bool loader_snapshot(struct loader *, struct snapshot *);
 /* Once it is done: the configuration (owned by the caller), or NULL; *diagnostics is what was said (free it; never
  * NULL unless memory is short). Frees the loader. */
 struct config *loader_finish(struct loader *, char **diagnostics);

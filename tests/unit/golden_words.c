@@ -487,11 +487,12 @@ static void show_preview(void *closure, const struct core *next, const struct ac
 
 static bool word_preview(struct golden *g)
 {
+	struct preview preview = { .each = show_preview, .closure = g };
 	struct config *config = load(g);
 
 	if (!config)
 		return false;
-	if (core_preview(g->core, config, g->now, show_preview, g) != 0)
+	if (core_preview(g->core, config, g->now, &preview) != 0)
 		return wrong(g, "core_preview refuses");
 	config_free(config);
 	return true;
