@@ -141,6 +141,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_PORT_REFUSED] = "the kernel refused to take it into the bond: {a error}",
 	[REASON_PORT_JOINING] = "is being taken into the bond",
 	[REASON_PORT_MANUAL] = "carries the traffic, chosen by hand until it fails",
+	[REASON_PORT_MEDDLED] = "changed by another program",
 	[REASON_PORT_PROBES_LOST] = "has link, but {ip|the probe's target} has not answered for {a time}",
 	[REASON_PORT_DAMPED] = "lost its link too often (penalty {a}), is left alone for another {b time}",
 	[REASON_PORT_UNINITIALISED] = "waits until udev has finished with it",
@@ -154,6 +155,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_BOND_REFUSED] = "the kernel refused to build it: {a error}",
 	[REASON_BOND_KIND] = "a device of that name exists and is no bond",
 	[REASON_BOND_MODE] = "exists in mode {a mode} ({a}) and is being rebuilt",
+	[REASON_BOND_DRIVER] = "exists as a bonding device and is being rebuilt as a team",
 	[REASON_BOND_PROBES_LOST] =
 		"no port reaches {ip|the probes' targets} any more; those with link are used all the same",
 	[REASON_VLAN_LINK] = "what it is on has no link or does not exist",
@@ -170,6 +172,10 @@ static void say_reason(struct words *w, const struct reason *r)
 		pattern = "{ip|another node} has the same priority {a} and the larger address";
 	if (r->code == REASON_TAKING && r->arg[0] == 1)
 		pattern = "takes over: 1 address is still to be added";
+	if (r->code == REASON_BOND_MODE && r->arg[0] < 0)
+		pattern = "exists as a team in another mode and is being rebuilt";
+	if (r->code == REASON_BOND_DRIVER && r->arg[0] == DRIVER_TEAM)
+		pattern = "exists as a team and is being rebuilt as a bonding device";
 	if (pattern)
 		say_pattern(w, pattern, &material);
 	else if (r->code != REASON_NONE)
@@ -323,7 +329,6 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_PROBE_LOST] = "{ip|the target} has not answered its probes for {a time}",
 	[NOTE_PROBE_BACK] = "{ip|the target} answers its probes again, after {a time}",
 	[NOTE_TARGET_SILENT] = "{ip|the target} has never answered a probe through any port, so it decides nothing",
-	[NOTE_REBUILT] = "was rebuilt, with its addresses and routes; it had been in mode {a mode} ({a})",
 };
 
 static void say_state(struct words *w, enum object_type type, const struct note *n)
@@ -343,13 +348,14 @@ static void say_culprit(struct words *w, int64_t port, bool told)
 		words_add(w, told ? "by the kernel itself" : "by another program or the kernel itself");
 }
 
-/* Messages about IPv6 addresses never name a program (net/ipv6/addrconf.c, inet6_ifa_notify). */
+/* Messages about IPv6 addresses never name a program (net/ipv6/addrconf.c, inet6_ifa_notify), and those about devices only
+ * since Linux 6.2. */
 static void say_repaired(struct words *w, const struct material *material, const struct object *object)
 {
 	const struct reason *r = material->reason;
 
 	say_pattern(w, "{subject} was gone and is put back; removed ", material);
-	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || r->ip.family != FAMILY_6);
+	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || r->ip.family == FAMILY_4);
 }
 
 static void say_manual(struct words *w, const struct core *core, const struct action *a)
@@ -371,6 +377,13 @@ static void say_adopted(struct words *w, const struct action *a)
 		words_add(w, "was found as it should be, adopted untouched");
 	else
 		words_add(w, "%s was found in place, adopted untouched", words_subject(&a->object, ip, f.subject));
+}
+
+static const char *former_device(const struct reason *r)
+{
+	if (r->arg[1])
+		return r->arg[0] < 0 ? "a team" : "a bonding device";
+	return r->arg[0] < 0 ? "in another mode" : "in mode {a mode} ({a})";
 }
 
 static void say_note(struct words *w, const struct core *core, const struct action *action)
@@ -417,8 +430,11 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_PROBE_LOST:
 	case NOTE_PROBE_BACK:
 	case NOTE_TARGET_SILENT:
-	case NOTE_REBUILT:
 		say_pattern(w, note_patterns[n->code], &material);
+		break;
+	case NOTE_REBUILT:
+		words_add(w, "was rebuilt, with its addresses and routes; it had been ");
+		say_pattern(w, former_device(r), &material);
 		break;
 	case NOTE_CODES:
 		words_add(w, "unknown note");

@@ -65,13 +65,23 @@ static void say_bond_set(struct words *w, const struct action *a)
 	words_add(w, " of %s", a->u.link.ifname);
 }
 
+static void say_wrong(struct words *w, const struct reason *r)
+{
+	if (r->code == REASON_BOND_DRIVER)
+		words_add(w, "it is %s; ", r->arg[0] == DRIVER_TEAM ? "a team" : "a bonding device");
+	else if (r->code == REASON_BOND_MODE && r->arg[0] < 0)
+		words_add(w, "it is in another mode; ");
+	else if (r->code == REASON_BOND_MODE)
+		words_add(w, "it is in mode %s; ", words_bond_mode(r->arg[0]));
+}
+
 static void say_rebuild(struct words *w, const struct core *core, const struct action *a)
 {
 	struct bond_view bond;
 
 	words_add(w, "rebuilds %s: ", a->u.link.ifname);
-	if (bond_of(core, &a->object, &bond) && bond.reason.code == REASON_BOND_MODE)
-		words_add(w, "it is in mode %s; ", words_bond_mode(bond.reason.arg[0]));
+	if (bond_of(core, &a->object, &bond))
+		say_wrong(w, &bond.reason);
 	words_add(w, "its addresses and routes are put back in the same breath");
 }
 

@@ -216,6 +216,14 @@ static void await_ports(struct core *core, struct bond *bond, const struct actio
 	model_want_snapshot(core);
 }
 
+static void note_rebuilt(struct core *core, const struct action *action, const struct iface *before)
+{
+	struct note *note = core_note(core, NOTE_REBUILT, action->object);
+
+	note->reason.arg[0] = before->kind == KIND_BOND ? before->bond_mode : -1;
+	note->reason.arg[1] = (before->kind == KIND_TEAM) != (action->u.link.driver == DRIVER_TEAM);
+}
+
 /* The kernel's answer is what is, until its own event says more: without it the next step would ask for the same again. */
 static void link_done(struct core *core, struct bond *bond, struct port *port, const struct action *action, bool told)
 {
@@ -256,7 +264,7 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 			iface->bond_primary = 0;
 		break;
 	case ACT_BOND_REBUILD:
-		core_note(core, NOTE_REBUILT, action->object)->reason.arg[0] = iface->bond_mode;
+		note_rebuilt(core, action, iface);
 		bond->rebuild_ns = core->now + REPAIR_WINDOW; /* should it be needed again, somebody undoes it */
 		await_ports(core, bond, &action->u.link);
 		break;

@@ -199,6 +199,12 @@ void bond_announce(struct core *core, struct bond *bond)
 	core_dirty_bond(core, bond);
 }
 
+/* Whether the device has left a port that is well for one that nobody here wants: neither driver does that by itself. */
+static bool is_meddled(const struct bond *bond, int active)
+{
+	return bond->iface != NONE && bond->active != NONE && bond->ports[bond->active].healthy && active != bond->wanted;
+}
+
 static void set_active(struct core *core, struct bond *bond, int active)
 {
 	struct note *note;
@@ -211,6 +217,8 @@ static void set_active(struct core *core, struct bond *bond, int active)
 			 (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) });
 	note->reason.arg[0] = bond->active;
 	note->reason.arg[1] = active;
+	if (is_meddled(bond, active))
+		note->reason.code = REASON_PORT_MEDDLED;
 	if (active != NONE) {
 		if (bond->home != NONE && bond->home != active)
 			bond->failovers++;
@@ -292,6 +300,20 @@ static struct reason absent_reason(const struct core *core, const struct bond *b
 	return (struct reason){ .code = REASON_BOND_BUILDING };
 }
 
+/* One of the other driver is rebuilt, any other device is somebody else's. */
+static struct reason kind_reason(const struct bond *bond, const struct iface *device)
+{
+	if (!bond_is_device(bond) || (device->kind != KIND_BOND && device->kind != KIND_TEAM))
+		return (struct reason){ .code = REASON_BOND_KIND };
+	return (struct reason){ .code = REASON_BOND_DRIVER,
+				.arg = { device->kind == KIND_TEAM ? DRIVER_TEAM : DRIVER_KERNEL } };
+}
+
+struct reason bond_mode_reason(const struct iface *device)
+{
+	return (struct reason){ .code = REASON_BOND_MODE, .arg = { device->kind == KIND_BOND ? device->bond_mode : -1 } };
+}
+
 static struct reason device_trouble(const struct core *core, const struct bond *bond)
 {
 	const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
@@ -303,9 +325,11 @@ static struct reason device_trouble(const struct core *core, const struct bond *
 	if (bond->link != NONE && !bond_vlan_fits(core, bond))
 		return (struct reason){ .code = REASON_VLAN_KIND };
 	if (device->kind != wanted_kind(bond))
-		return (struct reason){ .code = REASON_BOND_KIND };
+		return kind_reason(bond, device);
+	if (device->kind == KIND_TEAM && !device->team_known)
+		return (struct reason){ .code = REASON_BOND_BUILDING };
 	if (bond_is_device(bond) && device->bond_mode != BOND_MODE_ACTIVEBACKUP)
-		return (struct reason){ .code = REASON_BOND_MODE, .arg = { device->bond_mode } };
+		return bond_mode_reason(device);
 	if (!device->up)
 		return (struct reason){ .code = bond->raised ? REASON_INTERFACE_DOWN : REASON_BOND_BUILDING };
 	return (struct reason){ .code = REASON_NONE };
@@ -328,7 +352,12 @@ static bool in_use(const struct core *core, const struct bond *bond)
 {
 	const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
 
-	return device ? device->bond_active && device->carrier : bond->active != NONE;
+	if (!device)
+		return bond->active != NONE;
+	if (!device->carrier || device->bond_active)
+		return device->carrier;
+	/* A team that has lost its active port has none until it is told of the next, which is under way. */
+	return device->kind == KIND_TEAM && bond->home != NONE && bond->wanted != NONE && !bond->change.error;
 }
 
 /* A vlan is as well as what it is on. */

@@ -35,8 +35,9 @@ enum action_type {
 			     * change what only an empty bond takes, take the ports again, and put back every address and route that
 			     * the device had. Refused: everything is as it was. */
 	ACT_VLAN_CREATE,    /* vlan u.link.vlan_id named u.link.ifname on u.link.master, CREATE|EXCL */
-	ACT_ENSLAVE,        /* all or nothing: set the port u.link.ifindex down, give it to u.link.master, and let the addresses and
-			     * routes that it had follow it there. Refused: the port has what it had. */
+	ACT_ENSLAVE,        /* all or nothing: set the port u.link.ifindex down, give it to u.link.master, whose MAC address it then
+			     * has, and let the addresses and routes that it had follow it there. Refused: the port has what it
+			     * had. */
 	ACT_RELEASE,        /* IFLA_MASTER of u.link.ifindex = 0 */
 	ACT_SET_ACTIVE,     /* the active port of the bond or team u.link.ifindex = u.link.port */
 	ACT_LINK_MTU,       /* IFLA_MTU of u.link.ifindex = u.link.mtu */
@@ -92,7 +93,8 @@ enum note_code {
 	NOTE_MANUAL,         /* a person switched the bond by hand (arg0 the port's index), or gave the choice back (-1) */
 	NOTE_RELEASED,       /* a port of ours was given to another master (arg0 its ifindex, 0: none); arg1 the culprit */
 	NOTE_CHANGED,        /* options, MTU or MAC of a device of ours were changed and are set right; arg0 the culprit */
-	NOTE_REBUILT,        /* the bond was taken apart and built anew; arg0 its former mode */
+	NOTE_REBUILT,        /* the bond was taken apart and built anew; arg0 its former mode, -1: it was a
+			      * team; arg1 it was a device of the other driver */
 	NOTE_CODES
 };
 
@@ -369,8 +371,6 @@ uint64_t core_deadline(const struct core *);
 /* The sum over a list of addresses that makes two lists comparable in any order. */
 uint64_t core_address_hash(const struct ip *);
 
-/* What a reload with that configuration would do at once: calls each with every action, in order, each change taken for made
- * when it was shown, and changes nothing. What waits for time or for the kernel's own events is not shown. 0 or -ENOMEM. */
 struct preview {
 	void (*each)(void *closure, const struct core *next, const struct action *);
 	/* The items of a snapshot of the kernel as it is, one a call; false: that was the last. They bring what the
@@ -379,6 +379,8 @@ struct preview {
 	void *closure;
 };
 
+/* What a reload with that configuration would do at once: calls each with every action, in order, each change taken for made
+ * when it was shown, and changes nothing. What waits for time or for the kernel's own events is not shown. 0 or -ENOMEM. */
 int core_preview(const struct core *, const struct config *, uint64_t now_ns, const struct preview *);
 
 /* Whether an address is one that the core wants claims for (EV_CLAIM): an address of a vip on that interface. Cheap. */

@@ -464,6 +464,7 @@ bool bond_is_rebuilding(const struct core *, const struct bond *);
 /* Whether its options, MTU and MAC are what they should be, as far as they are changed live. */
 bool bond_options_right(const struct core *, const struct bond *);
 bool bond_is_device(const struct bond *);  /* one with ports: kernel or team */
+struct reason bond_mode_reason(const struct iface *); /* that bond or team is in another mode */
 bool bond_is_right_device(const struct core *, const struct bond *); /* the device that has its name is of its kind */
 bool bond_vlan_fits(const struct core *, const struct bond *); /* the device that has its name is that vlan on that bond */
 struct bond *bond_of_port(struct core *, const struct iface *, struct port **); /* NULL: it is none */

@@ -71,6 +71,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_PORT_REFUSED: return "port-refused";
 	case REASON_PORT_JOINING: return "port-joining";
 	case REASON_PORT_MANUAL: return "port-manual";
+	case REASON_PORT_MEDDLED: return "port-meddled";
 	case REASON_PORT_PROBES_LOST: return "port-probes-lost";
 	case REASON_PORT_DAMPED: return "port-damped";
 	case REASON_PORT_UNINITIALISED: return "port-uninitialised";
@@ -83,6 +84,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_BOND_REFUSED: return "bond-refused";
 	case REASON_BOND_KIND: return "bond-kind";
 	case REASON_BOND_MODE: return "bond-mode";
+	case REASON_BOND_DRIVER: return "bond-driver";
 	case REASON_BOND_PROBES_LOST: return "bond-probes-lost";
 	case REASON_VLAN_LINK: return "vlan-link";
 	case REASON_VLAN_KIND: return "vlan-kind";

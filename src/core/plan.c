@@ -458,7 +458,7 @@ static bool is_trouble(enum reason_code code)
 {
 	return code == REASON_INTERFACE_ABSENT || code == REASON_NO_SOURCE || code == REASON_OWNER_ADDRESS ||
 	       code == REASON_CANNOT_LISTEN || code == REASON_PORT_FOREIGN || code == REASON_PORT_REFUSED ||
-	       code == REASON_BOND_REFUSED || code == REASON_BOND_KIND || code == REASON_BOND_MODE ||
+	       code == REASON_BOND_REFUSED || code == REASON_BOND_KIND || code == REASON_BOND_MODE || code == REASON_BOND_DRIVER ||
 	       code == REASON_PORT_UNINITIALISED || code == REASON_PORT_VF_MAC || code == REASON_PORT_MTU ||
 	       code == REASON_PORT_PROBES_LOST || code == REASON_BOND_PROBES_LOST || code == REASON_VLAN_KIND;
 }

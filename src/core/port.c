@@ -86,7 +86,7 @@ static struct reason down_reason(const struct core *core, const struct bond *bon
 		return (struct reason){ .code = iface->existed ? REASON_INTERFACE_GONE : REASON_INTERFACE_ABSENT };
 	if (bond->iface != NONE && iface->master && iface->master == master &&
 	    core->ifaces[bond->iface].bond_mode != BOND_MODE_ACTIVEBACKUP)
-		return (struct reason){ .code = REASON_BOND_MODE, .arg = { core->ifaces[bond->iface].bond_mode } };
+		return bond_mode_reason(&core->ifaces[bond->iface]);
 	if (iface->master && iface->master != master)
 		return (struct reason){ .code = REASON_PORT_FOREIGN, .arg = { iface->master } };
 	if (bond->iface != NONE && !iface->master)

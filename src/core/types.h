@@ -112,6 +112,7 @@ enum reason_code {
 	REASON_PORT_REFUSED,      /* the kernel refused to take it; arg0 errno */
 	REASON_PORT_JOINING,      /* being enslaved */
 	REASON_PORT_MANUAL,       /* active: a person switched to it, until it fails */
+	REASON_PORT_MEDDLED,      /* of NOTE_ACTIVE_PORT alone: neither we nor a failure changed it */
 	REASON_PORT_PROBES_LOST,  /* has link, but its probes are not answered; ip a target, arg0 since how long */
 	REASON_PORT_DAMPED,       /* flapped too often; arg0 the penalty, arg1 the time until it may be used again */
 	REASON_PORT_UNINITIALISED, /* udev has not finished with it: it may be renamed yet */
@@ -124,7 +125,8 @@ enum reason_code {
 	REASON_BOND_BUILDING,     /* being created or changed */
 	REASON_BOND_REFUSED,      /* the kernel refused to create or change it; arg0 errno */
 	REASON_BOND_KIND,         /* the name belongs to a device that is no bond */
-	REASON_BOND_MODE,         /* it exists in another mode and is being rebuilt; arg0 the mode's number */
+	REASON_BOND_MODE,         /* it exists in another mode and is being rebuilt; arg0 the mode's number, -1: a team */
+	REASON_BOND_DRIVER,       /* it exists as a device of the other driver and is being rebuilt; arg0 enum bond_driver */
 	REASON_BOND_PROBES_LOST,  /* degraded: no port's probes are answered, carrier decides; ip a target */
 	REASON_VLAN_LINK,         /* vlan: what it is on has no link or does not exist */
 	REASON_VLAN_KIND,         /* vlan: the name belongs to a device that is not this vlan */

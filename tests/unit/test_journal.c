@@ -144,7 +144,7 @@ static void the_culprit_is_named(void **state)
 		getpid(), name);
 	assert_text(f, 3, wanted);
 	snprintf(wanted, sizeof wanted,
-		 "bond0: was rebuilt, with its addresses and routes; it had been in mode unknown (%d)", getpid());
+		 "bond0: was rebuilt, with its addresses and routes; it had been a bonding device");
 	assert_text(f, 4, wanted);
 }
 
