@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Which port a bond uses.
  *
- * The choice among healthy ports is lexicographic: not in hold and not damped, reaches its probes' targets, `prefer`, the order
- * of the file. `failback` says when a healthy active port is left for a better one; a person's choice goes before all of it. With
- * the drivers kernel and team the device's word on the active port is what is; with driver move the choice itself is, and the
- * plan lets the addresses follow. A vlan has no ports: it is as well as the bond that it is on. */
+ * The choice among healthy ports is lexicographic: not in hold, not damped, not too small for the MTU, reaches its probes'
+ * targets, `prefer`, the order of the file. `failback` says when a healthy active port is left for a better one; a person's choice
+ * goes before all of it. With the drivers kernel and team the device's word on the active port is what is; with driver move the
+ * choice itself is, and the plan lets the addresses follow. A vlan has no ports: it is as well as the bond that it is on. */
 #include "core/internal.h"
 
 bool bond_is_device(const struct bond *bond)
@@ -26,9 +26,16 @@ static bool is_lost(const struct bond *bond, int port)
 	return bond->ports[port].probes == VERDICT_LOST;
 }
 
-static bool usable(const struct core *core, const struct port *port, bool held_too)
+/* Used for want of another, and left for the first other one. */
+static bool is_makeshift(const struct core *core, const struct bond *bond, const struct port *port)
 {
-	return port->healthy && port->refused_until <= core->now && (held_too || (!port->hold_until && !port->damped));
+	return port->damped || port_is_small(core, bond, port);
+}
+
+static bool usable(const struct core *core, const struct bond *bond, const struct port *port, bool held_too)
+{
+	return port->healthy && port->refused_until <= core->now &&
+	       (held_too || (!port->hold_until && !is_makeshift(core, bond, port)));
 }
 
 /* Lexicographic: `prefer`, the order of the file. */
@@ -47,7 +54,7 @@ static int best_of(const struct core *core, const struct bond *bond, enum verdic
 	int best = NONE;
 
 	for (int i = 0; i < (int)bond->n_ports; i++) {
-		if (bond->ports[i].probes <= worst && usable(core, &bond->ports[i], held_too) && is_better(core, bond, i, best))
+		if (bond->ports[i].probes <= worst && usable(core, bond, &bond->ports[i], held_too) && is_better(core, bond, i, best))
 			best = i;
 	}
 	return best;
@@ -79,7 +86,7 @@ static int choose_instead(const struct core *core, const struct bond *bond, int 
 	for (int held_too = 0; held_too < 2 && best == NONE; held_too++) {
 		for (int i = 0; i < (int)bond->n_ports; i++) {
 			const struct port *port = &bond->ports[i];
-			if (port->reached_ns && port->reached_ns < bond->asked_ns && usable(core, port, held_too) &&
+			if (port->reached_ns && port->reached_ns < bond->asked_ns && usable(core, bond, port, held_too) &&
 			    is_better(core, bond, i, best))
 				best = i;
 		}
@@ -91,7 +98,7 @@ int bond_choose(const struct core *core, const struct bond *bond)
 {
 	int current = bond->active, best;
 
-	if (bond->manual != NONE && usable(core, &bond->ports[bond->manual], true))
+	if (bond->manual != NONE && usable(core, bond, &bond->ports[bond->manual], true))
 		return bond->manual;
 	if (current == NONE || !bond->ports[current].healthy)
 		return choose_any(core, bond);
@@ -101,7 +108,7 @@ int bond_choose(const struct core *core, const struct bond *bond)
 	/* One that has still to show that it reaches its targets is no better. */
 	if (best == NONE || bond->ports[best].probes != VERDICT_ANSWERED)
 		return current;
-	if (bond->ports[current].damped) /* it was used for want of another */
+	if (is_makeshift(core, bond, &bond->ports[current]))
 		return best;
 	switch (bond->cfg.failback) {
 	case FAILBACK_NEVER:

@@ -447,6 +447,8 @@ void change_repair_as(struct core *, struct change *, const struct action *note)
 /* port.c, bond.c: which port */
 void port_update(struct core *, struct bond *, struct port *);
 const struct iface *port_iface(const struct core *, const struct port *);
+/* Driver move: the bond's MTU is more than it can carry, so it is used for want of another only. */
+bool port_is_small(const struct core *, const struct bond *, const struct port *);
 /* Whether it is a place for a device that a glob or driver: may find yet: nothing is told of it. */
 bool port_is_hidden(const struct core *, const struct port *);
 /* Until when the port is left alone because udev has not finished with it; 0: it is not. */

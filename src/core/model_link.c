@@ -393,6 +393,23 @@ static void options_changed(struct core *core, const struct iface *iface, bool r
 	change_repair_as(core, &bond->options, &note);
 }
 
+/* The same of a port that is in no device, of which its MTU is kept. */
+static void port_mtu_changed(struct core *core, struct iface *iface, uint32_t before, uint32_t cause)
+{
+	struct action note = { .type = ACT_NOTE, .object = { .type = OBJECT_PORT } };
+	struct port *port;
+	const struct bond *bond = bond_of_port(core, iface, &port);
+
+	if (!bond || bond->removed || bond->iface != NONE || iface->master || iface->mtu_change.gen || !bond->cfg.mtu ||
+	    before != bond->cfg.mtu || iface->mtu == before)
+		return;
+	note.object.index = (uint16_t)(bond - core->bonds);
+	note.object.sub = (uint16_t)(port - bond->ports);
+	note.u.note.code = NOTE_CHANGED;
+	note.u.note.reason.arg[0] = cause;
+	change_repair_as(core, &iface->mtu_change, &note);
+}
+
 /* A bond is empty only if no port that we do not know of is in it. */
 static void see_other_port(struct core *core, const struct event *event)
 {
@@ -426,6 +443,8 @@ static void link_update(struct core *core, struct iface *iface, const struct eve
 	iface_take_over(core, iface, link);
 	if (kept)
 		options_changed(core, iface, right, link->cause);
+	if (!bound)
+		port_mtu_changed(core, iface, before.mtu, link->cause);
 	if (before.up && !iface->up)
 		model_routes_forget(core, iface);
 	if (!bound && memcmp(before.mac, iface->mac, MAC_SIZE) != 0)

@@ -7,6 +7,13 @@ const struct iface *port_iface(const struct core *core, const struct port *port)
 	return &core->ifaces[port->iface];
 }
 
+bool port_is_small(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	const struct iface *iface = port_iface(core, port);
+
+	return bond->iface == NONE && bond->cfg.mtu && iface->max_mtu && bond->cfg.mtu > iface->max_mtu;
+}
+
 bool port_is_hidden(const struct core *core, const struct port *port)
 {
 	const struct iface *iface = port_iface(core, port);
@@ -61,6 +68,11 @@ static void update_health(struct core *core, struct bond *bond, struct port *por
 	damping_update(core, bond, port);
 }
 
+static struct reason mtu_reason(const struct core *core, const struct bond *bond, const struct port *port)
+{
+	return (struct reason){ .code = REASON_PORT_MTU, .arg = { port_iface(core, port)->max_mtu, bond->cfg.mtu } };
+}
+
 /* Why a port that is there is not taken into the bond's device, or not yet. */
 static struct reason outside_reason(const struct core *core, const struct bond *bond, const struct port *port)
 {
@@ -71,7 +83,7 @@ static struct reason outside_reason(const struct core *core, const struct bond *
 	if (iface->vf && bond->cfg.mac_policy == MAC_FIXED)
 		return (struct reason){ .code = REASON_PORT_VF_MAC };
 	if (bond->cfg.mtu && iface->max_mtu && bond->cfg.mtu > iface->max_mtu)
-		return (struct reason){ .code = REASON_PORT_MTU, .arg = { iface->max_mtu, bond->cfg.mtu } };
+		return mtu_reason(core, bond, port);
 	if (port->change.error)
 		return (struct reason){ .code = REASON_PORT_REFUSED, .arg = { port->change.error } };
 	return (struct reason){ .code = REASON_PORT_JOINING };
@@ -147,6 +159,8 @@ void port_update(struct core *core, struct bond *bond, struct port *port)
 			  (struct reason){ .code = REASON_PORT_DAMPED,
 					   .arg = { damping_penalty(core, port),
 						    (int64_t)(damping_end(port) - core->now) } });
+	else if (port_is_small(core, bond, port))
+		set_state(core, port, PORT_HOLD, mtu_reason(core, bond, port));
 	else if (port->hold_until)
 		set_state(core, port, PORT_HOLD,
 			  (struct reason){ .code = REASON_PORT_HOLD,
