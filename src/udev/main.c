@@ -21,6 +21,8 @@
 
 enum { EXIT_KNOWN = 0, EXIT_UNKNOWN = 1, EXIT_USAGE = 2 };
 
+enum { RANKS = 3 };
+
 /* ---- the device ------------------------------------------------------------------------------------------------- */
 
 static void copy_text(char *to, size_t size, const char *from)
@@ -84,14 +86,30 @@ static void answer_device(const struct config *config, const char *name)
 	}
 }
 
-/* The first bond that means it; a name goes before what finds devices. */
-static const struct config_bond *bond_of(const struct config *config, const struct event_link *link, bool by_name)
+/* A name goes before what means one device, and that before what finds many (standbyd.yaml(5)). */
+static unsigned rank_of(const struct config_port *port)
+{
+	switch (port->match) {
+	case MATCH_NAME:
+		return 0;
+	case MATCH_MAC:
+	case MATCH_PATH:
+		return 1;
+	case MATCH_GLOB:
+	case MATCH_DRIVER:
+		break;
+	}
+	return 2;
+}
+
+/* The first bond that means it by an entry of that rank. */
+static const struct config_bond *bond_of(const struct config *config, const struct event_link *link, unsigned rank)
 {
 	for (unsigned i = 0; i < config->n_bonds; i++) {
 		const struct config_bond *bond = &config->bonds[i];
 
 		for (unsigned j = 0; j < bond->n_ports; j++) {
-			if ((bond->ports[j].match == MATCH_NAME) == by_name && port_matches(&bond->ports[j], link))
+			if (rank_of(&bond->ports[j]) == rank && port_matches(&bond->ports[j], link))
 				return bond;
 		}
 	}
@@ -101,13 +119,12 @@ static const struct config_bond *bond_of(const struct config *config, const stru
 static void answer_port(const struct config *config, const char *name)
 {
 	struct event_link link = { 0 };
-	const struct config_bond *bond;
+	const struct config_bond *bond = NULL;
 
 	if (!read_device(name, &link))
 		return;
-	bond = bond_of(config, &link, true);
-	if (!bond)
-		bond = bond_of(config, &link, false);
+	for (unsigned rank = 0; rank < RANKS && !bond; rank++)
+		bond = bond_of(config, &link, rank);
 	if (bond)
 		printf("STANDBYD_BOND=%s\n", bond->name);
 }

@@ -180,12 +180,13 @@ def test_marks_what_the_configuration_names(udev, nic):
 
 
 def test_marks_by_driver_and_place(udev, nic):
-    configure({"bond0": ["path:pci-0000:03:00.0"], "bond1": ["driver:veth"], "bond2": ["driver:dummy"]})
+    configure({"bond0": ["path:pci-0000:03:00.0"], "bond1": ["driver:veth"], "bond2": ["driver:dummy", "mac:02:00:00:00:00:07"]})
     Path("/run/test/place").touch()
+    nic("v7", mac=("address", "02:00:00:00:00:07"), settle=False)
     run("ip", "link", "add", "dummy0", "type", "dummy") # not what a bond is made of, unless by name
     nic("pathy0", "v0")
-    assert {name: udev.bond(name) for name in ("pathy0", "p-pathy0", "v0", "dummy0")} == \
-        {"pathy0": "bond0", "p-pathy0": "bond1", "v0": "bond1", "dummy0": None}
+    assert {name: udev.bond(name) for name in ("pathy0", "p-pathy0", "v0", "v7", "dummy0")} == \
+        {"pathy0": "bond0", "p-pathy0": "bond1", "v0": "bond1", "v7": "bond2", "dummy0": None}
     Path("/run/test/place").unlink()
     udev.trigger("pathy0")
     assert udev.bond("pathy0") == "bond1"
