@@ -31,8 +31,8 @@ static struct route_place *answered_route(struct core *core, const struct action
 static struct bond *answered_bond(struct core *core, const struct action *action, struct port **port)
 {
 	*port = NULL;
-	for (unsigned i = 0; i < core->n_bonds; i++) {
-		struct bond *bond = &core->bonds[i];
+	for (unsigned i = 0; i < core->n_bonds; i++) { /* the one that it names first: a reload may have moved it */
+		struct bond *bond = &core->bonds[(action->object.index + i) % core->n_bonds];
 		if (bond->change.gen == action->gen)
 			return bond;
 		for (unsigned j = 0; j < bond->n_ports; j++) {
@@ -45,21 +45,39 @@ static struct bond *answered_bond(struct core *core, const struct action *action
 	return NULL;
 }
 
-static struct iface *answered_iface(struct core *core, const struct action *action, struct change **change)
+static struct change *change_of_iface(struct iface *iface, uint32_t gen)
 {
-	for (unsigned i = 0; i < core->n_ifaces; i++) {
-		struct iface *iface = &core->ifaces[i];
-		struct change *changes[] = { &iface->listening,	 &iface->closing,   &iface->sysctl[0],
-					     &iface->sysctl[1],	 &iface->sysctl[2], &iface->releasing,
-					     &iface->mtu_change, &iface->looking,   &iface->probe_listening };
-		for (unsigned j = 0; j < sizeof changes / sizeof changes[0]; j++) {
-			if (changes[j]->gen != action->gen)
-				continue;
-			*change = changes[j];
-			return iface;
-		}
+	struct change *changes[] = { &iface->listening, &iface->closing,   &iface->sysctl[0],
+				     &iface->sysctl[1], &iface->sysctl[2], &iface->releasing,
+				     &iface->mtu_change, &iface->looking,  &iface->probe_listening };
+
+	for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		if (changes[i]->gen == gen)
+			return changes[i];
 	}
 	return NULL;
+}
+
+static int ifindex_of(const struct action *action)
+{
+	if (action->type == ACT_LOOK)
+		return action->u.look.ifindex;
+	if (action->type == ACT_SYSCTL)
+		return action->u.sysctl.ifindex;
+	return action->type == ACT_LISTEN || action->type == ACT_UNLISTEN ? action->u.listen.ifindex : action->u.link.ifindex;
+}
+
+/* Most often it is the one that has the number still. */
+static struct iface *answered_iface(struct core *core, const struct action *action, struct change **change)
+{
+	struct iface *iface = model_iface_by_index(core, ifindex_of(action));
+
+	*change = iface ? change_of_iface(iface, action->gen) : NULL;
+	for (unsigned i = 0; i < core->n_ifaces && !*change; i++) {
+		iface = &core->ifaces[i];
+		*change = change_of_iface(iface, action->gen);
+	}
+	return *change ? iface : NULL;
 }
 
 static void change_done(struct change *change)

@@ -194,15 +194,12 @@ void bond_announce(struct core *core, struct bond *bond)
 	bond->announce_step = 1;
 	for (unsigned i = 0; i < bond->n_addrs; i++)
 		core->addrs[bond->first_addr + i].announce = true; /* leaves when the address is there */
-	for (unsigned i = 0; i < core->n_vips; i++) {
-		struct vip *vip = &core->vips[i];
-		if (vip->iface == NONE && &core->bonds[vip->cfg.bond] == bond && vip->phase == PHASE_ACTIVE)
-			vip_announce(core, vip);
+	for (int i = bond->first_vip; i != NONE; i = core->vips[i].next) {
+		if (core->vips[i].phase == PHASE_ACTIVE)
+			vip_announce(core, &core->vips[i]);
 	}
-	for (unsigned i = 0; i < core->n_bonds && bond->link == NONE; i++) { /* the vlans on it go by the same port */
-		if (core->bonds[i].link == bond - core->bonds)
-			bond_announce(core, &core->bonds[i]);
-	}
+	for (int i = bond->first_vlan; i != NONE; i = core->bonds[i].next_vlan) /* they go by the same port */
+		bond_announce(core, &core->bonds[i]);
 	core_dirty_bond(core, bond);
 }
 
@@ -412,10 +409,8 @@ static enum bond_state evaluate(const struct core *core, const struct bond *bond
 
 static void tell_vips(struct core *core, const struct bond *bond)
 {
-	for (unsigned i = 0; i < core->n_vips; i++) {
-		if (core->vips[i].iface == NONE && &core->bonds[core->vips[i].cfg.bond] == bond)
-			vip_link(core, &core->vips[i]);
-	}
+	for (int i = bond->first_vip; i != NONE; i = core->vips[i].next)
+		vip_link(core, &core->vips[i]);
 }
 
 /* What the neighbours know the bond by; an empty one has a random address (bond_main.c, __bond_release_one). */
@@ -449,10 +444,8 @@ void bond_update(struct core *core, struct bond *bond)
 	if (core->n_orphans)
 		core_dirty_rest(core);
 	tell_vips(core, bond);
-	for (unsigned i = 0; i < core->n_bonds && bond->link == NONE; i++) {
-		if (core->bonds[i].link == bond - core->bonds)
-			bond_update(core, &core->bonds[i]);
-	}
+	for (int i = bond->first_vlan; i != NONE; i = core->bonds[i].next_vlan)
+		bond_update(core, &core->bonds[i]);
 }
 
 static void run_schedule(struct core *core, struct bond *bond)

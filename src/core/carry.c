@@ -324,6 +324,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->n_addrs = fixed.n_addrs;
 	vip->lan = fixed.lan;
 	vip->iface = fixed.iface;
+	vip->next = fixed.next;
 	vip->removed = fixed.removed;
 	vip->address_hash = fixed.address_hash;
 }

@@ -373,6 +373,10 @@ static unsigned add_bond(struct core *core, const struct config_bond *cfg, bool 
 			       .wanted = NONE,
 			       .home = NONE,
 			       .manual = NONE,
+			       .first_vlan = NONE,
+			       .next_vlan = NONE,
+			       .first_vip = NONE,
+			       .last_vip = NONE,
 			       .link = cfg->driver == DRIVER_VLAN && !removed ? cfg->link : NONE,
 			       .removed = removed,
 			       .announce_step = ANNOUNCE_STEPS };
@@ -392,6 +396,10 @@ static void fill_bond(struct core *core, unsigned index)
 {
 	struct bond *bond = &core->bonds[index];
 
+	if (bond->link != NONE) {
+		bond->next_vlan = core->bonds[bond->link].first_vlan;
+		core->bonds[bond->link].first_vlan = (int)index;
+	}
 	bond->first_addr = core->n_addrs;
 	bond->n_addrs = bond->cfg.n_addresses;
 	for (unsigned i = 0; i < bond->n_addrs; i++)
@@ -439,6 +447,18 @@ static void mark_lan(struct core *core, int lan, bool removed)
 		claim_lan(&core->ifaces[bond->ports[i].iface], lan, removed);
 }
 
+/* In the order of the file. */
+static void add_to_bond(struct core *core, unsigned index)
+{
+	struct bond *bond = &core->bonds[core->vips[index].cfg.bond];
+
+	if (bond->last_vip == NONE)
+		bond->first_vip = (int)index;
+	else
+		core->vips[bond->last_vip].next = (int)index;
+	bond->last_vip = (int)index;
+}
+
 static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool removed)
 {
 	unsigned index = core->n_vips++;
@@ -449,6 +469,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .first_addr = core->n_addrs,
 			     .n_addrs = cfg->n_addresses,
 			     .iface = NONE,
+			     .next = NONE,
 			     .removed = removed,
 			     .announce_step = ANNOUNCE_STEPS,
 			     .down_ns = NEVER,
@@ -461,6 +482,8 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .reason = { .code = REASON_STARTING } };
 	if (cfg->bond == NONE)
 		vip->iface = configure_iface(core, cfg->on);
+	else
+		add_to_bond(core, index);
 	vip->lan = find_lan(core, cfg->bond, vip->iface);
 	mark_lan(core, vip->lan, removed);
 	slot = &core->lans[vip->lan].vip[cfg->family == FAMILY_6][cfg->vrid];
@@ -565,6 +588,7 @@ static void build(struct core *core, const struct change_over *over)
 		add_bond(core, &config->bonds[i], false);
 	for (unsigned i = 0; i < config->n_bonds; i++)
 		fill_bond(core, i);
+	core->n_bond_routes = core->n_route_places;
 	for (unsigned i = 0; i < config->n_vips; i++)
 		add_vip(core, &config->vips[i], false);
 	bring_along(core, over);

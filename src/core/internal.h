@@ -197,6 +197,8 @@ struct bond {
 	unsigned n_ports;        /* places for ports: a glob has several */
 	int iface;               /* the device; NONE: driver move */
 	int link;                /* of a vlan: the bond below it; NONE */
+	int first_vlan, next_vlan; /* those on it; the next on the same bond; NONE */
+	int first_vip, last_vip; /* those on it, by vip.next; NONE */
 	int manual;              /* the port that a person chose; NONE */
 	uint8_t kept_mac[MAC_SIZE]; /* of the device while it last had ports: an empty one has another */
 	unsigned first_target, n_targets; /* into targets: n_targets for each port */
@@ -231,6 +233,7 @@ struct vip {
 	unsigned first_addr, n_addrs;
 	int lan;                 /* NONE: a removed one that lost its place to a successor */
 	int iface;               /* plain interface; NONE: on a bond */
+	int next;                /* the next vip on the same bond; NONE: the last */
 	bool removed;            /* no longer configured */
 	bool stopping;           /* on its way out for good */
 	bool gone;               /* and there */
@@ -303,6 +306,7 @@ struct core {
 	struct place *places;
 	struct route_place *route_places;
 	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places, cap_route_places;
+	unsigned n_bond_routes;  /* so many of them are of bonds, in their order; the rest no object has any more */
 	unsigned n_orphans;      /* addresses and routes that no object has any more */
 	struct target *targets;
 	unsigned n_targets;

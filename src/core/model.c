@@ -112,10 +112,11 @@ static void tell_lan(struct core *core, const struct iface *iface)
 {
 	if (iface->lan == NONE)
 		return;
-	for (unsigned i = 0; i < core->n_vips; i++) {
-		struct vip *vip = &core->vips[i];
-		if (vip->iface == iface - core->ifaces || (vip->iface == NONE && vip->cfg.bond == iface->bond))
-			vip_link(core, vip);
+	for (int i = iface->bond == NONE ? NONE : core->bonds[iface->bond].first_vip; i != NONE; i = core->vips[i].next)
+		vip_link(core, &core->vips[i]);
+	for (unsigned i = 0; i < core->n_vips && core->lans[iface->lan].bond == NONE; i++) {
+		if (core->vips[i].iface == iface - core->ifaces)
+			vip_link(core, &core->vips[i]);
 	}
 }
 
@@ -141,7 +142,9 @@ bool model_vip_uses(const struct core *core, const struct vip *vip, const struct
 void model_tell_iface(struct core *core, struct iface *iface)
 {
 	core_dirty_iface(core, iface);
-	for (unsigned i = 0; i < core->n_bonds; i++) {
+	if (!core->has_removed && iface->bond != NONE)
+		bond_update(core, &core->bonds[iface->bond]);
+	for (unsigned i = 0; i < core->n_bonds && core->has_removed; i++) {
 		if (model_bond_has(core, &core->bonds[i], iface))
 			bond_update(core, &core->bonds[i]);
 	}

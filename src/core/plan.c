@@ -576,14 +576,14 @@ size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
 		plan_notes(core, &out);
 	if (!out.full)
 		plan_stopped(core, &out);
-	for (unsigned i = 0; i < core->dirty.n; i++)
-		heap_set(&core->heap, core->dirty.items[i], unit_deadline(core, core->dirty.items[i]));
 	*more = out.full;
-	if (!out.full) {
-		for (unsigned i = 0; i < core->dirty.n; i++)
-			core->dirty.queued[core->dirty.items[i]] = 0;
-		core->dirty.n = 0;
+	if (out.full) /* all of it is planned again before anything else happens */
+		return out.n;
+	for (unsigned i = 0; i < core->dirty.n; i++) {
+		heap_set(&core->heap, core->dirty.items[i], unit_deadline(core, core->dirty.items[i]));
+		core->dirty.queued[core->dirty.items[i]] = 0;
 	}
+	core->dirty.n = 0;
 	return out.n;
 }
 

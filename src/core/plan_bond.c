@@ -51,21 +51,38 @@ bool plan_same_target(const struct config_route *a, const struct config_route *b
 	return a->prefix == b->prefix && a->metric == b->metric && a->table == b->table && ip_equal(&a->to, &b->to);
 }
 
-/* A REPLACE may only hit what is ours: the route on another port, or with the gateway of an older configuration. */
-static bool had_route(const struct core *core, const struct config_route *route)
+/* The next place for a route of that bond, or of none: no other bond's route is on its interfaces. Start with *i = 0, NULL at the
+ * end. */
+static const struct route_place *next_route(const struct core *core, const struct bond *bond, unsigned *i)
 {
-	for (unsigned i = 0; i < core->n_route_places; i++) {
-		if (core->route_places[i].had && plan_same_target(core->route_places[i].route, route))
+	unsigned n = bond ? bond->n_route_places : core->n_bond_routes, at = (*i)++;
+
+	if (at < n)
+		return &core->route_places[bond ? bond->first_route_place + at : at];
+	at += core->n_bond_routes - n;
+	return at < core->n_route_places ? &core->route_places[at] : NULL;
+}
+
+/* A REPLACE may only hit what is ours: the route on another port, or with the gateway of an older configuration. */
+static bool had_route(const struct core *core, const struct bond *bond, const struct config_route *route)
+{
+	const struct route_place *place;
+	unsigned i = 0;
+
+	while ((place = next_route(core, bond, &i)) != NULL) {
+		if (place->had && plan_same_target(place->route, route))
 			return true;
 	}
 	return false;
 }
 
 /* Whether another route with this target is on its way there, or away: the last one wins, so one at a time. */
-static bool is_target_busy(const struct core *core, const struct route_place *place)
+static bool is_target_busy(const struct core *core, const struct bond *bond, const struct route_place *place)
 {
-	for (unsigned i = 0; i < core->n_route_places; i++) {
-		const struct route_place *other = &core->route_places[i];
+	const struct route_place *other;
+	unsigned i = 0;
+
+	while ((other = next_route(core, bond, &i)) != NULL) {
 		if (other != place && other->change.gen && other->iface == place->iface &&
 		    plan_same_target(other->route, place->route))
 			return true;
@@ -82,14 +99,14 @@ static void plan_routes(struct core *core, struct out *out, struct bond *bond)
 		const struct config_route *route = place->route;
 		struct action *action;
 		if (&core->ifaces[place->iface] != carrier || place->present || !change_ready(core, &place->change) ||
-		    is_target_busy(core, place) || !addresses_there(core, bond, carrier, route))
+		    is_target_busy(core, bond, place) || !addresses_there(core, bond, carrier, route))
 			continue;
 		action = plan_emit_change(core, out, &place->change, ACT_ROUTE_ADD,
 				     plan_bond_object(core, bond));
 		if (action)
 			action->u.route = (struct action_route){ .ifindex = carrier->ifindex,
 								 .route = *route,
-								 .replace = had_route(core, route) };
+								 .replace = had_route(core, bond, route) };
 	}
 }
 
@@ -100,7 +117,7 @@ void plan_remove_route(struct core *core, struct out *out, struct route_place *p
 	struct action *action;
 
 	if (place->bond != NONE || !place->present || !place->had || !change_ready(core, &place->change) ||
-	    is_target_busy(core, place))
+	    is_target_busy(core, NULL, place))
 		return;
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		const struct route_place *other = &core->route_places[i];
