@@ -46,6 +46,11 @@ void build_vip(struct build *, unsigned index);
 void build_belongings(struct build *, struct config_bond *, const struct value *addresses, const struct value *routes,
 		      const char *title);
 
+/* Whether no network of the bond's or vlan's own addresses has it, although it has some of that family; an IPv6 link-local one
+ * is in all. */
+bool build_is_far(const struct config *, const struct config_bond *, const struct ip *);
+bool build_is_in_network(const struct ip *, const struct config_address *);
+
 /* Appends to config->addresses. */
 void build_address(struct build *, const struct value *, const char *title);
 

@@ -5,7 +5,7 @@
 #include "common/text.h"
 #include "config/build.h"
 
-static bool is_in_network(const struct ip *ip, const struct config_address *network)
+bool build_is_in_network(const struct ip *ip, const struct config_address *network)
 {
 	unsigned bytes = network->prefix / 8, bits = network->prefix % 8;
 	uint8_t mask = (uint8_t)(0xff00 >> bits);
@@ -19,7 +19,7 @@ static const struct ip *source_of(const struct config *config, const struct conf
 {
 	for (unsigned i = 0; i < bond->n_addresses; i++) {
 		const struct config_address *address = &config->addresses[bond->first_address + i];
-		if (is_in_network(target, address))
+		if (build_is_in_network(target, address))
 			return &address->ip;
 	}
 	return NULL;
@@ -40,6 +40,17 @@ static void find_target(const struct config *config, unsigned index, int vlan, s
 	}
 	if (source)
 		target->source = *source;
+}
+
+bool build_is_far(const struct config *config, const struct config_bond *bond, const struct ip *ip)
+{
+	bool has_any = false;
+
+	if (ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80)
+		return false;
+	for (unsigned i = 0; i < bond->n_addresses; i++)
+		has_any |= config->addresses[bond->first_address + i].ip.family == ip->family;
+	return has_any && !source_of(config, bond, ip);
 }
 
 static bool is_own(const struct config *config, const struct ip *ip)
@@ -111,6 +122,10 @@ static void take_probe(struct build *build, unsigned index, const struct value *
 		struct config_target *target = &probe->targets[probe->n_targets++];
 		target->ip = targets->items[i].address.ip;
 		find_target(config, index, vlan, target);
+		if (target->source.family == FAMILY_NONE && !target->vlan && build_is_far(config, &config->bonds[index], &target->ip))
+			diagnostics_warning(build->reader->diagnostics, &targets->items[i].place,
+					    "target %s of %s is in no network of the bond's addresses, and only neighbours answer",
+					    targets->items[i].text, title);
 	}
 }
 

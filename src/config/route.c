@@ -85,6 +85,11 @@ static void check_gateways(struct build *build, const struct config_bond *bond, 
 			diagnostics_error(build->reader->diagnostics, &via->place, "'via' is an address of %s itself", title);
 			break;
 		}
+		if (via->valid && !routes->items[i].items[ROUTE_ON_LINK].number && build_is_far(build->config, bond, &via->address.ip))
+			diagnostics_warning(build->reader->diagnostics, &via->place,
+					    "'via' is in no network of the addresses of %s; the kernel refuses such a route without "
+					    "'on-link: true'",
+					    title);
 	}
 }
 
