@@ -12,13 +12,22 @@
 
 struct loader {
 	const char *path;
-	bool looks, seen;
+	bool looks, routes, all_tables; /* what to look for at least */
+	bool seen;
 	struct snapshot snapshot;
 	pthread_t thread;
 	int fd;
 	struct config *config;
 	char *diagnostics;
 };
+
+/* A route that only the configuration in force has would be removed by a reload: it is looked for too. */
+static void look_for(struct loader *loader, const struct config *config)
+{
+	loader->routes |= config->n_routes > 0;
+	for (unsigned i = 0; i < config->n_routes; i++)
+		loader->all_tables |= config->routes[i].table != 0;
+}
 
 /* With sockets of its own: the applier's queue is for changes. */
 static void look(struct loader *loader)
@@ -28,9 +37,9 @@ static void look(struct loader *loader)
 
 	if (!executor)
 		return;
-	job.action.u.snapshot.routes = loader->config->n_routes > 0;
-	for (unsigned i = 0; i < loader->config->n_routes; i++)
-		job.action.u.snapshot.all_tables |= loader->config->routes[i].table != 0;
+	look_for(loader, loader->config);
+	job.action.u.snapshot.routes = loader->routes;
+	job.action.u.snapshot.all_tables = loader->all_tables;
 	executor_run(executor, &job, 1);
 	loader->seen = job.error == 0;
 	loader->snapshot = job.snapshot;
@@ -55,7 +64,7 @@ static void *loader_run(void *data)
 	return NULL;
 }
 
-struct loader *loader_start(const char *path, bool looks)
+struct loader *loader_start(const char *path, const struct config *in_force)
 {
 	struct loader *loader = calloc(1, sizeof *loader);
 	int r;
@@ -63,7 +72,9 @@ struct loader *loader_start(const char *path, bool looks)
 	if (!loader)
 		return NULL;
 	loader->path = path;
-	loader->looks = looks;
+	loader->looks = in_force != NULL;
+	if (in_force)
+		look_for(loader, in_force);
 	loader->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loader->fd < 0) {
 		free(loader);

@@ -8,8 +8,9 @@
 
 struct loader;
 
-/* Starts to read; path must stay valid. NULL with errno. looks: at the kernel too, when the configuration is right. */
-struct loader *loader_start(const char *path, bool looks);
+/* Starts to read; path must stay valid. NULL with errno. in_force: looks at the kernel too, when the configuration is right,
+ * for what either of the two has; needed during the call only. NULL: does not look. */
+struct loader *loader_start(const char *path, const struct config *in_force);
 /* Readable when it is done. */
 int loader_fd(const struct loader *);
 /* Once it is done, before loader_finish: what the kernel has, the caller's from now on (snapshot_free). False: it could not be
