@@ -34,7 +34,7 @@ static json_t *read_text(const char *path, int *status)
 	return json;
 }
 
-static void print_list(const char *heading, const json_t *list, const char *otherwise)
+static void print_list(const char *heading, const json_t *list)
 {
 	const json_t *line;
 	size_t i;
@@ -42,7 +42,7 @@ static void print_list(const char *heading, const json_t *list, const char *othe
 	printf("%s%s%s\n", paint(PAINT_BOLD), heading, paint(PAINT_PLAIN));
 	json_array_foreach(list, i, line) printf("  %s\n", json_string_value(line) ? json_string_value(line) : "");
 	if (json_array_size(list) == 0)
-		printf("  %s\n", otherwise);
+		puts("  nothing");
 }
 
 static void print_diff(const json_t *diff)
@@ -56,9 +56,8 @@ static void print_diff(const json_t *diff)
 		puts("a reload would change nothing");
 		return;
 	}
-	print_list("what changes in the configuration:", changes, "nothing");
-	print_list("what standbyd does at once:", actions,
-		   "nothing; what it has not known before it looks at first");
+	print_list("what changes in the configuration:", changes);
+	print_list("what standbyd does at once:", actions);
 }
 
 int command_diff(const struct cli *cli)
