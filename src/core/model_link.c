@@ -258,6 +258,29 @@ static struct iface *renamed(struct core *core, struct iface *iface, struct ifac
 	return to;
 }
 
+/* What bears a name only because something of ours was left there leaves the device to the selector that finds it, and what is left
+ * with it. */
+static struct iface *found_with_leftovers(struct core *core, struct iface *named, const struct event *event)
+{
+	bool nobodys = named->bond == NONE && named->lan == NONE && !named->selected;
+	struct iface *slot = nobodys && core->has_selectors ? find_named_slot(core, event) : NULL;
+
+	if (!slot)
+		return named;
+	for (unsigned i = 0; i < core->n_places; i++) {
+		if (core->places[i].iface == named - core->ifaces)
+			core->places[i].iface = (int)(slot - core->ifaces);
+	}
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		if (core->route_places[i].iface == named - core->ifaces)
+			core->route_places[i].iface = (int)(slot - core->ifaces);
+	}
+	named->name[0] = 0;
+	named->ifindex = 0;
+	model_rehash_ifaces(core);
+	return slot;
+}
+
 /* The interface that the link is: by number, by name, or by what a selector looks for. A literal name goes before a selector;
  * whoever had the name or the number before and is not it any more lets it go. NULL: none of ours. */
 static struct iface *find_iface(struct core *core, const struct event *event)
@@ -283,7 +306,7 @@ static struct iface *find_iface(struct core *core, const struct event *event)
 			return NULL;
 		return renamed(core, numbered, named == numbered ? NULL : named, event);
 	}
-	return named ? named : find_named_slot(core, event);
+	return named ? found_with_leftovers(core, named, event) : find_named_slot(core, event);
 }
 
 /* ---- changes of links --------------------------------------------------------------------------------------------- */
