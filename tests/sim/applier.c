@@ -93,7 +93,9 @@ static int link_execute(struct world *w, struct node *node, const struct action 
 		kernel_tell_link(w, node, link, cause);
 		return 0;
 	}
-	if (a->type != ACT_SET_ACTIVE) { /* no world has a vlan, an MTU of its own or a bond in another mode */
+	if (a->type == ACT_BOND_REBUILD)
+		return bonding_rebuild(w, node, link, &a->u.link, cause);
+	if (a->type != ACT_SET_ACTIVE) { /* no world has a vlan or an MTU of its own */
 		world_fail(w, node, "applier", "action %d is not expected", a->type);
 		return EINVAL;
 	}

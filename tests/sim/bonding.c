@@ -76,6 +76,13 @@ static void bond_select(struct world *w, struct node *node, struct sim_link *bon
 		team_select(w, node, bond);
 		return;
 	}
+	if (bond->mode != BOND_MODE_ACTIVEBACKUP) { /* it has none */
+		bond->active = 0;
+		bond_carrier(node, bond);
+		if (was)
+			kernel_tell_link(w, node, bond, 0);
+		return;
+	}
 	if (!active || !port_usable(active)) {
 		bond->active = 0;
 		for (unsigned i = 0; i < SIM_LINKS && !bond->active; i++)
@@ -185,6 +192,33 @@ void bonding_release(struct world *w, struct node *node, struct sim_link *port, 
 	if (bond_empty(node, bond))
 		bond->mac[5] = (uint8_t)rng_below(&w->rng, 256);
 	bond_select(w, node, bond);
+}
+
+/* All at once, as the shell's transaction does it: its ports out, what it is set right, its ports in; what it has stays. */
+int bonding_rebuild(struct world *w, struct node *node, struct sim_link *bond, const struct action_link *a, uint32_t cause)
+{
+	static const uint8_t none[MAC_SIZE];
+
+	if (!bonding_is_device(bond))
+		return EOPNOTSUPP;
+	for (unsigned i = 0; i < SIM_LINKS; i++)
+		if (node->links[i].exists && node->links[i].master == bond->ifindex)
+			bonding_release(w, node, &node->links[i], cause);
+	bond->mode = BOND_MODE_ACTIVEBACKUP;
+	bond->miimon = BOND_MIIMON_MS;
+	bond->reselect = BOND_RESELECT_FAILURE;
+	bond->primary = 0;
+	if (memcmp(a->mac, none, MAC_SIZE) != 0)
+		memcpy(bond->mac, a->mac, MAC_SIZE);
+	bond->up = true;
+	for (unsigned i = 0; i < a->n_ports; i++) {
+		struct sim_link *port = kernel_link(node, a->ports[i]);
+
+		if (port)
+			bonding_enslave(w, node, port, bond->ifindex, cause);
+	}
+	kernel_tell_link(w, node, bond, cause);
+	return 0;
 }
 
 int bonding_set_active(struct world *w, struct node *node, struct sim_link *bond, int ifindex, uint32_t cause)

@@ -17,6 +17,15 @@ void check_disturb(struct world *w, struct node *node, uint64_t grace_ns)
 {
 	if (node->excused_ns < w->now + grace_ns)
 		node->excused_ns = w->now + grace_ns;
+	if (node->hindered_ns < w->now + grace_ns)
+		node->hindered_ns = w->now + grace_ns;
+}
+
+/* One of the LAN: what a node decides by itself must hold all the same. */
+void check_disturb_lan(struct world *w, struct node *node)
+{
+	if (node->excused_ns < w->now)
+		node->excused_ns = w->now;
 }
 
 static uint64_t later(uint64_t a, uint64_t b)
@@ -670,7 +679,7 @@ static bool usable(const struct world *w, const struct node *node, unsigned vip)
 	for (unsigned port = 0; port < SIM_PORTS; port++) {
 		const struct sim_link *link = &node->links[port];
 
-		if (node->bond.ports >> port & 1 && link->exists && lan_port_live(w, node, port) && !link->held_down &&
+		if (lan_is_listed(node, port) && link->exists && lan_port_live(w, node, port) && !link->held_down &&
 		    (link->up || node->kind != NODE_PLAIN))
 			return node->kind < NODE_KERNEL || !bond->exists || bond->up;
 	}
@@ -795,7 +804,7 @@ static bool has_better(const struct world *w, struct node *node, int path)
 	for (unsigned port = 0; port < SIM_PORTS; port++) {
 		const struct sim_link *link = &node->links[port];
 
-		if ((int)port != path && node->bond.ports >> port & 1 && link->exists && link->up && link->carrier &&
+		if ((int)port != path && lan_is_listed(node, port) && link->exists && link->up && link->carrier &&
 		    (node->kind == NODE_MOVE || (link->master == bond->ifindex && link->counted_up)) &&
 		    lan_reaches_gateway(w, node, port))
 			return true;
@@ -825,7 +834,7 @@ static void check_reach(struct world *w, struct node *node)
 {
 	int path;
 
-	if (node->kind == NODE_PLAIN || !well(node) || node->stopping || !node->probes || !node->gateway_heard ||
+	if (node->kind == NODE_PLAIN || !well(node) || node->stopping || !node->bond.probes || !node->gateway_heard ||
 	    !core_n_bonds(node->core)) {
 		node->deaf_ns = 0;
 		return;
@@ -843,9 +852,73 @@ static void check_reach(struct world *w, struct node *node)
 			   since(w, node->deaf_ns) / NSEC_PER_MSEC);
 }
 
+static bool works(const struct node *node, unsigned port)
+{
+	const struct sim_link *link = &node->links[port], *bond = &node->links[SIM_PORTS];
+
+	if (!lan_is_listed(node, port) || !link->exists || !link->up || !link->carrier || link->held_down)
+		return false;
+	if (node->kind == NODE_MOVE)
+		return !link->master;
+	return bond->exists && bond->up && bond->mode == BOND_MODE_ACTIVEBACKUP && link->master == bond->ifindex &&
+	       link->counted_up;
+}
+
+/* A bond uses a port that works as long as there is one, but for the time of one change. */
+static void check_idle(struct world *w, struct node *node)
+{
+	int path = bond_path(node);
+	uint64_t bound = slack(w) + 2 * w->linkwatch_ns + 2 * BOND_MIIMON_MS * NSEC_PER_MSEC + w->check_ns;
+	bool any = false;
+
+	for (unsigned port = 0; port < SIM_PORTS; port++)
+		any = any || works(node, port);
+	if (!any || (path >= 0 && works(node, (unsigned)path)))
+		node->idle_ns = 0;
+	else if (!node->idle_ns)
+		node->idle_ns = w->now;
+	if (node->idle_ns && since(w, later(later(node->idle_ns, node->hindered_ns), node->watch[0].reloaded_ns)) > bound)
+		world_fail(w, node, "idle", "port %d is in use and does not work, another does, for %llu ms", path,
+			   since(w, node->idle_ns) / NSEC_PER_MSEC);
+}
+
+/* One that flaps is not used for long while another is steady: damping ends it. */
+static void check_flapper(struct world *w, struct node *node)
+{
+	struct bond_view bond;
+	struct port_view active, port;
+	bool steady = false;
+
+	core_bond(node->core, 0, &bond);
+	if (bond.active_port >= 0)
+		core_port(node->core, 0, (unsigned)bond.active_port, &active);
+	for (unsigned i = 0; i < bond.n_ports && bond.active_port >= 0; i++) {
+		core_port(node->core, 0, i, &port);
+		steady = steady || (port.state == PORT_STANDBY && port.penalty < 1500);
+	}
+	if (bond.active_port < 0 || !steady || active.penalty <= 3000 || active.manual || node->bond.no_damping)
+		node->flapper_ns = 0;
+	else if (!node->flapper_ns)
+		node->flapper_ns = w->now;
+	if (node->flapper_ns && since(w, later(node->flapper_ns, node->hindered_ns)) > NSEC_PER_SEC + slack(w))
+		world_fail(w, node, "flapper", "port %d has a penalty of %u and is in use, another is steady",
+			   bond.active_port, active.penalty);
+}
+
+static void check_bond(struct world *w, struct node *node)
+{
+	if (node->kind == NODE_PLAIN || !well(node) || node->stopping || !core_n_bonds(node->core)) {
+		node->idle_ns = node->flapper_ns = 0;
+		return;
+	}
+	check_idle(w, node);
+	check_flapper(w, node);
+}
+
 static void check_node(struct world *w, struct node *node)
 {
 	check_reach(w, node);
+	check_bond(w, node);
 	if (node->queue_n && since(w, node->queue[node->queue_head].submitted_ns) > 10 * NSEC_PER_MSEC)
 		check_disturb(w, node, 0); /* a slow kernel is a disturbance for as long as it lasts */
 	if (well(node) && node->stopping &&

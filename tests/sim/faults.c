@@ -34,6 +34,9 @@ static const char *const names[FAULT_KINDS] = {
 	[FAULT_MUTE] = "mute",
 	[FAULT_GATEWAY] = "gateway",
 	[FAULT_SWITCHED] = "switched",
+	[FAULT_FLAP] = "flap",
+	[FAULT_SILENT] = "silent",
+	[FAULT_RENAMED] = "renamed",
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -49,7 +52,7 @@ static struct node *any_node(struct world *w)
 static void disturb_all(struct world *w)
 {
 	for (unsigned n = 0; n < w->n_nodes; n++)
-		check_disturb(w, &w->nodes[n], 0);
+		check_disturb_lan(w, &w->nodes[n]);
 }
 
 /* ---- the LAN as the faults that are on leave it ---- */
@@ -62,6 +65,16 @@ static void lan_add(struct world *w, const struct fault *f)
 		break;
 	case FAULT_SWITCH:
 		w->switch_up[f->port] = false;
+		break;
+	case FAULT_FLAP:
+		if (f->cut)
+			w->cable[f->node][f->port] = false;
+		break;
+	case FAULT_SILENT: /* it keeps every link up and passes nothing */
+		for (unsigned n = 0; n < w->n_nodes; n++)
+			for (unsigned port = 0; port < SIM_LINKS; port++)
+				if (lan_is_port(&w->nodes[n], port) && lan_switch_of(&w->nodes[n], port) == (int)f->port)
+					w->mute[n][port] = true;
 		break;
 	case FAULT_MUTE:
 		w->mute[f->node][f->port] = true;
@@ -162,7 +175,15 @@ static bool bond_touched(struct world *w, struct node *node)
 
 	if (node->kind < NODE_KERNEL || !bond->exists || !port->exists || !may_delete(w, node))
 		return false;
-	switch (rng_below(&w->rng, 3)) {
+	switch (rng_below(&w->rng, 4)) {
+	case 3:
+		if (bond->kind == KIND_TEAM)
+			return false;
+		bond->mode = 0;
+		bond->active = 0;
+		kernel_tell_link(w, node, bond, 4242);
+		check_disturb(w, node, REBUILT_GRACE);
+		return true;
 	case 0:
 		bonding_set_active(w, node, bond, port->ifindex, 4242);
 		return true;
@@ -286,6 +307,16 @@ static bool link_begins(struct world *w, struct node *node, struct fault *f)
 	return true;
 }
 
+static bool renaming_begins(struct world *w, struct node *node, struct fault *f)
+{
+	f->port = (unsigned)rng_below(&w->rng, SIM_PORTS);
+	if (node->kind == NODE_PLAIN || node->bond.selector == BY_NAME || !node->powered || !node->links[f->port].exists)
+		return false;
+	check_disturb(w, node, 0);
+	kernel_rename(w, node, &node->links[f->port], true);
+	return true;
+}
+
 static bool refusing_begins(struct world *w, struct node *node)
 {
 	node->refuse_types = 1U << rng_range(&w->rng, ACT_ADDRESS_ADD, ACT_LISTEN);
@@ -333,11 +364,14 @@ static bool fault_begin(struct world *w, struct fault *f)
 		return process_begins(w, node, f);
 	case FAULT_REFUSE_LONG:
 		return refusing_begins(w, node);
+	case FAULT_RENAMED:
+		return renaming_begins(w, node, f);
 	case FAULT_PARTITION:
 		f->node = (unsigned)rng_range(&w->rng, 1, (1U << w->n_nodes) - 2);
 		break;
 	case FAULT_CABLE:
 	case FAULT_MUTE:
+	case FAULT_FLAP:
 		f->port = any_port(w, node);
 		break;
 	case FAULT_ONE_WAY:
@@ -348,8 +382,22 @@ static bool fault_begin(struct world *w, struct fault *f)
 		break;
 	}
 	f->on = true;
+	f->cut = false;
+	if (f->kind == FAULT_FLAP)
+		fault_flap(w, (unsigned)(f - w->faults));
 	lan_compute(w);
 	return true;
+}
+
+void fault_flap(struct world *w, unsigned slot)
+{
+	struct fault *f = &w->faults[slot];
+
+	if (!f->on || f->kind != FAULT_FLAP)
+		return;
+	f->cut = !f->cut;
+	lan_compute(w);
+	world_schedule(w, w->now + rng_range(&w->rng, 20, 900) * NSEC_PER_MSEC, HAPPEN_FLAP, 0, slot, 0);
 }
 
 static uint64_t fault_duration(struct world *w, enum fault_kind kind)
@@ -461,6 +509,11 @@ void fault_heal(struct world *w, unsigned slot)
 	case FAULT_LOOP_STALL:
 	case FAULT_STOP:
 		process_heals(w, node, f);
+		break;
+	case FAULT_RENAMED:
+		check_disturb(w, node, 0);
+		if (node->powered && node->links[f->port].exists)
+			kernel_rename(w, node, &node->links[f->port], false);
 		break;
 	case FAULT_REFUSE_LONG:
 		node->refuse_types = 0;

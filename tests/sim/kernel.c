@@ -65,6 +65,7 @@ void kernel_event_link(const struct sim_link *link, struct event *event)
 	l->mtu = 1500;
 	l->kind = link->kind;
 	l->perm_mac[0] = 0;
+	l->prompt = link->prompt;
 	if (link->port >= 0)
 		memcpy(l->perm_mac, link->own_mac, sizeof l->perm_mac);
 	if (link->kind != KIND_BOND)
@@ -406,6 +407,13 @@ void kernel_base_address(struct world *w, struct node *node, struct sim_link *li
 	kernel_address_set(w, node, &a, true, false, 4242);
 }
 
+/* Between ethN and ethNx, up or not, as kernels do since 6.2. */
+void kernel_rename(struct world *w, struct node *node, struct sim_link *link, bool other)
+{
+	snprintf(link->name, sizeof link->name, other ? "eth%dx" : "eth%d", link->port);
+	kernel_tell_link(w, node, link, 4242);
+}
+
 void kernel_create_nic(struct world *w, struct node *node, unsigned port)
 {
 	struct sim_link *link = &node->links[port];
@@ -414,6 +422,7 @@ void kernel_create_nic(struct world *w, struct node *node, unsigned port)
 	link->exists = true;
 	link->ifindex = ++node->next_ifindex;
 	link->port = (int)port;
+	link->prompt = !w->linkwatch_ns;
 	snprintf(link->name, sizeof link->name, "eth%u", port == SIM_PLAIN ? 2 : port);
 	memcpy(link->own_mac, (uint8_t[]){ 2, 0, 0, 0, (uint8_t)(node->id + 1), (uint8_t)port }, MAC_SIZE);
 	memcpy(link->mac, link->own_mac, MAC_SIZE);

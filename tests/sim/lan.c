@@ -15,6 +15,14 @@ bool lan_is_port(const struct node *node, unsigned port)
 	return port == 0 || (port < SIM_PORTS && node->kind != NODE_PLAIN);
 }
 
+bool lan_is_listed(const struct node *node, unsigned port)
+{
+	char name[IFNAME_SIZE] = { 'e', 't', 'h', (char)('0' + port) };
+
+	return node->bond.ports >> port & 1 &&
+	       (node->bond.selector != BY_NAME || strcmp(node->links[port].name, name) == 0);
+}
+
 int lan_switch_of(const struct node *node, unsigned port)
 {
 	return node->kind == NODE_PLAIN || port == SIM_PLAIN ? (int)(node->id % 2) : (int)port;

@@ -157,6 +157,33 @@ static bool change_bond_address(struct world *w, struct node *node)
 	return true;
 }
 
+/* The same ports by another word; a name only finds what bears it. */
+static bool change_selector(struct world *w, struct node *node)
+{
+	if (node->kind == NODE_PLAIN)
+		return false;
+	node->bond.selector = rng_below(&w->rng, 3);
+	for (unsigned port = 0; port < SIM_PORTS; port++)
+		if (node->bond.selector == BY_NAME && !lan_is_listed(node, port) && node->bond.ports >> port & 1)
+			node->bond.selector = BY_MAC;
+	trace_add_text(w, node->id, "reload: ports by selector %d", (int)node->bond.selector);
+	return true;
+}
+
+static bool change_probes(struct world *w, struct node *node)
+{
+	if (node->kind == NODE_PLAIN)
+		return false;
+	if (rng_chance(&w->rng, 500000))
+		node->bond.probes = !node->bond.probes;
+	else
+		node->bond.no_damping = !node->bond.no_damping;
+	node->gateway_heard = false; /* what was known of other probes is void */
+	trace_add_text(w, node->id, "reload: %s probes, %s damping", node->bond.probes ? "with" : "no",
+		       node->bond.no_damping ? "no" : "with");
+	return true;
+}
+
 static void change_something(struct world *w, struct node *node)
 {
 	static bool (*const of_vip[])(struct world *, struct node *, unsigned) = {
@@ -164,7 +191,7 @@ static void change_something(struct world *w, struct node *node)
 		change_addresses, change_addresses, change_lease, change_advert,
 	};
 	static bool (*const of_bond[])(struct world *, struct node *) = {
-		change_bond_name, change_ports, change_choice, change_routes, change_bond_address,
+		change_bond_name, change_ports, change_choice, change_routes, change_bond_address, change_selector, change_probes,
 	};
 	enum { OF_VIP = sizeof of_vip / sizeof of_vip[0], OF_BOND = sizeof of_bond / sizeof of_bond[0] };
 	unsigned vip = (unsigned)rng_below(&w->rng, w->n_vips), what = (unsigned)rng_below(&w->rng, OF_VIP + OF_BOND);

@@ -82,10 +82,9 @@ static void settled_bond(struct world *w, struct node *node)
 	core_bond(node->core, 0, &view);
 	if (any_damped(node, &view))
 		choice = -1;
-	else if (view.state != (view.n_ports > 1 ? BOND_UP : BOND_DEGRADED))
+	else if (view.state != (node->config_bond.n_ports > 1 ? BOND_UP : BOND_DEGRADED))
 		view.active_port = -1;
-	if (view.active_port < 0 ||
-	    view.n_ports != node->config_bond.n_ports) {
+	if (view.active_port < 0 || (node->bond.selector != BY_GLOB && view.n_ports != node->config_bond.n_ports)) {
 		world_fail(w, node, "settled-bond", "%s, reason %s, %u ports, all cables are in",
 			   bond_state_name(view.state), reason_code_name(view.reason.code), view.n_ports);
 		return;
@@ -97,8 +96,9 @@ static void settled_bond(struct world *w, struct node *node)
 			   port.name, bond->active);
 		return;
 	}
-	if (choice >= 0 && choice != view.active_port)
-		world_fail(w, node, "settled-bond", "port %d is active, %d is better", view.active_port, choice);
+	if (choice >= 0 && strcmp(node->config_bond.ports[choice].spec, port.spec) != 0)
+		world_fail(w, node, "settled-bond", "%s is active, %s is better", port.name,
+			   node->config_bond.ports[choice].spec);
 	settled_belongings(w, node, node->kind >= NODE_KERNEL ? bond->ifindex : active->ifindex);
 }
 

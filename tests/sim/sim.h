@@ -34,6 +34,7 @@ enum {
 
 #define SIM_START	   (1000 * NSEC_PER_SEC)
 #define REFUSED_LONG_GRACE (34 * NSEC_PER_SEC) /* the longest back-off */
+#define REBUILT_GRACE	   (12 * NSEC_PER_SEC) /* a bond is not built anew more often than every ten seconds */
 #define HOLD_MAX	   (3 * NSEC_PER_SEC)
 #define REFUSED_GRACE	   (5 * NSEC_PER_SEC) /* a refusal makes the core wait before it tries again, longer each time */
 
@@ -50,6 +51,7 @@ enum happen {
 	HAPPEN_HEAL,	  /* a fault ends */
 	HAPPEN_DELETE,	  /* somebody deletes an address */
 	HAPPEN_RELOAD,	  /* another reload, right after one or in the middle of a change */
+	HAPPEN_FLAP,	  /* a flapping cable changes */
 	HAPPEN_CHECK,	  /* the checks that depend on time alone */
 };
 
@@ -85,6 +87,7 @@ struct sim_link {
 	bool counted_up; /* as a bond's port: what miimon last found */
 	bool poll_armed, watch_armed;
 	bool held_down; /* by somebody who wants it down */
+	bool prompt;	/* its carrier is told at once */
 };
 
 struct sim_address {
@@ -187,6 +190,8 @@ struct bond_setup {
 	uint64_t hold_ns;
 	unsigned gateway; /* last byte of the default route's, 0: no default route */
 	bool second_route, second_address;
+	enum { BY_NAME, BY_MAC, BY_GLOB } selector;
+	bool probes, no_damping;
 };
 
 struct node {
@@ -252,8 +257,10 @@ struct node {
 	struct config_vip config_vips[SIM_VIPS];
 	struct config_bond config_bond;
 	struct config_probe config_probe;
-	bool probes;	      /* the gateway is probed */
 	bool gateway_heard;   /* it has answered this process */
+	uint64_t hindered_ns; /* the last fault that touched this node, but for those of the LAN */
+	uint64_t idle_ns;     /* since when its bond uses no port that works although one does, 0: it does */
+	uint64_t flapper_ns;  /* since when it uses one that flaps although a steady one is there, 0: it does not */
 	uint64_t deaf_ns;     /* since when the bond uses a port that reaches nothing while another does, 0: it does not */
 	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + SIM_BOND_ADDRESSES];
 	struct config_route config_routes[SIM_BOND_ROUTES];
@@ -326,11 +333,15 @@ enum fault_kind {
 	FAULT_MUTE,
 	FAULT_GATEWAY,
 	FAULT_SWITCHED,
+	FAULT_FLAP,
+	FAULT_SILENT,
+	FAULT_RENAMED,
 	FAULT_KINDS
 };
 
 struct fault {
 	bool on;
+	bool cut; /* FAULT_FLAP: the cable is out now */
 	enum fault_kind kind;
 	unsigned node, port; /* FAULT_PARTITION: node is one side as a mask; FAULT_ONE_WAY: port does not hear node */
 };
@@ -425,6 +436,7 @@ int kernel_route_set(struct world *, struct node *, const struct action_route *,
 int kernel_route_delete(struct world *, struct node *, int ifindex, const struct config_route *, uint32_t cause);
 void kernel_expire(struct world *, struct node *);
 void kernel_delete_link(struct world *, struct node *, struct sim_link *);
+void kernel_rename(struct world *, struct node *, struct sim_link *, bool other);
 void kernel_create_nic(struct world *, struct node *, unsigned port);
 void kernel_base_address(struct world *, struct node *, struct sim_link *);
 void kernel_tell_link(struct world *, struct node *, const struct sim_link *, uint32_t cause);
@@ -441,6 +453,7 @@ void bonding_event_team(const struct sim_link *, struct event *);
 void bonding_tell_team(struct world *, struct node *, const struct sim_link *);
 int bonding_set(struct world *, struct node *, struct sim_link *, unsigned set, uint32_t cause);
 int bonding_enslave(struct world *, struct node *, struct sim_link *port, int master, uint32_t cause);
+int bonding_rebuild(struct world *, struct node *, struct sim_link *bond, const struct action_link *, uint32_t cause);
 int bonding_set_active(struct world *, struct node *, struct sim_link *bond, int port, uint32_t cause);
 void bonding_release(struct world *, struct node *, struct sim_link *port, uint32_t cause);
 void bonding_arm(struct world *, struct node *, struct sim_link *port);
@@ -459,6 +472,7 @@ void lan_bad_packet(struct world *, struct node *);
 void lan_foreign_claim(struct world *, struct node *, unsigned vip);
 void lan_arrive(struct world *, struct node *, unsigned port, uint32_t slot);
 void lan_release(struct world *, uint32_t slot);
+bool lan_is_listed(const struct node *, unsigned port); /* a port of the bond, by the name that it has now */
 bool lan_is_port(const struct node *, unsigned port); /* whether it has that cable */
 bool lan_port_live(const struct world *, const struct node *, unsigned port); /* cable and switch */
 int lan_switch_of(const struct node *, unsigned port);
@@ -479,6 +493,7 @@ void shell_post(struct world *, struct node *, const struct event *); /* a resul
 
 /* faults.c */
 void fault_happen(struct world *);
+void fault_flap(struct world *, unsigned slot);
 void fault_heal(struct world *, unsigned slot);
 void fault_delete(struct world *, struct node *);
 void fault_heal_all(struct world *);
@@ -506,6 +521,7 @@ void check_advert_heard(struct world *, struct node *, const struct event_advert
 void check_stopped(struct world *, struct node *);
 void check_woken(struct world *, struct node *, uint64_t late_ns);
 void check_time(struct world *);
+void check_disturb_lan(struct world *, struct node *);
 void check_disturb(struct world *, struct node *, uint64_t grace_ns);
 int check_vip_of(const struct world *, const struct ip *, unsigned *address);
 uint64_t check_down(const struct world *, const struct node *, unsigned vip);

@@ -58,7 +58,7 @@ static void configure_probes(struct node *node, struct config_bond *bond)
 	struct config_probe *probe = &node->config_probe;
 
 	memset(probe, 0, sizeof *probe);
-	if (!node->probes)
+	if (!node->bond.probes)
 		return;
 	snprintf(probe->name, sizeof probe->name, "gateway");
 	probe->kind = PROBE_ARP;
@@ -69,6 +69,26 @@ static void configure_probes(struct node *node, struct config_bond *bond)
 	probe->targets[0].source = node->config_addresses[0].ip;
 	bond->n_probes = node->config.n_probes = 1;
 	node->config.probes = probe;
+}
+
+static void configure_port(const struct node *node, struct config_port *entry, unsigned port)
+{
+	uint8_t mac[MAC_SIZE] = { 2, 0, 0, 0, (uint8_t)(node->id + 1), (uint8_t)port };
+
+	switch (node->bond.selector) {
+	case BY_NAME:
+		snprintf(entry->spec, sizeof entry->spec, "eth%u", port);
+		break;
+	case BY_MAC:
+		entry->match = MATCH_MAC;
+		memcpy(entry->mac, mac, sizeof mac);
+		snprintf(entry->spec, sizeof entry->spec, "mac:02:00:00:00:%02x:%02x", mac[4], mac[5]);
+		break;
+	case BY_GLOB:
+		entry->match = MATCH_GLOB;
+		snprintf(entry->spec, sizeof entry->spec, "eth%u*", port);
+		break;
+	}
 }
 
 static void configure_bond(struct node *node)
@@ -87,10 +107,11 @@ static void configure_bond(struct node *node)
 			continue;
 		if (node->bond.prefer == (int)port)
 			bond->prefer = (int)bond->n_ports;
-		snprintf(bond->ports[bond->n_ports++].spec, IFNAME_SIZE, "eth%u", port);
+		configure_port(node, &bond->ports[bond->n_ports++], port);
 	}
 	bond->failback = node->bond.failback;
 	bond->hold_ns = node->bond.hold_ns;
+	bond->no_damping = node->bond.no_damping;
 	configure_bond_addresses(node, bond);
 	configure_bond_routes(node, bond);
 	configure_probes(node, bond);
@@ -186,7 +207,9 @@ static void bond_make(const struct world *w, struct node *node)
 	node->bond.failback = (enum failback)(w->seed / 3 % 3);
 	node->bond.hold_ns = w->hold_ns;
 	node->bond.gateway = 254;
-	node->probes = w->seed / 9 % 2;
+	node->bond.probes = w->seed / 9 % 2;
+	node->bond.selector = w->seed / 18 % 3;
+	node->bond.no_damping = w->seed % 7 == 0;
 }
 
 static void node_make(struct world *w, unsigned n, int kind)
@@ -329,6 +352,9 @@ static void happen(struct world *w, const struct happening *h)
 	case HAPPEN_RELOAD:
 		if (w->faults_on)
 			reload_happen(w, node);
+		break;
+	case HAPPEN_FLAP:
+		fault_flap(w, h->a);
 		break;
 	case HAPPEN_CHECK:
 		check_time(w);
