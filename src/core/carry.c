@@ -29,6 +29,16 @@ static struct iface *counterpart(struct core *core, const struct iface *from)
 	return iface || !from->ifindex ? iface : model_find_slot(core, &link);
 }
 
+void carry_names(struct core *core, const struct core *old)
+{
+	for (unsigned i = 0; i < old->n_ifaces; i++) {
+		const struct iface *from = &old->ifaces[i];
+		struct iface *iface = from->name[0] && from->ifindex ? counterpart(core, from) : NULL;
+		if (iface && !iface->name[0])
+			memcpy(iface->name, from->name, sizeof iface->name);
+	}
+}
+
 static void carry_ifaces(struct core *core, const struct core *old)
 {
 	for (unsigned i = 0; i < old->n_ifaces; i++) {

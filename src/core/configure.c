@@ -591,6 +591,7 @@ static void build(struct core *core, const struct change_over *over)
 	core->n_bond_routes = core->n_route_places;
 	for (unsigned i = 0; i < config->n_vips; i++)
 		add_vip(core, &config->vips[i], false);
+	carry_names(core, over->old);
 	bring_along(core, over);
 	carry_over(core, over);
 	model_rehash_ifaces(core);

@@ -552,6 +552,8 @@ const struct vip *configure_old_vip(const struct change_over *, const struct con
 const struct bond *configure_old_bond(const struct core *old, const struct config_bond *);
 
 /* carry.c: what of the old tables lives on in the new ones */
+/* Gives the places that selectors have for ports the names of what they find, for others to share them. */
+void carry_names(struct core *, const struct core *old);
 void carry_over(struct core *, const struct change_over *);
 void carry_rest(struct core *, const struct core *old);
 

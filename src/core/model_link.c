@@ -258,11 +258,11 @@ static struct iface *renamed(struct core *core, struct iface *iface, struct ifac
 	return to;
 }
 
-/* What bears a name only because something of ours was left there leaves the device to the selector that finds it, and what is left
+/* What bears a name only because something of ours was left there, or for a bond that a reload has removed, leaves the device to the selector that finds it, and what is left
  * with it. */
 static struct iface *found_with_leftovers(struct core *core, struct iface *named, const struct event *event)
 {
-	bool nobodys = named->bond == NONE && named->lan == NONE && !named->selected;
+	bool nobodys = named->bond == NONE ? named->lan == NONE && !named->selected : core->bonds[named->bond].removed;
 	struct iface *slot = nobodys && core->has_selectors ? find_named_slot(core, event) : NULL;
 
 	if (!slot)
@@ -274,6 +274,13 @@ static struct iface *found_with_leftovers(struct core *core, struct iface *named
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		if (core->route_places[i].iface == named - core->ifaces)
 			core->route_places[i].iface = (int)(slot - core->ifaces);
+	}
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		struct bond *bond = &core->bonds[i];
+		for (unsigned j = 0; bond->removed && j < bond->n_ports; j++) {
+			if (bond->ports[j].iface == named - core->ifaces)
+				bond->ports[j].iface = (int)(slot - core->ifaces);
+		}
 	}
 	named->name[0] = 0;
 	named->ifindex = 0;
