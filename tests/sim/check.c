@@ -856,7 +856,7 @@ static bool works(const struct node *node, unsigned port)
 {
 	const struct sim_link *link = &node->links[port], *bond = &node->links[SIM_PORTS];
 
-	if (!lan_is_listed(node, port) || !link->exists || !link->up || !link->carrier || link->held_down)
+	if (!lan_is_listed(node, port) || !link->exists || !link->up || !link->carrier)
 		return false;
 	if (node->kind == NODE_MOVE)
 		return !link->master;
