@@ -162,7 +162,7 @@ def test_all_is_lost_and_carrier_decides(bonded):
     other = "eno2" if left == "eno1" else "eno1"
     one.node.pull(left)
     one.wait_on(other)
-    assert one.daemon.bond()["reason_code"] == "bond-probes-lost"
+    wait_for(lambda: one.daemon.bond()["reason_code"] == "bond-probes-lost", 5, "the other port's probes are lost too")
     since = end_silence(one, "eno1", "eno2")
     one.node.plug(left)
     one.wait_ports(BOTH).wait_on("eno1")
