@@ -2,8 +2,8 @@
 """Bond driver `team`: the team driver, as a client of its address sees it."""
 import pytest
 
-from conftest import INTERVAL_US, allowed
-from lab import Standbyd, now, pass_time, wait_for
+from conftest import INTERVAL_US
+from lab import Standbyd, now, wait_for
 
 # The same kernels have it that have bonding.
 pytestmark = pytest.mark.bonding
@@ -36,27 +36,6 @@ class Teamed:
 @pytest.fixture
 def teamed(make_lab):
     return lambda **keys: Teamed(make_lab(names=("lb1",)), **keys)
-
-
-def test_a_loss_costs_packets_and_a_failback_none(teamed):
-    """Either port receives, which takes the team's MAC on both."""
-    one = teamed()
-    lost, back = [], []
-    for _ in range(5):
-        since = one.node.pull("eno1")
-        one.on("eno2")
-        pass_time(0.3)
-        lost.append(one.probe.window(since))
-        since = one.node.plug("eno1")
-        one.on("eno1")
-        pass_time(0.3)
-        back.append(one.probe.window(since))
-    packets = sorted(window.lost * INTERVAL_US / 1000 for window in lost)
-    # The worst of five is left to the machine.
-    assert packets[2] <= 2, [str(window) for window in lost]
-    assert packets[-1] <= 50, [str(window) for window in lost]
-    returned = sorted(window.lost for window in back)
-    assert returned[2] == 0 and returned[-1] <= allowed(1), [str(window) for window in back]
 
 
 def test_ports_have_the_teams_mac_whoever_changes_it(teamed):
