@@ -169,10 +169,10 @@ static unsigned compare_lines(FILE *out, const char *title, const struct lines *
 static unsigned compare(FILE *out, const char *title, const struct config *old, const struct config *next,
 			const struct config_bond *bonds[2], const struct config_vip *vips[2])
 {
-	struct lines before, after;
+	struct lines before = { 0 }, after = { 0 };
 	unsigned n = 0;
 
-	if (lines_of(&before, old, bonds ? bonds[0] : NULL, vips ? vips[0] : NULL) &
+	if (lines_of(&before, old, bonds ? bonds[0] : NULL, vips ? vips[0] : NULL) &&
 	    lines_of(&after, next, bonds ? bonds[1] : NULL, vips ? vips[1] : NULL))
 		n = compare_lines(out, title, &before, &after);
 	free(before.text);
