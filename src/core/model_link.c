@@ -175,16 +175,17 @@ static bool has_left(const struct core *core, const struct iface *iface)
 	return false;
 }
 
-/* The address's place there; none that is anybody's: of that one a snapshot tells. */
-static struct place *orphan_place(struct core *core, const struct addr *addr, const struct iface *iface)
+/* The address's place there. One that is somebody's is filled by a snapshot, unless a change is under way: the answer must find
+ * it there. NULL: nothing is to be told of it, or there is no room. */
+static struct place *place_after(struct core *core, const struct place *place, const struct iface *iface)
 {
+	const struct addr *addr = &core->addrs[place->addr], *other;
 	unsigned cursor = 0;
-	const struct addr *other;
 
 	while ((other = model_addr_next(core, &addr->ip, &cursor)) != NULL) {
-		struct place *place = other->prefix == addr->prefix ? model_place_on(core, other, iface) : NULL;
-		if (place)
-			return other->owner == OWNER_NOBODY ? place : NULL;
+		struct place *there = other->prefix == addr->prefix ? model_place_on(core, other, iface) : NULL;
+		if (there)
+			return other->owner == OWNER_NOBODY || (place->change.gen && !there->change.gen) ? there : NULL;
 	}
 	return model_add_orphan(core, &addr->ip, addr->prefix, iface);
 }
@@ -193,7 +194,7 @@ static void leave_addresses(struct core *core, const struct iface *from, const s
 {
 	for (unsigned i = 0, n = core->n_places; i < n; i++) {
 		const struct place *place = &core->places[i];
-		struct place *left = is_left(core, place, from) ? orphan_place(core, &core->addrs[place->addr], to) : NULL;
+		struct place *left = is_left(core, place, from) ? place_after(core, place, to) : NULL;
 		if (!left || left == place)
 			continue;
 		left->present = place->present;
@@ -258,8 +259,8 @@ static struct iface *renamed(struct core *core, struct iface *iface, struct ifac
 	return to;
 }
 
-/* What bears a name only because something of ours was left there, or for a bond that a reload has removed, leaves the device to the selector that finds it, and what is left
- * with it. */
+/* What bears a name only because something of ours was left there, or for a bond that a reload has removed, leaves the device to
+ * the selector that finds it, and what is left with it. */
 static struct iface *found_with_leftovers(struct core *core, struct iface *named, const struct event *event)
 {
 	bool nobodys = named->bond == NONE ? named->lan == NONE && !named->selected : core->bonds[named->bond].removed;
