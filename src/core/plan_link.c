@@ -257,15 +257,17 @@ static bool plan_device(struct core *core, struct out *out, struct bond *bond)
 
 static void plan_vlan(struct core *core, struct out *out, struct bond *bond)
 {
-	const struct iface *device = &core->ifaces[bond->iface], *link = &core->ifaces[core->bonds[bond->link].iface];
+	const struct bond *below = &core->bonds[bond->link];
+	const struct iface *device = &core->ifaces[bond->iface], *link = &core->ifaces[below->iface];
 	struct object object = plan_bond_object(core, bond);
 	struct action_link made = { .master = link->ifindex, .vlan_id = bond->cfg.vlan_id, .mtu = bond->cfg.mtu };
 
 	if (!change_ready(core, &bond->change))
 		return;
 	if (!device->ifindex) {
-		/* It may not be larger than what it is on. */
-		if (device->known && link->ifindex && link->kind != KIND_OTHER && (!made.mtu || made.mtu <= link->mtu))
+		/* It may not be larger than what it is on, nor be on what is about to be another device. */
+		if (device->known && link->ifindex && bond_is_right_device(core, below) &&
+		    !(below->change.gen && below->change.type == ACT_BOND_REBUILD) && (!made.mtu || made.mtu <= link->mtu))
 			emit_link(core, out, &bond->change, ACT_VLAN_CREATE, object, device, made);
 	} else if (!bond_vlan_fits(core, bond)) {
 		return;
