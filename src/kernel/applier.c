@@ -283,6 +283,11 @@ void applier_inject(struct applier *a, unsigned nth, int error)
 	pthread_mutex_unlock(&a->mutex);
 }
 
+bool applier_inject_waits(struct applier *a)
+{
+	return executor_inject_waits(a->executor);
+}
+
 /* ---- results ---------------------------------------------------------------------------------------------------- */
 
 /* The next item of the snapshot that is being handed out, or its end. */

@@ -38,8 +38,13 @@ int applier_fd(const struct applier *);
 bool applier_next(struct applier *, struct event *, int *fd, const char **text);
 
 /* For tests of error paths: the nth (1: the next) request to the kernel, counted one per change or listening socket and
- * five per snapshot (three if it is without routes), and one per setting of a team, is refused with `error` (an errno) and
- * not made; with 0 the request socket is found broken there. Once; nth 0 takes it back. Only while nothing is queued. */
+ * five per snapshot (three if it is without routes), one per setting of a team, and one per request of a transaction that is not
+ * to put back what was, is refused with `error` (an errno) and not made; with 0 the request socket is found broken there: what
+ * was sent as one batch is not made, the one request of a transaction is made and its answer lost. Once; nth 0 takes it back.
+ * Only while nothing is queued. */
 void applier_inject(struct applier *, unsigned nth, int error);
+
+/* Whether it has not come to that request yet. */
+bool applier_inject_waits(struct applier *);
 
 #endif

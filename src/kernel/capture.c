@@ -3,41 +3,51 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <netlink/attr.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "kernel/attribute.h"
 
-enum { MESSAGE_SIZE = 4096 }; /* an address or route with all its metrics is a tenth of it */
+enum { MESSAGE_SIZE = 4096 }; /* an address or route with all its metrics is a tenth of it; 100 next hops fit */
 
 /* ---- what there is ---------------------------------------------------------------------------------------------- */
 
-struct collecting {
-	struct capture *capture;
-	int ifindex;
-};
-
-static void free_list(struct kept **list)
+static void free_list(struct kept_list *list)
 {
-	while (*list) {
-		struct kept *next = (*list)->next;
+	while (list->first) {
+		struct kept *next = list->first->next;
 
-		free((*list)->h);
-		free(*list);
-		*list = next;
+		free(list->first->h);
+		free(list->first);
+		list->first = next;
 	}
+	list->last = NULL;
 }
 
 void capture_free(struct capture *c)
 {
 	free_list(&c->addresses);
+	free_list(&c->neighbours);
 	free_list(&c->routes);
 }
 
-static int keep(struct kept **list, const struct nlmsghdr *h, bool first)
+static void append(struct kept_list *list, struct kept_list *other)
+{
+	if (!other->first)
+		return;
+	other->first->previous = list->last;
+	*(list->last ? &list->last->next : &list->first) = other->first;
+	list->last = other->last;
+}
+
+static struct kept *keep(struct kept_list *list, const struct nlmsghdr *h, bool first)
 {
 	struct kept *kept = calloc(1, sizeof *kept);
 
@@ -45,103 +55,161 @@ static int keep(struct kept **list, const struct nlmsghdr *h, bool first)
 		kept->h = malloc(h->nlmsg_len);
 	if (!kept || !kept->h) {
 		free(kept);
-		return ENOMEM;
+		return NULL;
 	}
 	memcpy(kept->h, h, h->nlmsg_len);
-	while (!first && *list)
-		list = &(*list)->next;
-	kept->next = *list;
-	*list = kept;
-	return 0;
+	if (first) {
+		kept->next = list->first;
+		*(list->first ? &list->first->previous : &list->last) = kept;
+		list->first = kept;
+	} else {
+		append(list, &(struct kept_list){kept, kept});
+	}
+	return kept;
 }
 
-static void begin_addresses(void *closure)
+static void begin(void *closure)
 {
-	free_list(&((struct collecting *)closure)->capture->addresses);
+	struct capture *c = closure;
+
+	capture_free(c);
 }
 
+static bool is_from_kernel(const struct rtmsg *rtm)
+{
+	return rtm->rtm_protocol == RTPROT_KERNEL || rtm->rtm_protocol == RTPROT_RA || rtm->rtm_protocol == RTPROT_REDIRECT;
+}
+
+static uint32_t address_flags(const struct nlmsghdr *h)
+{
+	const struct ifaddrmsg *ifa = NLMSG_DATA(h);
+	struct nlattr *flags = nlmsg_find_attr((struct nlmsghdr *)h, sizeof *ifa, IFA_FLAGS);
+
+	return flags ? nla_get_u32(flags) : ifa->ifa_flags;
+}
+
+/* The kernel tells IPv6 addresses the newest first, and takes the first that is fit for the source of what it sends. */
 static int each_address(void *closure, const struct nlmsghdr *h)
 {
-	struct collecting *c = closure;
+	struct capture *c = closure;
 	const struct ifaddrmsg *ifa = NLMSG_DATA(h);
-	struct nlattr *tb[IFA_MAX + 1];
-	uint32_t flags;
+	bool six = ifa->ifa_family == AF_INET6;
 
-	if (h->nlmsg_type != RTM_NEWADDR || !attribute_parse(tb, IFA_MAX, h, sizeof *ifa, NULL) ||
-	    (int)ifa->ifa_index != c->ifindex || (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
+	if (h->nlmsg_type != RTM_NEWADDR || nlmsg_datalen(h) < (int)sizeof *ifa || (int)ifa->ifa_index != c->ifindex ||
+	    (ifa->ifa_family != AF_INET && !six))
 		return 0;
-	flags = tb[IFA_FLAGS] ? nla_get_u32(tb[IFA_FLAGS]) : ifa->ifa_flags;
 	/* The kernel makes them by itself wherever they are needed. */
-	if (ifa->ifa_family == AF_INET6 && (ifa->ifa_scope == RT_SCOPE_LINK || flags & IFA_F_TEMPORARY))
+	if (six && (ifa->ifa_scope == RT_SCOPE_LINK || address_flags(h) & IFA_F_TEMPORARY))
 		return 0;
-	return keep(&c->capture->addresses, h, false);
+	if (address_flags(h) & IFA_F_NOPREFIXROUTE)
+		c->bare[six] = true;
+	return keep(&c->addresses, h, six) ? 0 : ENOMEM;
 }
 
-static void begin_routes(void *closure)
+/* How many of a route's next hops go by this link, and how many by others. */
+static void count_hops(const struct capture *c, struct nlattr *hops, unsigned *ours, unsigned *others)
 {
-	free_list(&((struct collecting *)closure)->capture->routes);
+	const struct rtnexthop *hop = nla_data(hops);
+	int left = nla_len(hops);
+
+	for (; left >= (int)sizeof *hop && RTNH_OK(hop, left); left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop))
+		++*(hop->rtnh_ifindex == c->ifindex ? ours : others);
+}
+
+/* The route to link-local addresses is made with the link's own. */
+static bool is_link_local(const struct rtmsg *rtm, struct nlattr *to)
+{
+	const uint8_t *bytes = to && rtm->rtm_family == AF_INET6 && nla_len(to) == 16 ? nla_data(to) : NULL;
+
+	return bytes && bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
 }
 
 static int each_route(void *closure, const struct nlmsghdr *h)
 {
-	struct collecting *c = closure;
+	struct capture *c = closure;
 	const struct rtmsg *rtm = NLMSG_DATA(h);
 	struct nlattr *tb[RTA_MAX + 1];
+	unsigned ours = 0, others = 0;
+	struct kept *kept;
 	uint32_t table;
 
-	if (h->nlmsg_type != RTM_NEWROUTE || !attribute_parse(tb, RTA_MAX, h, sizeof *rtm, NULL) || !tb[RTA_OIF] ||
-	    (int)nla_get_u32(tb[RTA_OIF]) != c->ifindex)
+	if (h->nlmsg_type != RTM_NEWROUTE || !attribute_parse(tb, RTA_MAX, h, sizeof *rtm, NULL))
 		return 0;
+	if (tb[RTA_MULTIPATH])
+		count_hops(c, tb[RTA_MULTIPATH], &ours, &others);
+	else
+		ours = tb[RTA_OIF] && (int)nla_get_u32(tb[RTA_OIF]) == c->ifindex;
 	table = tb[RTA_TABLE] ? nla_get_u32(tb[RTA_TABLE]) : rtm->rtm_table;
-	if (rtm->rtm_type != RTN_UNICAST || table == RT_TABLE_LOCAL || rtm->rtm_flags & RTM_F_CLONED ||
-	    rtm->rtm_protocol == RTPROT_KERNEL || rtm->rtm_protocol == RTPROT_RA || rtm->rtm_protocol == RTPROT_REDIRECT)
+	if (!ours || rtm->rtm_type != RTN_UNICAST || table == RT_TABLE_LOCAL || rtm->rtm_flags & RTM_F_CLONED)
 		return 0;
-	return keep(&c->capture->routes, h, !tb[RTA_GATEWAY] && !tb[RTA_VIA]);
+	if (is_from_kernel(rtm) && (rtm->rtm_protocol != RTPROT_KERNEL || !c->bare[rtm->rtm_family == AF_INET6] ||
+				    is_link_local(rtm, tb[RTA_DST])))
+		return 0;
+	kept = keep(&c->routes, h, !tb[RTA_GATEWAY] && !tb[RTA_VIA] && !tb[RTA_MULTIPATH]);
+	if (kept)
+		kept->shared = others > 0;
+	return kept ? 0 : ENOMEM;
 }
 
-static struct nl_msg *dump_message(int type, uint8_t family, int ifindex)
+static int each_neighbour(void *closure, const struct nlmsghdr *h)
+{
+	struct capture *c = closure;
+	const struct ndmsg *ndm = NLMSG_DATA(h);
+
+	if (h->nlmsg_type != RTM_NEWNEIGH || nlmsg_datalen(h) < (int)sizeof *ndm || ndm->ndm_ifindex != c->ifindex ||
+	    !(ndm->ndm_state & NUD_PERMANENT))
+		return 0;
+	return keep(&c->neighbours, h, false) ? 0 : ENOMEM;
+}
+
+static const struct {
+	uint16_t type;
+	int (*each)(void *, const struct nlmsghdr *);
+} dumps[] = {{RTM_GETADDR, each_address}, {RTM_GETNEIGH, each_neighbour}, {RTM_GETROUTE, each_route}};
+
+/* Where the kernel checks strictly it leaves out routes that do not go by this link, which may be a million. */
+static struct nl_msg *dump_message(uint16_t type, uint8_t family, int ifindex)
 {
 	struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
-	struct ifaddrmsg ifa = {.ifa_family = family, .ifa_index = (uint32_t)ifindex};
-	struct rtmsg rtm = {.rtm_family = family};
-	bool route = type == RTM_GETROUTE;
+	union {
+		struct ifaddrmsg address;
+		struct rtmsg route;
+		struct ndmsg neighbour;
+	} header = {.address.ifa_family = family};
+	size_t length = type == RTM_GETROUTE ? sizeof header.route : type == RTM_GETADDR ? sizeof header.address : sizeof header.neighbour;
 
 	if (!message || !nlmsg_put(message, 0, 0, type, 0, NLM_F_REQUEST | NLM_F_DUMP) ||
-	    nlmsg_append(message, route ? (void *)&rtm : &ifa, route ? sizeof rtm : sizeof ifa, NLMSG_ALIGNTO) < 0 ||
-	    (route && nla_put_u32(message, RTA_OIF, (uint32_t)ifindex) < 0)) {
+	    nlmsg_append(message, &header, length, NLMSG_ALIGNTO) < 0 ||
+	    (type == RTM_GETROUTE && nla_put_u32(message, RTA_OIF, (uint32_t)ifindex) < 0)) {
 		nlmsg_free(message);
 		return NULL;
 	}
 	return message;
 }
 
-/* One family after the other; a try that was interrupted throws away what it collected, so each has a list of its own. */
-static int collect(struct capture *c, struct exchange *x, int type, uint8_t family, int ifindex)
+/* A try that was interrupted throws away what it collected, so each dump has a capture of its own. */
+static int collect(struct capture *c, struct exchange *x, unsigned which, uint8_t family)
 {
-	struct capture found = {0};
-	struct collecting collecting = {.capture = &found, .ifindex = ifindex};
-	bool route = type == RTM_GETROUTE;
-	struct kept **to = route ? &c->routes : &c->addresses;
-	int error = exchange_dump(x, dump_message(type, family, ifindex), route ? begin_routes : begin_addresses,
-				  route ? each_route : each_address, &collecting);
+	struct capture found = {.ifindex = c->ifindex, .bare = {c->bare[0], c->bare[1]}};
+	int error = exchange_dump(x, dump_message(dumps[which].type, family, c->ifindex), begin, dumps[which].each, &found);
 
-	while (*to)
-		to = &(*to)->next;
-	*to = route ? found.routes : found.addresses;
+	append(&c->addresses, &found.addresses);
+	append(&c->neighbours, &found.neighbours);
+	append(&c->routes, &found.routes);
+	memcpy(c->bare, found.bare, sizeof c->bare);
 	return error;
 }
 
 int capture_link(struct capture *c, struct exchange *x, int ifindex)
 {
-	static const uint8_t families[] = {AF_INET, AF_INET6};
 	int error = 0;
 
-	*c = (struct capture){0};
-	for (unsigned i = 0; !error && i < 2; i++) {
-		error = collect(c, x, RTM_GETADDR, families[i], ifindex);
-		if (!error)
-			error = collect(c, x, RTM_GETROUTE, families[i], ifindex);
-		if (families[i] == AF_INET6 && (error == EOPNOTSUPP || error == EAFNOSUPPORT))
+	*c = (struct capture){.ifindex = ifindex};
+	for (unsigned i = 0; !error && i < sizeof dumps / sizeof dumps[0]; i++)
+		error = collect(c, x, i, AF_INET);
+	for (unsigned i = 0; !error && i < sizeof dumps / sizeof dumps[0]; i++) {
+		error = collect(c, x, i, AF_INET6);
+		if (error == EOPNOTSUPP || error == EAFNOSUPPORT)
 			error = 0; /* a kernel without IPv6 */
 	}
 	if (error)
@@ -151,113 +219,232 @@ int capture_link(struct capture *c, struct exchange *x, int ifindex)
 
 /* ---- and where it goes ------------------------------------------------------------------------------------------ */
 
-static bool copy_attributes(struct nl_msg *out, const struct nlmsghdr *h, size_t header, int from_ifindex, int ifindex)
+/* What is behind the colon of a label, behind the name of the link that it comes to. One without is the kernel's to make. */
+static bool put_label(struct nl_msg *out, const char *label, int ifindex)
 {
-	bool address = h->nlmsg_type == RTM_NEWADDR;
+	char name[IF_NAMESIZE], whole[2 * IF_NAMESIZE];
+	const char *colon = strchr(label, ':');
+
+	if (!colon || !if_indextoname((unsigned)ifindex, name))
+		return true;
+	snprintf(whole, sizeof whole, "%s%s", name, colon);
+	return strlen(whole) >= IF_NAMESIZE || nla_put_string(out, IFA_LABEL, whole) == 0;
+}
+
+/* What is not to be probed for: an address that was in use. */
+static uint32_t put_flags(const struct kept *kept)
+{
+	const struct ifaddrmsg *ifa = NLMSG_DATA(kept->h);
+	uint32_t flags = address_flags(kept->h);
+	bool doubtful = flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) && !(flags & IFA_F_NODAD);
+
+	return flags | (ifa->ifa_family == AF_INET6 && !doubtful ? IFA_F_NODAD : 0);
+}
+
+enum address_change { ADDRESS_ADD, ADDRESS_DEL, ADDRESS_FOREVER };
+
+static bool put_address(struct nl_msg *out, const struct kept *kept, enum address_change change, int ifindex)
+{
+	struct ifa_cacheinfo forever = {.ifa_prefered = UINT32_MAX, .ifa_valid = UINT32_MAX};
 	struct nlattr *attr;
+	bool good = true;
 	int left;
 
-	nlmsg_for_each_attr(attr, (struct nlmsghdr *)h, (int)header, left)
+	nlmsg_for_each_attr(attr, kept->h, (int)sizeof(struct ifaddrmsg), left)
 	{
-		int type = nla_type(attr);
+		if (nla_type(attr) == IFA_LABEL)
+			good = good && put_label(out, nla_get_string(attr), ifindex);
+		else if (nla_type(attr) == IFA_FLAGS)
+			good = good && nla_put_u32(out, IFA_FLAGS, put_flags(kept)) == 0;
+		else if (nla_type(attr) == IFA_CACHEINFO && change == ADDRESS_FOREVER)
+			good = good && nla_put(out, IFA_CACHEINFO, sizeof forever, &forever) == 0;
+		else
+			good = good && nla_put(out, nla_type(attr), nla_len(attr), nla_data(attr)) == 0;
+	}
+	return good;
+}
 
-		/* A label has the name of the device in it; the kernel tells of a route's cache, and does not take it. */
-		if ((address && type == IFA_LABEL && ifindex != from_ifindex) || (!address && type == RTA_CACHEINFO))
-			continue;
-		if (address && type == IFA_FLAGS) {
-			if (nla_put_u32(out, type, nla_get_u32(attr) | IFA_F_NODAD) < 0)
-				return false;
-		} else if (!address && type == RTA_OIF) {
-			if (nla_put_u32(out, type, (uint32_t)ifindex) < 0)
-				return false;
-		} else if (nla_put(out, type, nla_len(attr), nla_data(attr)) < 0) {
-			return false;
-		}
+/* The next hops with this link in the place of the one that they were found on, and without what the kernel says of them. */
+static bool put_hops(struct nl_msg *out, struct nlattr *hops, int from, int ifindex)
+{
+	struct nlattr *copy = nla_reserve(out, RTA_MULTIPATH, nla_len(hops));
+	struct rtnexthop *hop = copy ? nla_data(copy) : NULL;
+	int left = nla_len(hops);
+
+	if (!copy)
+		return false;
+	memcpy(hop, nla_data(hops), (size_t)left);
+	for (; left >= (int)sizeof *hop && RTNH_OK(hop, left); left -= RTNH_ALIGN(hop->rtnh_len), hop = RTNH_NEXT(hop)) {
+		hop->rtnh_flags &= RTNH_F_ONLINK;
+		if (hop->rtnh_ifindex == from)
+			hop->rtnh_ifindex = ifindex;
 	}
 	return true;
 }
 
-static struct nl_msg *address_message(const struct kept *kept, int type, int ifindex)
+/* The kernel tells of when a route ends in another way than it is told of it. */
+static bool put_expiry(struct nl_msg *out, struct nlattr *attr)
 {
-	struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
-	struct ifaddrmsg ifa;
-	int from, flags = type == RTM_NEWADDR ? NLM_F_CREATE | NLM_F_EXCL : 0;
+	const struct rta_cacheinfo *cache = nla_data(attr);
+	long ticks = sysconf(_SC_CLK_TCK);
 
-	memcpy(&ifa, NLMSG_DATA(kept->h), sizeof ifa);
-	from = (int)ifa.ifa_index;
-	ifa.ifa_index = (uint32_t)ifindex;
-	ifa.ifa_flags |= ifa.ifa_family == AF_INET6 ? IFA_F_NODAD : 0;
-	if (!message || !nlmsg_put(message, 0, 0, type, 0, NLM_F_REQUEST | NLM_F_ACK | flags) ||
-	    nlmsg_append(message, &ifa, sizeof ifa, NLMSG_ALIGNTO) < 0 ||
-	    !copy_attributes(message, kept->h, sizeof ifa, from, ifindex)) {
-		nlmsg_free(message);
-		return NULL;
-	}
-	return message;
+	if (nla_len(attr) < (int)sizeof *cache || !cache->rta_expires || ticks <= 0)
+		return true;
+	return nla_put_u32(out, RTA_EXPIRES, (uint32_t)(cache->rta_expires / ticks ? cache->rta_expires / ticks : 1)) == 0;
 }
 
-static struct nl_msg *route_message(const struct kept *kept, int ifindex)
+static bool put_route(struct nl_msg *out, const struct kept *kept, int from, int ifindex)
+{
+	struct nlattr *attr;
+	bool good = true;
+	int left;
+
+	nlmsg_for_each_attr(attr, kept->h, (int)sizeof(struct rtmsg), left)
+	{
+		if (nla_type(attr) == RTA_CACHEINFO)
+			good = good && put_expiry(out, attr);
+		else if (nla_type(attr) == RTA_OIF)
+			good = good && nla_put_u32(out, RTA_OIF, (uint32_t)ifindex) == 0;
+		else if (nla_type(attr) == RTA_MULTIPATH)
+			good = good && put_hops(out, attr, from, ifindex);
+		else if (nla_type(attr) != RTA_NH_ID) /* the object is gone; it was told what it said */
+			good = good && nla_put(out, nla_type(attr), nla_len(attr), nla_data(attr)) == 0;
+	}
+	return good;
+}
+
+static bool put_neighbour(struct nl_msg *out, const struct kept *kept)
+{
+	static const int types[] = {NDA_DST, NDA_LLADDR, NDA_PROTOCOL};
+	bool good = true;
+
+	for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
+		struct nlattr *attr = nlmsg_find_attr(kept->h, sizeof(struct ndmsg), types[i]);
+
+		good = good && (!attr || nla_put(out, types[i], nla_len(attr), nla_data(attr)) == 0);
+	}
+	return good;
+}
+
+static struct nl_msg *address_message(const struct kept *kept, enum address_change change, int ifindex)
 {
 	struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
+	int type = change == ADDRESS_DEL ? RTM_DELADDR : RTM_NEWADDR;
+	int flags = change == ADDRESS_DEL ? 0 : change == ADDRESS_ADD ? NLM_F_CREATE | NLM_F_EXCL : NLM_F_REPLACE;
+	struct ifaddrmsg ifa;
+
+	memcpy(&ifa, NLMSG_DATA(kept->h), sizeof ifa);
+	ifa.ifa_index = (uint32_t)ifindex;
+	ifa.ifa_flags = (uint8_t)put_flags(kept);
+	if (message && nlmsg_put(message, 0, 0, type, 0, NLM_F_REQUEST | NLM_F_ACK | flags) &&
+	    nlmsg_append(message, &ifa, sizeof ifa, NLMSG_ALIGNTO) == 0 && put_address(message, kept, change, ifindex))
+		return message;
+	nlmsg_free(message);
+	return NULL;
+}
+
+/* Appended, since there may be several to one destination, and the same one is refused all the same. */
+static struct nl_msg *route_message(const struct kept *kept, bool removing, int from, int ifindex)
+{
+	struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
+	int type = removing ? RTM_DELROUTE : RTM_NEWROUTE;
+	int flags = removing ? 0 : NLM_F_CREATE | (kept->shared ? NLM_F_REPLACE : NLM_F_APPEND);
 	struct rtmsg rtm;
 
 	memcpy(&rtm, NLMSG_DATA(kept->h), sizeof rtm);
 	rtm.rtm_flags &= RTNH_F_ONLINK; /* the others are the kernel's to set */
-	if (!message ||
-	    !nlmsg_put(message, 0, 0, RTM_NEWROUTE, 0, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL) ||
-	    nlmsg_append(message, &rtm, sizeof rtm, NLMSG_ALIGNTO) < 0 ||
-	    !copy_attributes(message, kept->h, sizeof rtm, 0, ifindex)) {
-		nlmsg_free(message);
-		return NULL;
+	if (message && nlmsg_put(message, 0, 0, type, 0, NLM_F_REQUEST | NLM_F_ACK | flags) &&
+	    nlmsg_append(message, &rtm, sizeof rtm, NLMSG_ALIGNTO) == 0 && put_route(message, kept, from, ifindex))
+		return message;
+	nlmsg_free(message);
+	return NULL;
+}
+
+static struct nl_msg *neighbour_message(const struct kept *kept, bool removing, int ifindex)
+{
+	struct nl_msg *message = nlmsg_alloc_size(MESSAGE_SIZE);
+	int type = removing ? RTM_DELNEIGH : RTM_NEWNEIGH, flags = removing ? 0 : NLM_F_CREATE | NLM_F_EXCL;
+	struct ndmsg ndm;
+
+	memcpy(&ndm, NLMSG_DATA(kept->h), sizeof ndm);
+	ndm.ndm_ifindex = ifindex;
+	if (message && nlmsg_put(message, 0, 0, type, 0, NLM_F_REQUEST | NLM_F_ACK | flags) &&
+	    nlmsg_append(message, &ndm, sizeof ndm, NLMSG_ALIGNTO) == 0 && put_neighbour(message, kept))
+		return message;
+	nlmsg_free(message);
+	return NULL;
+}
+
+static struct nl_msg *message_of(const struct capture *c, const struct kept *kept, bool removing, int ifindex)
+{
+	return kept->h->nlmsg_type == RTM_NEWADDR    ? address_message(kept, removing ? ADDRESS_DEL : ADDRESS_ADD, ifindex)
+	       : kept->h->nlmsg_type == RTM_NEWROUTE ? route_message(kept, removing, c->ifindex, ifindex)
+						     : neighbour_message(kept, removing, ifindex);
+}
+
+static int put_list(struct capture *c, struct kept_list *list, struct exchange *x, int ifindex)
+{
+	int first = 0;
+
+	for (struct kept *kept = list->first; kept && (!first || x->undoing); kept = kept->next) {
+		int error = exchange_request(x, message_of(c, kept, false, ifindex));
+
+		/* What a broken socket said nothing about may have been made. */
+		kept->put |= ifindex != c->ifindex && (!error || error == EIO);
+		if (error && error != EEXIST && !first)
+			first = error;
 	}
-	return message;
+	return first;
 }
 
 int capture_put_addresses(struct capture *c, struct exchange *x, int ifindex)
 {
-	int first = 0;
-
-	for (struct kept *kept = c->addresses; kept; kept = kept->next) {
-		int error = exchange_request(x, address_message(kept, RTM_NEWADDR, ifindex));
-
-		kept->put = kept->put || !error;
-		if (error && error != EEXIST && !first)
-			first = error;
-	}
-	return first;
+	return put_list(c, &c->addresses, x, ifindex);
 }
 
-int capture_put_routes(struct capture *c, struct exchange *x, int ifindex)
+int capture_put_rest(struct capture *c, struct exchange *x, int ifindex)
 {
-	int first = 0;
+	int error = put_list(c, &c->neighbours, x, ifindex);
 
-	for (struct kept *kept = c->routes; kept; kept = kept->next) {
-		int error = exchange_request(x, route_message(kept, ifindex));
+	return error && !x->undoing ? error : put_list(c, &c->routes, x, ifindex);
+}
 
-		if (error && error != EEXIST && !first)
-			first = error;
+/* The network's route of an IPv6 address that expires stays until then, unless the address is for ever when it goes
+ * (ipv6_del_addr). */
+static bool is_route_left_behind(const struct kept *kept)
+{
+	const struct ifaddrmsg *ifa = NLMSG_DATA(kept->h);
+
+	return kept->h->nlmsg_type == RTM_NEWADDR && ifa->ifa_family == AF_INET6 && !(address_flags(kept->h) & IFA_F_PERMANENT);
+}
+
+/* A route that goes by other links too is changed back by putting it where it was. */
+static void take_off(const struct capture *c, const struct kept_list *list, struct exchange *x, int ifindex)
+{
+	for (const struct kept *kept = list->last; kept; kept = kept->previous) {
+		if (!kept->put || kept->shared)
+			continue;
+		if (is_route_left_behind(kept))
+			exchange_request(x, address_message(kept, ADDRESS_FOREVER, ifindex));
+		exchange_request(x, message_of(c, kept, true, ifindex));
 	}
-	return first;
 }
 
 void capture_take_off(struct capture *c, struct exchange *x, int ifindex)
 {
-	for (struct kept *kept = c->addresses; kept; kept = kept->next)
-		if (kept->put)
-			exchange_request(x, address_message(kept, RTM_DELADDR, ifindex));
+	take_off(c, &c->routes, x, ifindex);
+	take_off(c, &c->neighbours, x, ifindex);
+	take_off(c, &c->addresses, x, ifindex);
 }
 
 int capture_remove_addresses(const struct capture *c, struct exchange *x)
 {
-	int first = 0;
+	int error = 0;
 
-	for (struct kept *kept = c->addresses; kept; kept = kept->next) {
-		const struct ifaddrmsg *ifa = NLMSG_DATA(kept->h);
-		int error = exchange_request(x, address_message(kept, RTM_DELADDR, (int)ifa->ifa_index));
-
-		/* IPv6 addresses went when the link was set down. */
-		if (error && error != EADDRNOTAVAIL && !first)
-			first = error;
+	for (const struct kept *kept = c->addresses.last; kept && (!error || x->undoing); kept = kept->previous) {
+		error = exchange_request(x, message_of(c, kept, true, c->ifindex));
+		if (error == EADDRNOTAVAIL) /* IPv6 addresses went when the link was set down */
+			error = 0;
 	}
-	return first;
+	return error;
 }

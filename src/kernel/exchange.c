@@ -2,6 +2,7 @@
 #include "kernel/exchange.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -11,11 +12,10 @@
 
 enum { ANSWER_SIZE = 64 * 1024, DUMP_TRIES = 5 };
 
-int exchange_open(struct exchange *x, int (*ask)(void *), void *closure)
+static int open_socket(struct exchange *x)
 {
 	int one = 1;
 
-	*x = (struct exchange){.ask = ask, .closure = closure};
 	x->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (x->fd < 0)
 		return errno;
@@ -24,6 +24,12 @@ int exchange_open(struct exchange *x, int (*ask)(void *), void *closure)
 	setsockopt(x->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof one);
 	setsockopt(x->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof one);
 	return 0;
+}
+
+int exchange_open(struct exchange *x, int (*ask)(void *), void *closure)
+{
+	*x = (struct exchange){.ask = ask, .closure = closure};
+	return open_socket(x);
 }
 
 void exchange_close(struct exchange *x)
@@ -39,7 +45,7 @@ static void keep_text(struct exchange *x, const struct nlmsghdr *h)
 {
 	struct nlattr *text;
 
-	if (x->text || !(h->nlmsg_flags & NLM_F_ACK_TLVS) || !(h->nlmsg_flags & NLM_F_CAPPED))
+	if (x->undoing || x->text || !(h->nlmsg_flags & NLM_F_ACK_TLVS) || !(h->nlmsg_flags & NLM_F_CAPPED))
 		return;
 	text = nlmsg_find_attr((struct nlmsghdr *)h, sizeof(struct nlmsgerr), NLMSGERR_ATTR_MSG);
 	x->text = text ? strndup(nla_data(text), (size_t)nla_len(text)) : NULL;
@@ -67,6 +73,35 @@ static int exchange_send(struct exchange *x, struct nl_msg *message)
 		n = send(x->fd, h, h->nlmsg_len, 0);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? errno : 0;
+}
+
+static void break_socket(struct exchange *x)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0)
+		dup3(null, x->fd, O_CLOEXEC);
+	if (null >= 0)
+		close(null);
+}
+
+/* What may still come on the old socket is of no use. */
+static void reopen(struct exchange *x)
+{
+	close(x->fd);
+	open_socket(x); /* if it fails, so does all that follows */
+}
+
+/* Whether the request may be made: 0, an errno, EXCHANGE_BREAK. */
+static int ask_for(struct exchange *x, const struct nl_msg *message)
+{
+	if (!message)
+		return ENOMEM;
+	if (x->undoing)
+		return 0;
+	free(x->text);
+	x->text = NULL;
+	return x->ask(x->closure);
 }
 
 /* What is read of one answer: until its ACK or its end. */
@@ -111,25 +146,36 @@ static int exchange_read(struct exchange *x, struct reading *r)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return n ? errno : EIO;
-		if (msg.msg_flags & MSG_TRUNC)
-			return EMSGSIZE;
+		if (n <= 0 || msg.msg_flags & MSG_TRUNC) {
+			reopen(x);
+			return EIO;
+		}
 		for (; from.nl_pid == 0 && nlmsg_ok(h, left); h = nlmsg_next(h, &left))
 			take(x, r, h);
 	}
 	return r->error;
 }
 
+static int exchange_once(struct exchange *x, struct nl_msg *message, bool break_it, struct reading *r)
+{
+	int error = exchange_send(x, message);
+
+	if (error) {
+		reopen(x);
+		return EIO;
+	}
+	if (break_it)
+		break_socket(x);
+	return exchange_read(x, r);
+}
+
 int exchange_request(struct exchange *x, struct nl_msg *message)
 {
 	struct reading reading = {0};
-	int error = !message ? ENOMEM : x->undoing ? 0 : x->ask(x->closure);
+	int error = ask_for(x, message);
 
-	if (!error)
-		error = exchange_send(x, message);
-	if (!error)
-		error = exchange_read(x, &reading);
+	if (error <= 0)
+		error = exchange_once(x, message, error == EXCHANGE_BREAK, &reading);
 	nlmsg_free(message);
 	return error;
 }
@@ -137,15 +183,16 @@ int exchange_request(struct exchange *x, struct nl_msg *message)
 int exchange_dump(struct exchange *x, struct nl_msg *message, void (*begin)(void *),
 		  int (*each)(void *, const struct nlmsghdr *), void *closure)
 {
-	int error = !message ? ENOMEM : x->undoing ? 0 : x->ask(x->closure);
+	int error = ask_for(x, message);
+	bool break_it = error == EXCHANGE_BREAK;
 
+	if (break_it)
+		error = 0;
 	for (unsigned tries = 0; !error && tries < DUMP_TRIES; tries++) {
 		struct reading reading = {.each = each, .closure = closure};
 
 		begin(closure);
-		error = exchange_send(x, message);
-		if (!error)
-			error = exchange_read(x, &reading);
+		error = exchange_once(x, message, break_it, &reading);
 		if (error || !reading.interrupted)
 			break;
 		error = tries + 1 < DUMP_TRIES ? 0 : EAGAIN;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "kernel/attribute.h"
+#include "kernel/exchange.h"
 #include "kernel/netlink.h"
 #include "kernel/packet.h"
 #include "kernel/request.h"
@@ -128,15 +129,26 @@ void executor_inject(struct executor *x, unsigned nth, int error)
 	x->inject_error = error;
 }
 
-/* Counts one kernel request; the errno that a test wants for it, else 0. Breaks the socket if that is wanted. */
+bool executor_inject_waits(const struct executor *x)
+{
+	return __atomic_load_n(&x->inject_nth, __ATOMIC_RELAXED) != 0;
+}
+
+/* Counts one kernel request; the errno that a test wants for it, 0, or EXCHANGE_BREAK. */
+static int count_request(struct executor *x)
+{
+	if (!x->inject_nth || __atomic_sub_fetch(&x->inject_nth, 1, __ATOMIC_RELAXED))
+		return 0;
+	return x->inject_error ? x->inject_error : EXCHANGE_BREAK;
+}
+
+/* Breaks the request socket if that is wanted. */
 static int injected(struct executor *x)
 {
-	int null;
+	int error = count_request(x), null;
 
-	if (!x->inject_nth || --x->inject_nth)
-		return 0;
-	if (x->inject_error)
-		return x->inject_error;
+	if (error != EXCHANGE_BREAK)
+		return error;
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0 && x->sock)
 		dup3(null, nl_socket_get_fd(x->sock), O_CLOEXEC);
@@ -145,9 +157,17 @@ static int injected(struct executor *x)
 	return 0;
 }
 
+/* libteam's sockets are its own: that one breaks shows as an error. */
 static int ask_injected(void *executor)
 {
-	return injected(executor);
+	int error = count_request(executor);
+
+	return error == EXCHANGE_BREAK ? EIO : error;
+}
+
+static int ask_transaction(void *executor)
+{
+	return count_request(executor);
 }
 
 /* ---- changes ---------------------------------------------------------------------------------------------------- */
@@ -406,7 +426,7 @@ static void run_other(struct executor *x, struct job *job)
 		return;
 	}
 	if (transaction_makes(&job->action)) {
-		job->error = transaction_run(&job->action, x->teams, ask_injected, x, &job->text);
+		job->error = transaction_run(&job->action, x->teams, ask_transaction, x, &job->text);
 		return;
 	}
 	if (type == ACT_UNLISTEN) /* closing is the loop's, which owns the socket */

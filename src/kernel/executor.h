@@ -36,5 +36,6 @@ void job_clear(struct job *);
 
 /* See applier_inject. May be called from another thread while no job is executed. */
 void executor_inject(struct executor *, unsigned nth, int error);
+bool executor_inject_waits(const struct executor *);
 
 #endif

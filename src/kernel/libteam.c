@@ -261,6 +261,26 @@ int libteam_active(const struct libteam *lt)
 	return option && team_get_option_type(option) == TEAM_OPTION_TYPE_U32 ? (int)team_get_option_value_u32(option) : 0;
 }
 
+bool libteam_number(const struct libteam *lt, const char *name, uint32_t *out)
+{
+	struct team_option *option = find_option(lt, name, 0);
+
+	if (!option || team_get_option_type(option) != TEAM_OPTION_TYPE_U32)
+		return false;
+	*out = team_get_option_value_u32(option);
+	return true;
+}
+
+bool libteam_word(const struct libteam *lt, const char *name, char *out, unsigned size)
+{
+	struct team_option *option = find_option(lt, name, 0);
+
+	if (!option || team_get_option_type(option) != TEAM_OPTION_TYPE_STRING)
+		return false;
+	snprintf(out, size, "%s", team_get_option_value_string(option));
+	return true;
+}
+
 /* ---- keeping up ------------------------------------------------------------------------------------------------- */
 
 static bool readable(const struct libteam *lt, int wait_ms)

@@ -47,6 +47,8 @@ bool libteam_port_enabled(const struct libteam *, int port);
 unsigned libteam_ports(const struct libteam *, int *out, unsigned cap); /* how many were written */
 int libteam_active(const struct libteam *); /* the option `activeport`; 0: none, or the mode has none */
 bool libteam_is_activebackup(const struct libteam *);
+bool libteam_number(const struct libteam *, const char *option, uint32_t *out); /* of the team; false: not known */
+bool libteam_word(const struct libteam *, const char *option, char *out, unsigned size);
 
 /* An option of the team, or of one of its ports. */
 struct libteam_option {

@@ -267,24 +267,6 @@ static int build_options(const struct action_link *a, struct nl_msg *out)
 	return a->ifindex <= 0 ? -EINVAL : begin(out, RTM_NEWLINK, 0, &info, sizeof info) && put_link_options(out, a) ? 0 : -EMSGSIZE;
 }
 
-struct nl_msg *request_bond_restore(const struct event_link *link)
-{
-	struct nl_msg *out = nlmsg_alloc_size(REQUEST_SIZE);
-	struct ifinfomsg ifi = {.ifi_index = link->ifindex};
-	struct nlattr *info, *data;
-
-	if (out && begin(out, RTM_NEWLINK, 0, &ifi, sizeof ifi) && (info = nla_nest_start(out, IFLA_LINKINFO)) &&
-	    nla_put_string(out, IFLA_INFO_KIND, "bond") == 0 && (data = nla_nest_start(out, IFLA_INFO_DATA)) &&
-	    put_u8(out, IFLA_BOND_MODE, link->bond.mode) && put_u32(out, IFLA_BOND_MIIMON, link->bond.miimon) &&
-	    put_u8(out, IFLA_BOND_FAIL_OVER_MAC, link->bond.fail_over_mac)) {
-		nla_nest_end(out, data);
-		nla_nest_end(out, info);
-		return out;
-	}
-	nlmsg_free(out);
-	return NULL;
-}
-
 static int build_bond(unsigned set, int active, const struct action_link *a, struct nl_msg *out)
 {
 	struct ifinfomsg info = {.ifi_index = a->ifindex};

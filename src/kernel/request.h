@@ -16,9 +16,6 @@ bool request_exists(enum action_type);
  * REQUEST_SIZE. 0, -EINVAL (an argument is out of range), -EMSGSIZE. Only for actions for which request_exists. */
 int request_build(const struct action *, struct nl_msg *out);
 
-/* The options of a bonding device as they were told; NULL: memory is short. */
-struct nl_msg *request_bond_restore(const struct event_link *);
-
 /* Whether a refusal means that what was wanted is already so: removing what is not there (EADDRNOTAVAIL, ESRCH), or what
  * was on an interface that is gone (ENODEV). */
 bool request_refusal_is_done(enum action_type, int error);

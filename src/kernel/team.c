@@ -150,21 +150,18 @@ static int enable(struct teams *t, struct team *team, int port, bool enabled)
 	return libteam_set(&team->lt, &option, t->ask, t->closure);
 }
 
+static const char *const number_names[TEAM_NUMBERS] = {"notify_peers_count", "notify_peers_interval", "mcast_rejoin_count",
+						       "mcast_rejoin_interval"};
+
 /* The mode comes last: while it is another, EV_TEAM says that something is missing. */
 static int set_mode(struct teams *t, struct team *team)
 {
-	static const struct {
-		const char *name;
-		uint32_t number;
-	} numbers[] = {
-		{"notify_peers_count", NOTIFY_COUNT}, {"notify_peers_interval", NOTIFY_INTERVAL_MS},
-		{"mcast_rejoin_count", NOTIFY_COUNT}, {"mcast_rejoin_interval", NOTIFY_INTERVAL_MS},
-	};
+	static const uint32_t numbers[TEAM_NUMBERS] = {NOTIFY_COUNT, NOTIFY_INTERVAL_MS, NOTIFY_COUNT, NOTIFY_INTERVAL_MS};
 	struct libteam_option mode = {.name = "mode", .type = LIBTEAM_WORD, .word = "activebackup"};
 	int error = 0;
 
-	for (unsigned i = 0; !error && i < sizeof numbers / sizeof numbers[0]; i++)
-		error = set_number(t, team, numbers[i].name, numbers[i].number);
+	for (unsigned i = 0; !error && i < TEAM_NUMBERS; i++)
+		error = set_number(t, team, number_names[i], numbers[i]);
 	return error ? error : libteam_set(&team->lt, &mode, t->ask, t->closure);
 }
 
@@ -250,6 +247,33 @@ static void put_back(struct team *team, int former)
 
 	if (former)
 		libteam_set(&team->lt, &active, go_ahead, NULL);
+}
+
+void team_keep(struct teams *t, int ifindex, struct team_options *options)
+{
+	int error;
+	struct team *team = team_of(t, ifindex, &error);
+
+	*options = (struct team_options){0};
+	options->known = team && libteam_word(&team->lt, "mode", options->mode, sizeof options->mode);
+	for (unsigned i = 0; options->known && i < TEAM_NUMBERS; i++)
+		options->known = libteam_number(&team->lt, number_names[i], &options->numbers[i]);
+}
+
+void team_put_back(struct teams *t, int ifindex, const struct team_options *options)
+{
+	struct libteam_option mode = {.name = "mode", .type = LIBTEAM_WORD, .word = options->mode};
+	int error;
+	struct team *team = options->known ? team_of(t, ifindex, &error) : NULL;
+
+	if (!team)
+		return;
+	libteam_set(&team->lt, &mode, go_ahead, NULL);
+	for (unsigned i = 0; i < TEAM_NUMBERS; i++) {
+		struct libteam_option number = {.name = number_names[i], .type = LIBTEAM_NUMBER, .number = options->numbers[i]};
+
+		libteam_set(&team->lt, &number, go_ahead, NULL);
+	}
 }
 
 /* A port that is enabled already would be enabled in silence: it is disabled first, which harms nobody, as it is not the

@@ -35,6 +35,16 @@ int team_execute(struct teams *, const struct action *);
  * active carries nothing, and the next change of that team catches up on it. Does nothing if the master is no team. */
 void team_enslaved(struct teams *, int master);
 
+/* The options that ACT_BOND_SET changes, to be put back when more than that was refused. Nothing if it is no team. */
+enum { TEAM_NUMBERS = 4 };
+struct team_options {
+	bool known;
+	char mode[32];
+	uint32_t numbers[TEAM_NUMBERS];
+};
+void team_keep(struct teams *, int ifindex, struct team_options *);
+void team_put_back(struct teams *, int ifindex, const struct team_options *);
+
 /* What a snapshot tells of a team. One that cannot be read: not activebackup, no active port. */
 void team_look(struct teams *, int ifindex, struct event_team *);
 
