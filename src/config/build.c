@@ -63,7 +63,7 @@ static bool allocate(struct build *build)
 		probes += vlan ? 0 : values[BOND_PROBES].n_items;
 	}
 	for (unsigned i = 0; i < config->n_vips; i++)
-		addresses += build->vips[i].values[VIP_ADDRESSES].n_items;
+		addresses += build->vips[i].values[VIP_ADDRESSES].n_items + 1; /* a link-local one may be added */
 	config->bonds = calloc(config->n_bonds + 1, sizeof *config->bonds);
 	config->vips = calloc(config->n_vips + 1, sizeof *config->vips);
 	config->addresses = calloc(addresses, sizeof *config->addresses);

@@ -190,6 +190,8 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_name(out, vip->on);
 	fprintf(out, "\n    protocol: vrrp\n    vrid: %d\n    priority: %d\n", vip->vrid, vip->priority);
 	print_addresses(out, config, vip->first_address, vip->n_addresses);
+	if (vip->family == FAMILY_6)
+		fputs("    family: ipv6\n", out);
 	print_duration(out, "advert", vip->advert_ns);
 	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");
 	print_duration(out, "lease", vip->lease_ns);

@@ -17,6 +17,7 @@ static const struct schema_choice failbacks[] = { { "never", FAILBACK_NEVER, fal
 static const struct schema_choice probe_kinds[] = { { "arp", PROBE_ARP, false }, { "ns", PROBE_NS, false }, { 0 } };
 static const struct schema_choice needs[] = { { "any", 0, false }, { "all", 1, false }, { 0 } };
 static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "vrrp", 0, false }, { 0 } };
+static const struct schema_choice families[] = { { "ipv4", FAMILY_4, false }, { "ipv6", FAMILY_6, false }, { 0 } };
 static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 0, true }, { 0 } };
 static const struct schema_choice checksums[] = {
 	{ "auto", 0, false }, { "rfc9568", 0, true }, { "rfc5798", 0, false }, { 0 }
@@ -241,6 +242,12 @@ static const struct schema_key vip_keys[] = {
 			    .max_items = MAX_VIP_ADDRESSES,
 			    .also_known_as = "address ip ips virtual-ipaddress virtual-addresses",
 			    .about = "the virtual addresses" },
+	[VIP_FAMILY] = { .name = "family",
+			 .type = SCHEMA_CHOICE,
+			 .choices = families,
+			 .same_on_all = true,
+			 .also_known_as = "ip-version address-family",
+			 .about = "the family of the adverts; default: that of the first address" },
 	[VIP_ADVERT] = { .name = "advert",
 			 .type = SCHEMA_DURATION,
 			 .min = MSEC(10),
@@ -281,7 +288,6 @@ static const struct schema_key vip_keys[] = {
 				.fallback = "10s",
 				.about = "the longest stay in state leaving" },
 	{ .name = "version", .support = SCHEMA_LATER },
-	{ .name = "family", .support = SCHEMA_LATER },
 	{ .name = "unicast", .support = SCHEMA_LATER },
 	{ .name = "accept", .support = SCHEMA_LATER },
 	{ .name = "require", .support = SCHEMA_LATER },

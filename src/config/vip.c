@@ -14,29 +14,76 @@ static int find_bond(const struct config *config, const char *name)
 	return -1;
 }
 
-static void append_family(struct build *build, const struct value *addresses, bool listed, const char *title)
+/* The parts of the list, in the order in which they are kept: a link-local address first, where adverts are IPv6 (RFC 9568
+ * §5.2.9, erratum 8300), then the others that are listed, then those that ride along. */
+enum part { PART_LINK_LOCAL, PART_LISTED, PART_OTHERS };
+
+static enum part part_of(const struct config_vip *vip, const struct ip *ip)
+{
+	if (ip->family != vip->family)
+		return PART_OTHERS;
+	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80 ? PART_LINK_LOCAL : PART_LISTED;
+}
+
+static unsigned append_part(struct build *build, const struct config_vip *vip, const struct object_source *source,
+			    enum part part)
+{
+	const struct value *addresses = &source->values[VIP_ADDRESSES];
+	unsigned before = build->config->n_addresses;
+	for (unsigned i = 0; i < addresses->n_items; i++)
+		if (part_of(vip, &addresses->items[i].address.ip) == part)
+			build_address(build, &addresses->items[i], source->title);
+	return build->config->n_addresses - before;
+}
+
+/* Made of the virtual router's MAC address, as an interface with it would have (RFC 4291 appendix A). */
+static void derive_link_local(struct build *build, const struct config_vip *vip, const struct object_source *source)
+{
+	struct value *derived = arena_alloc(build->reader->arena, 1, sizeof *derived); /* its place is kept */
+	if (!derived)
+		return;
+	*derived = source->values[VIP_VRID];
+	derived->address = (struct config_address){
+		.ip = { FAMILY_6, { 0xfe, 0x80, [8] = 0x02, 0x00, 0x5e, 0xff, 0xfe, 0x00, 0x02, vip->vrid } }, .prefix = 128
+	};
+	if (vip->priority == 255)
+		diagnostics_error(build->reader->diagnostics, &source->values[VIP_ADDRESSES].place,
+				  "'addresses' of %s must have a link-local address, the owner's own one on '%s': over IPv6 "
+				  "adverts list one first",
+				  source->title, vip->on);
+	build_address(build, derived, source->title);
+}
+
+static bool has_family(const struct value *addresses, uint8_t family)
 {
 	for (unsigned i = 0; i < addresses->n_items; i++)
-		if ((addresses->items[i].address.ip.family == addresses->items[0].address.ip.family) == listed)
-			build_address(build, &addresses->items[i], title);
+		if (addresses->items[i].address.ip.family == family)
+			return true;
+	return false;
 }
 
 static void take_addresses(struct build *build, struct config_vip *vip, const struct object_source *source)
 {
-	struct config *config = build->config;
-	const struct value *addresses = &source->values[VIP_ADDRESSES];
-	vip->first_address = config->n_addresses;
+	const struct value *addresses = &source->values[VIP_ADDRESSES], *family = &source->values[VIP_FAMILY];
+	vip->first_address = build->config->n_addresses;
 	if (!addresses->n_items)
 		return;
-	const struct value *first = &addresses->items[0];
-	vip->family = first->address.ip.family;
-	append_family(build, addresses, true, source->title);
-	vip->n_listed = config->n_addresses - vip->first_address;
-	append_family(build, addresses, false, source->title);
-	vip->n_addresses = config->n_addresses - vip->first_address;
-	if (vip->family == FAMILY_6 && addresses->valid)
-		diagnostics_error(build->reader->diagnostics, &first->place,
-				  "an IPv6 address first in %s (VRRP over IPv6) is not supported yet", source->title);
+	vip->family = family->valid ? (uint8_t)family->number : addresses->items[0].address.ip.family;
+	vip->n_listed = append_part(build, vip, source, PART_LINK_LOCAL);
+	if (vip->family == FAMILY_6 && !vip->n_listed) {
+		derive_link_local(build, vip, source);
+		vip->n_listed = 1;
+	}
+	vip->n_listed += append_part(build, vip, source, PART_LISTED);
+	vip->n_addresses = vip->n_listed + append_part(build, vip, source, PART_OTHERS);
+	if (addresses->valid && !has_family(addresses, vip->family))
+		diagnostics_error(build->reader->diagnostics, &family->place, "'family' of %s is %s, but it has no %s address",
+				  source->title, family->text, vip->family == FAMILY_6 ? "IPv6" : "IPv4");
+	if (vip->family == FAMILY_6 && vip->n_listed > MAX_VIP_ADDRESSES_6)
+		diagnostics_error(build->reader->diagnostics, &addresses->place,
+				  "'addresses' of %s has %u IPv6 addresses for adverts over IPv6, the link-local one included; at "
+				  "most %d are possible",
+				  source->title, vip->n_listed, MAX_VIP_ADDRESSES_6);
 }
 
 /* RFC 9568 §6.1: Active_Down_Interval, with our own advert interval. */

@@ -47,9 +47,10 @@ static struct bond *answered_bond(struct core *core, const struct action *action
 
 static struct change *change_of_iface(struct iface *iface, uint32_t gen)
 {
-	struct change *changes[] = { &iface->listening, &iface->closing,   &iface->sysctl[0],
-				     &iface->sysctl[1], &iface->sysctl[2], &iface->releasing,
-				     &iface->mtu_change, &iface->looking,  &iface->probe_listening };
+	struct change *changes[] = { &iface->ears[0].opening, &iface->ears[0].closing, &iface->ears[1].opening,
+				     &iface->ears[1].closing, &iface->sysctl[0],       &iface->sysctl[1],
+				     &iface->sysctl[2],	      &iface->releasing,       &iface->mtu_change,
+				     &iface->looking,	      &iface->probe_listening };
 
 	for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
 		if (changes[i]->gen == gen)
@@ -481,8 +482,9 @@ static void iface_answer(struct core *core, const struct action *action, int err
 		return;
 	}
 	if (!error) {
-		iface->listen = LISTEN_ON;
-		iface->listen_ifindex = action->u.listen.ifindex;
+		struct ear *ear = &iface->ears[six(action->u.listen.family)];
+		ear->state = LISTEN_ON;
+		ear->ifindex = action->u.listen.ifindex;
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		if (vip_iface(core, &core->vips[i]) == iface)

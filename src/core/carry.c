@@ -11,13 +11,19 @@ static void carry_iface(struct iface *iface, const struct iface *from)
 	iface->bond = fixed.bond;
 	iface->port = fixed.port;
 	iface->selected = fixed.selected;
+	for (unsigned i = 0; i < 2; i++)
+		iface->ears[i].wanted = fixed.ears[i].wanted;
 }
 
 /* A socket of it that is open, or a change that is to be answered. */
 static bool has_business(const struct iface *iface)
 {
-	return iface->listen == LISTEN_ON || iface->listening.gen || iface->closing.gen || iface->probing == LISTEN_ON ||
-	       iface->probe_listening.gen || iface->releasing.gen || iface->release_from;
+	for (unsigned i = 0; i < 2; i++) {
+		const struct ear *ear = &iface->ears[i];
+		if (ear->state == LISTEN_ON || ear->opening.gen || ear->closing.gen)
+			return true;
+	}
+	return iface->probing == LISTEN_ON || iface->probe_listening.gen || iface->releasing.gen || iface->release_from;
 }
 
 /* The interface that an old one is now: by its name, or by what a selector looks for. */

@@ -426,25 +426,26 @@ static int find_lan(struct core *core, int bond, int iface)
 }
 
 /* Removed vips come last, and leave an interface to those that speak there already. */
-static void claim_lan(struct iface *iface, int lan, bool removed)
+static void claim_lan(struct iface *iface, int lan, const struct vip *vip)
 {
-	if (!removed || iface->lan == NONE)
+	if (!vip->removed || iface->lan == NONE)
 		iface->lan = lan;
+	iface->ears[six(vip->cfg.family)].wanted = true;
 }
 
-static void mark_lan(struct core *core, int lan, bool removed)
+static void mark_lan(struct core *core, int lan, const struct vip *vip)
 {
 	const struct bond *bond;
 
 	if (core->lans[lan].bond == NONE) {
-		claim_lan(&core->ifaces[core->lans[lan].iface], lan, removed);
+		claim_lan(&core->ifaces[core->lans[lan].iface], lan, vip);
 		return;
 	}
 	bond = &core->bonds[core->lans[lan].bond];
 	if (bond->iface != NONE)
-		claim_lan(&core->ifaces[bond->iface], lan, removed);
+		claim_lan(&core->ifaces[bond->iface], lan, vip);
 	for (unsigned i = 0; bond->iface == NONE && i < bond->n_ports; i++)
-		claim_lan(&core->ifaces[bond->ports[i].iface], lan, removed);
+		claim_lan(&core->ifaces[bond->ports[i].iface], lan, vip);
 }
 
 /* In the order of the file. */
@@ -485,8 +486,8 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 	else
 		add_to_bond(core, index);
 	vip->lan = find_lan(core, cfg->bond, vip->iface);
-	mark_lan(core, vip->lan, removed);
-	slot = &core->lans[vip->lan].vip[cfg->family == FAMILY_6][cfg->vrid];
+	mark_lan(core, vip->lan, vip);
+	slot = &core->lans[vip->lan].vip[six(cfg->family)][cfg->vrid];
 	if (*slot)
 		vip->lan = NONE; /* removed, and a successor speaks there */
 	else

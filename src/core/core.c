@@ -96,7 +96,7 @@ static struct vip *find_vip(struct core *core, const struct iface *iface, uint8_
 
 	if (iface->lan == NONE)
 		return NULL;
-	index = core->lans[iface->lan].vip[family == FAMILY_6][vrid];
+	index = core->lans[iface->lan].vip[six(family)][vrid];
 	return index ? &core->vips[index - 1] : NULL;
 }
 

@@ -17,7 +17,7 @@
 
 enum {
 	NONE = -1,
-	MAX_SOURCES = 8,        /* addresses of the interface that adverts may be sent from; more are not needed */
+	MAX_SOURCES = 16,       /* addresses of the interface that adverts may be sent from; a link-local one always has room */
 	MAX_LEFTOVERS = 512,    /* a kernel lease removes what does not fit */
 	MAX_LEFTOVER_IFACES = 32,
 	MAX_LEFTOVER_ROUTES = 64,
@@ -71,6 +71,15 @@ struct source {
 
 enum listen_state { LISTEN_OFF, LISTEN_ON };
 
+/* The socket of one family's adverts on one interface. */
+struct ear {
+	bool wanted;            /* a vip of that family speaks here */
+	enum listen_state state;
+	int ifindex;            /* where the socket is */
+	struct change opening;
+	struct change closing;  /* of the socket on its target */
+};
+
 /* An interface that the configuration names or looks for, and the link that bears the name, or was found, now. */
 struct iface {
 	char name[IFNAME_SIZE]; /* "": looked for by a selector, and not found */
@@ -101,10 +110,7 @@ struct iface {
 	int lan;                /* whose vips speak here; NONE: nobody's */
 	int bond;               /* the bond that this is the device or a port of; NONE */
 	int port;               /* its number as a port; NONE: the bond device itself, or plain */
-	enum listen_state listen;
-	int listen_ifindex;     /* where the socket is */
-	struct change listening;
-	struct change closing;  /* of the socket on its target */
+	struct ear ears[2];     /* IPv4, IPv6 */
 	enum listen_state probing;
 	int probing_ifindex;    /* where the probes' socket is, and for which MAC */
 	uint8_t probing_mac[MAC_SIZE];
@@ -275,7 +281,7 @@ struct vip {
 /* One link-layer domain: an interface or a bond on which vips speak. */
 struct lan {
 	int bond, iface;         /* one of them, the other NONE */
-	uint16_t vip[2][256];    /* [family 6?][vrid] → vip + 1, 0: none */
+	uint16_t vip[2][256];    /* [six(family)][vrid] → vip + 1, 0: none */
 };
 
 /* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest. */
@@ -365,6 +371,12 @@ static inline unsigned unit_count(const struct core *core)
 	return unit_rest(core) + 1;
 }
 
+/* Index of a family in tables of two. */
+static inline unsigned six(uint8_t family)
+{
+	return family == FAMILY_6;
+}
+
 static inline uint64_t min64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -434,6 +446,8 @@ void model_place_left(struct core *, struct place *);
 struct addr *model_addr_next(const struct core *, const struct ip *, unsigned *cursor);
 /* The address to send from on that lan, for that family; false: none. */
 bool model_source(const struct core *, const struct lan *, uint8_t family, struct ip *);
+/* Where a further address of the interface is kept; NULL: there are too many. A link-local one always finds room. */
+struct source *model_source_room(struct iface *, const struct ip *);
 /* Whether the vip speaks on that interface: its own, or any of its bond's. */
 bool model_vip_uses(const struct core *, const struct vip *, const struct iface *);
 bool model_is_own_source(const struct core *, const struct lan *, const struct ip *);

@@ -282,9 +282,9 @@ static void source_add(struct core *core, struct iface *iface, const struct even
 	if (address->tentative || address->dadfailed)
 		return;
 	if (new) {
-		if (iface->n_sources == MAX_SOURCES)
+		source = model_source_room(iface, &address->ip);
+		if (!source)
 			return;
-		source = &iface->sources[iface->n_sources++];
 		*source = (struct source){ .ip = address->ip };
 	}
 	if (model_is_stale(core, event, &source->epoch))

@@ -345,32 +345,38 @@ static uint64_t places_deadline(const struct core *core, unsigned first, unsigne
 
 /* ---- sockets, snapshots, the end ---------------------------------------------------------------------------------- */
 
-static void plan_iface(struct core *core, struct out *out, struct iface *iface)
+static void plan_ear(struct core *core, struct out *out, struct iface *iface, uint8_t family)
 {
-	bool wanted = iface->lan != NONE && iface->ifindex && !core->stopping;
+	struct ear *ear = &iface->ears[six(family)];
+	bool wanted = ear->wanted && iface->ifindex && !core->stopping;
 	struct action *action;
 
+	if (ear->state == LISTEN_ON && (ear->ifindex != iface->ifindex || !ear->wanted) && !ear->closing.gen) {
+		action = plan_emit_change(core, out, &ear->closing, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
+		if (!action)
+			return;
+		ear->closing.target = ear->ifindex;
+		action->u.listen = (struct action_listen){ .ifindex = ear->ifindex, .family = family };
+		memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
+		ear->state = LISTEN_OFF;
+	}
+	if (!wanted || ear->state == LISTEN_ON || !change_ready(core, &ear->opening) ||
+	    (ear->closing.gen && ear->closing.target == iface->ifindex))
+		return;
+	action = plan_emit_change(core, out, &ear->opening, ACT_LISTEN, (struct object){ .type = OBJECT_NODE });
+	if (!action)
+		return;
+	action->u.listen = (struct action_listen){ .ifindex = iface->ifindex, .family = family };
+	memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
+}
+
+static void plan_iface(struct core *core, struct out *out, struct iface *iface)
+{
 	if (!core->snap_known)
 		return;
 	plan_release(core, out, iface);
-	if (iface->listen == LISTEN_ON && (iface->listen_ifindex != iface->ifindex || iface->lan == NONE) &&
-	    !iface->closing.gen) {
-		action = plan_emit_change(core, out, &iface->closing, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
-		if (!action)
-			return;
-		iface->closing.target = iface->listen_ifindex;
-		action->u.listen = (struct action_listen){ .ifindex = iface->listen_ifindex, .family = FAMILY_4 };
-		memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
-		iface->listen = LISTEN_OFF;
-	}
-	if (!wanted || iface->listen == LISTEN_ON || !change_ready(core, &iface->listening) ||
-	    (iface->closing.gen && iface->closing.target == iface->ifindex))
-		return;
-	action = plan_emit_change(core, out, &iface->listening, ACT_LISTEN, (struct object){ .type = OBJECT_NODE });
-	if (!action)
-		return;
-	action->u.listen = (struct action_listen){ .ifindex = iface->ifindex, .family = FAMILY_4 };
-	memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
+	plan_ear(core, out, iface, FAMILY_4);
+	plan_ear(core, out, iface, FAMILY_6);
 }
 
 static bool all_let_go(const struct core *core)
@@ -548,6 +554,12 @@ static uint64_t rest_deadline(const struct core *core)
 	return due;
 }
 
+static uint64_t iface_deadline(const struct core *core, const struct iface *iface)
+{
+	return min64(change_deadline(core, &iface->releasing), min64(change_deadline(core, &iface->ears[0].opening),
+								      change_deadline(core, &iface->ears[1].opening)));
+}
+
 static uint64_t unit_deadline(struct core *core, unsigned unit)
 {
 	unsigned bonds = core->n_vips, ifaces = core->n_vips + core->n_bonds;
@@ -560,8 +572,7 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 	if (unit < ifaces)
 		return bond_deadline(core, &core->bonds[unit - bonds]);
 	if (unit < unit_rest(core))
-		return min64(change_deadline(core, &core->ifaces[unit - ifaces].listening),
-			     change_deadline(core, &core->ifaces[unit - ifaces].releasing));
+		return iface_deadline(core, &core->ifaces[unit - ifaces]);
 	return rest_deadline(core);
 }
 

@@ -2,6 +2,11 @@
 /* The addresses that adverts are sent from, and whose packets are our own. */
 #include "core/internal.h"
 
+static bool is_link_local(const struct ip *ip)
+{
+	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
 /* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.2.2). */
 static bool iface_source(const struct iface *iface, uint8_t family, struct ip *out)
 {
@@ -9,8 +14,7 @@ static bool iface_source(const struct iface *iface, uint8_t family, struct ip *o
 
 	for (unsigned i = 0; i < iface->n_sources; i++) {
 		const struct source *source = &iface->sources[i];
-		bool link_local = source->ip.bytes[0] == 0xfe && (source->ip.bytes[1] & 0xc0) == 0x80;
-		if (source->ip.family != family || (family == FAMILY_6 && !link_local))
+		if (source->ip.family != family || (family == FAMILY_6 && !is_link_local(&source->ip)))
 			continue;
 		if (!best || (best->prefix == 32 && source->prefix < 32) || (best->secondary && !source->secondary))
 			best = source;
@@ -37,6 +41,17 @@ bool model_source(const struct core *core, const struct lan *lan, uint8_t family
 	}
 	iface = bond_carrier_iface(core, bond);
 	return iface && iface_source(iface, family, out);
+}
+
+struct source *model_source_room(struct iface *iface, const struct ip *ip)
+{
+	if (iface->n_sources < MAX_SOURCES)
+		return &iface->sources[iface->n_sources++];
+	for (unsigned i = MAX_SOURCES; i-- > 0 && is_link_local(ip);) {
+		if (!is_link_local(&iface->sources[i].ip))
+			return &iface->sources[i];
+	}
+	return NULL;
 }
 
 static bool iface_has(const struct iface *iface, const struct ip *ip)

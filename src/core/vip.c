@@ -302,8 +302,9 @@ static bool resume(struct core *core, struct vip *vip)
 static const struct iface *listener(const struct core *core, const struct vip *vip)
 {
 	const struct iface *iface = vip_iface(core, vip);
+	const struct ear *ear = iface ? &iface->ears[six(vip->cfg.family)] : NULL;
 
-	return iface && iface->listen == LISTEN_ON && iface->listen_ifindex == iface->ifindex ? iface : NULL;
+	return ear && ear->state == LISTEN_ON && ear->ifindex == iface->ifindex ? iface : NULL;
 }
 
 static void wait_init(struct core *core, struct vip *vip, struct reason reason)
@@ -324,10 +325,10 @@ static void stand(struct core *core, struct vip *vip)
 	if (resume(core, vip))
 		return;
 	if (!listener(core, vip)) {
-		bool refused = iface && iface->listening.error;
+		int refused = iface ? iface->ears[six(vip->cfg.family)].opening.error : 0;
 		wait_init(core, vip,
 			  (struct reason){ .code = refused ? REASON_CANNOT_LISTEN : REASON_STARTING,
-					   .arg = { refused ? iface->listening.error : 0 } });
+					   .arg = { refused } });
 		return;
 	}
 	if (!is_owner(vip))

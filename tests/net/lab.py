@@ -339,10 +339,13 @@ class Probe(Instrument):
 
 
 class Sniffer:
-    """What passes a NIC of VRRP and ARP, with the kernel's timestamps (on CLOCK_MONOTONIC's scale)."""
+    """What passes a NIC of VRRP, ARP and neighbour advertisements, with the kernel's timestamps (on CLOCK_MONOTONIC's
+    scale)."""
 
-    # Classic BPF: accept ARP; accept IPv4 protocol 112; drop the rest before it is queued.
-    FILTER = [(0x28, 0, 0, 12), (0x15, 3, 0, 0x0806), (0x15, 0, 3, 0x0800), (0x30, 0, 0, 23), (0x15, 0, 1, 112),
+    # Classic BPF: accept ARP; accept IPv4 protocol 112; accept IPv6 next header 112, and 58 with type 136; drop the rest before
+    # it is queued.
+    FILTER = [(0x28, 0, 0, 12), (0x15, 9, 0, 0x0806), (0x15, 0, 2, 0x0800), (0x30, 0, 0, 23), (0x15, 6, 7, 112),
+              (0x15, 0, 6, 0x86DD), (0x30, 0, 0, 20), (0x15, 3, 0, 112), (0x15, 0, 3, 58), (0x30, 0, 0, 54), (0x15, 0, 1, 136),
               (0x06, 0, 0, 0xFFFF), (0x06, 0, 0, 0)]
 
     def __init__(self, namespace, ifname):
@@ -372,7 +375,22 @@ class Sniffer:
             self.frames.append(entry)
 
     @staticmethod
+    def _parse_6(frame, entry):
+        source, destination = (socket.inet_ntop(socket.AF_INET6, frame[i:i + 16]) for i in (22, 38))
+        body = frame[54:54 + struct.unpack("!H", frame[18:20])[0]]
+        if frame[20] == 58:
+            entry.update(kind="na", target=socket.inet_ntop(socket.AF_INET6, body[8:24]), destination=destination, flags=body[4],
+                         ttl=frame[21], tlla=body[26:32].hex(":"))
+            return
+        entry.update(kind="advert", source=source, destination=destination, ttl=frame[21], version=body[0] >> 4, vrid=body[1],
+                     priority=body[2], count=body[3], interval_cs=struct.unpack("!H", body[4:6])[0] & 0xFFF, bytes=body,
+                     addresses=[socket.inet_ntop(socket.AF_INET6, body[i:i + 16]) for i in range(8, 8 + 16 * body[3], 16)])
+
+    @staticmethod
     def _parse(frame, entry):
+        if frame[12:14] == b"\x86\xdd":
+            Sniffer._parse_6(frame, entry)
+            return
         if frame[12:14] == b"\x08\x06":
             operation, sha, spa, tpa = frame[20:22], frame[22:28], frame[28:32], frame[38:42]
             entry.update(kind="arp", op=operation[1], sha=sha.hex(":"), spa=socket.inet_ntoa(spa),
@@ -380,8 +398,10 @@ class Sniffer:
             return
         header = (frame[14] & 15) * 4
         vrrp = frame[14 + header:14 + struct.unpack("!H", frame[16:18])[0]]
-        entry.update(kind="advert", source=socket.inet_ntoa(frame[26:30]), ttl=frame[22], vrid=vrrp[1], priority=vrrp[2],
-                     count=vrrp[3], interval_cs=struct.unpack("!H", vrrp[4:6])[0] & 0xFFF)
+        entry.update(kind="advert", source=socket.inet_ntoa(frame[26:30]), destination=socket.inet_ntoa(frame[30:34]),
+                     ttl=frame[22], version=vrrp[0] >> 4, vrid=vrrp[1], priority=vrrp[2], count=vrrp[3],
+                     interval_cs=struct.unpack("!H", vrrp[4:6])[0] & 0xFFF, bytes=vrrp,
+                     addresses=[socket.inet_ntoa(vrrp[i:i + 4]) for i in range(8, 8 + 4 * vrrp[3], 4)])
 
     def adverts(self, source=None, since=0, to=1 << 63, vrid=None):
         return [f for f in self.drain() if f["kind"] == "advert" and source in (None, f["source"]) and since <= f["at"] < to
@@ -389,6 +409,11 @@ class Sniffer:
 
     def garps(self, ip, since=0, to=1 << 63):
         return [f for f in self.drain() if f["kind"] == "arp" and f["gratuitous"] and f["spa"] == ip and since <= f["at"] < to]
+
+    def announcements(self, ip, since=0, to=1 << 63):
+        """Unsolicited neighbour advertisements for the address."""
+        return [f for f in self.drain() if f["kind"] == "na" and f["target"] == ip and not f["flags"] & 0x40
+                and since <= f["at"] < to]
 
     def close(self):
         self.socket.close()
@@ -631,7 +656,14 @@ class Keepalived(Daemon):
         return self
 
 
+def link_local_of(vrid):
+    """The link-local address that an IPv6 vip has by its vrid."""
+    return f"fe80::200:5eff:fe00:2{vrid:02x}"
+
+
 def keepalived_instance(name="web", interface="eno1", vrid=51, priority=100, advert=1, addresses=(VIP,), extra=""):
+    if ":" in addresses[0] and not addresses[0].startswith("fe80:"):
+        addresses = (link_local_of(vrid), *addresses)
     listed = "".join(f"    {a}/{'128' if ':' in a else '32'}\n" for a in addresses)
     return (f"vrrp_instance {name} {{\n  interface {interface}\n  virtual_router_id {vrid}\n  priority {priority}\n"
             f"  advert_int {advert}\n  state BACKUP\n{extra}  virtual_ipaddress {{\n{listed}  }}\n}}\n")

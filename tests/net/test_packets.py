@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What strangers put on the wire: malformed and forged adverts are dropped, counted under their reason, and move nothing."""
+import socket
 import struct
 
 import pytest
 from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
-from lab import MS, VIP, now, pass_time, wait_for
+from lab import MS, VIP, VIP6, link_local_of, now, pass_time, wait_for
 
 GROUP, GROUP_MAC = "224.0.0.18", "01:00:5e:00:00:12"
 STRANGER = "192.0.2.66"
@@ -36,11 +38,28 @@ def frame(message, source=STRANGER, ttl=255, destination=GROUP):
     return bytes(Ether(src="02:00:00:00:66:66", dst=GROUP_MAC) / IP(src=source, dst=destination, ttl=ttl, proto=112) / Raw(message))
 
 
+GROUP6, STRANGER6, LB1_6 = "ff02::12", "fe80::66", "fe80::ff:fe00:101"
+
+
+def advert6(vrid=51, priority=250, addresses=(link_local_of(51), VIP6), interval=10, version=3, kind=1, damage=0, cut=0,
+            source=STRANGER6, reserved=0):
+    head = struct.pack("!BBBBHH", version << 4 | kind, vrid, priority, len(addresses), reserved << 12 | interval, 0)
+    message = head + b"".join(socket.inet_pton(socket.AF_INET6, a) for a in addresses)
+    pseudo = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, GROUP6) + \
+        struct.pack("!II", len(message), 112)
+    message = message[:6] + struct.pack("!H", checksum(pseudo + message) ^ damage) + message[8:]
+    return message[:len(message) - cut]
+
+
+def frame6(message, source=STRANGER6, hop_limit=255):
+    return bytes(Ether(src="02:00:00:00:66:66", dst="33:33:00:00:00:12") /
+                 IPv6(src=source, dst=GROUP6, hlim=hop_limit, nh=112) / Raw(message))
+
+
 class Wire:
     """The client's NIC, to put frames on the wire."""
 
     def __init__(self, lab):
-        import socket
         with lab.client.enter():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self.socket.bind(("cli0", 0))
@@ -59,6 +78,20 @@ BAD = {
     "count": frame(advert(addresses=(), count=0)),
     "interval": frame(advert(interval=0)),
     "own-source": frame(advert(source="192.0.2.11", priority=250), source="192.0.2.11"),
+}
+
+
+BAD6 = {
+    "ttl": frame6(advert6(), hop_limit=254),
+    "version": frame6(advert6(version=2)),
+    "type": frame6(advert6(kind=2)),
+    "truncated": frame6(advert6(cut=4)),
+    "checksum": frame6(advert6(damage=0x0101)),
+    "vrid": frame6(advert6(vrid=99)),
+    "count": frame6(advert6(addresses=())),
+    "interval": frame6(advert6(interval=0)),
+    "first-address": frame6(advert6(addresses=(VIP6, link_local_of(51)))),
+    "own-source": frame6(advert6(source=LB1_6), source=LB1_6),
 }
 
 
@@ -82,6 +115,30 @@ def test_a_bad_advert_is_dropped_and_counted_and_moves_nothing(pair, reason):
     window = two.probe.window(since)
     assert window.lost == 0 and window.nodes == ["lb1"], window
     assert two.d1.state() == "active" and two.d2.state() == "backup"
+
+
+@pytest.mark.parametrize("reason", BAD6)
+def test_a_bad_ipv6_advert_is_dropped_and_counted_and_moves_nothing(pair, reason):
+    two = pair(addresses=(VIP6,))
+    wire, since = Wire(two.lab), now()
+    count, other = dropped(two.d1, reason), {r: dropped(two.d1, r) for r in BAD6 if r != reason}
+    for _ in range(20):
+        wire.send(BAD6[reason])
+    wait_for(lambda: dropped(two.d1, reason) >= count + 20, 3, f"20 counted under {reason}")
+    assert {r: dropped(two.d1, r) for r in other} == other, "and under no other reason"
+    pass_time(0.5)
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    assert two.d1.state() == "active" and two.d2.state() == "backup"
+
+
+def test_reserved_bits_are_ignored_over_ipv6(pair):
+    two = pair(addresses=(VIP6,))
+    wire = Wire(two.lab)
+    before = two.d1.vip()["counters"]["adverts_received"]
+    wire.send(frame6(advert6(priority=5, reserved=15)))
+    wait_for(lambda: two.d1.vip()["counters"]["adverts_received"] == before + 1, 3)
+    assert two.d1.state() == "active" and not two.d1.vip()["counters"]["interval_differs"]
 
 
 def test_a_bad_advert_does_not_keep_a_backup_quiet(pair):

@@ -304,6 +304,7 @@ static bool word_address(struct golden *g, const struct words *w)
 	a->ifindex = l->link.ifindex;
 	a->ours = has(w, "ours");
 	a->permanent = !a->ours;
+	a->tentative = has(w, "tentative");
 	a->valid_s = a->ours ? 3 : UINT32_MAX;
 	if (age)
 		text_parse_duration(age, &ns);

@@ -266,9 +266,16 @@ static void fields_are_filled(void **state)
 	(void)state;
 	struct result result = load_text("version: 1\n"
 					 "vips:\n"
-					 "  web: {on: lan, vrid: 7, priority: 200, addresses: ['2001:db8::1']}\n",
+					 "  web: {on: lan, vrid: 7, priority: 200, addresses: [10.0.0.3, '2001:db8::1', 10.0.0.4], "
+					 "family: ipv6}\n",
 					 "lb1");
-	assert_null(result.config); /* VRRP over IPv6 is not there yet */
+	static const uint8_t derived[16] = { 0xfe, 0x80, [8] = 2, 0, 0x5e, 0xff, 0xfe, 0, 2, 7 };
+	assert_non_null(result.config);
+	assert_int_equal(result.config->vips[0].family, FAMILY_6);
+	assert_int_equal(result.config->vips[0].n_listed, 2);
+	assert_int_equal(result.config->vips[0].n_addresses, 4);
+	assert_memory_equal(result.config->addresses[0].ip.bytes, derived, 16);
+	assert_int_equal(result.config->addresses[1].ip.bytes[0], 0x20);
 	drop(&result);
 	result = load_text("version: 1\n"
 			   "bonds:\n"
