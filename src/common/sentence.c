@@ -77,6 +77,8 @@ static void say_place(struct words *w, const struct material *m, const char *pla
 		words_add(w, "%s", error_text(value, &f));
 	else if (is_place(place, length, "a mode"))
 		words_add(w, "%s", words_bond_mode(value));
+	else if (is_place(place, length, "a checksum"))
+		words_add(w, "%s", value == VRRP_CHECKSUM_RFC9568 ? "RFC 9568" : "RFC 5798");
 	else if (is_place(place, length, "a port"))
 		words_add(w, "%s", port_name(m->core, m->object, value));
 	else if (is_place(place, length, "subject"))
@@ -329,6 +331,7 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_PROBE_LOST] = "{ip|the target} has not answered its probes for {a time}",
 	[NOTE_PROBE_BACK] = "{ip|the target} answers its probes again, after {a time}",
 	[NOTE_TARGET_SILENT] = "{ip|the target} has never answered a probe through any port, so it decides nothing",
+	[NOTE_CHECKSUM] = "{ip|another node} sends adverts with the {a checksum} checksum, so do we from now on",
 };
 
 static void say_state(struct words *w, enum object_type type, const struct note *n)
@@ -430,6 +433,7 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_PROBE_LOST:
 	case NOTE_PROBE_BACK:
 	case NOTE_TARGET_SILENT:
+	case NOTE_CHECKSUM:
 		say_pattern(w, note_patterns[n->code], &material);
 		break;
 	case NOTE_REBUILT:

@@ -182,6 +182,13 @@ static void print_vlan(FILE *out, const struct config *config, const struct conf
 	print_belongings(out, config, vlan);
 }
 
+static void print_checksum(FILE *out, const struct config_vip *vip)
+{
+	static const char *const policies[] = { [CHECKSUM_RFC9568] = "rfc9568", [CHECKSUM_RFC5798] = "rfc5798" };
+	if (vip->checksum != CHECKSUM_AUTO)
+		fprintf(out, "    checksum: %s\n", policies[vip->checksum]);
+}
+
 static void print_vip(FILE *out, const struct config *config, const struct config_vip *vip)
 {
 	fputs("  ", out);
@@ -193,6 +200,7 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	if (vip->family == FAMILY_6)
 		fputs("    family: ipv6\n", out);
 	print_duration(out, "advert", vip->advert_ns);
+	print_checksum(out, vip);
 	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");
 	print_duration(out, "lease", vip->lease_ns);
 	print_duration(out, "leave-timeout", vip->leave_timeout_ns);

@@ -20,7 +20,7 @@ static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "v
 static const struct schema_choice families[] = { { "ipv4", FAMILY_4, false }, { "ipv6", FAMILY_6, false }, { 0 } };
 static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 0, true }, { 0 } };
 static const struct schema_choice checksums[] = {
-	{ "auto", 0, false }, { "rfc9568", 0, true }, { "rfc5798", 0, false }, { 0 }
+	{ "auto", CHECKSUM_AUTO, false }, { "rfc9568", CHECKSUM_RFC9568, false }, { "rfc5798", CHECKSUM_RFC5798, false }, { 0 }
 };
 
 static const struct schema_key route_keys[] = {

@@ -133,6 +133,7 @@ void build_vip(struct build *build, unsigned index)
 	}
 	vip->vrid = (uint8_t)values[VIP_VRID].number;
 	vip->priority = (uint8_t)values[VIP_PRIORITY].number;
+	vip->checksum = (enum checksum_policy)values[VIP_CHECKSUM].number;
 	vip->preempt = values[VIP_PREEMPT].number;
 	vip->advert_ns = values[VIP_ADVERT].number;
 	vip->leave_timeout_ns = values[VIP_LEAVE_TIMEOUT].number;

@@ -85,6 +85,9 @@ struct config_bond {
 	unsigned first_route, n_routes;      /* into config.routes */
 };
 
+/* Which checksum adverts have. AUTO: RFC 5798's, as most of what is out there demands, until another form is heard. */
+enum checksum_policy { CHECKSUM_AUTO, CHECKSUM_RFC9568, CHECKSUM_RFC5798 };
+
 struct config_vip {
 	char name[NAME_SIZE];
 	char on[IFNAME_SIZE]; /* interface or bond */
@@ -92,6 +95,7 @@ struct config_vip {
 	uint8_t vrid;         /* 1…255 */
 	uint8_t priority;     /* 1…255; 255: owner */
 	uint8_t family;       /* of the adverts: that of the first address */
+	enum checksum_policy checksum; /* IPv4, version 3; elsewhere there is one form */
 	bool preempt;
 	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms */
 	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses) */

@@ -480,6 +480,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .retry_ns = NEVER,
 			     .conflict_ns = NEVER,
 			     .interval_ns = cfg->advert_ns,
+			     .checksum = VRRP_CHECKSUM_RFC5798,
 			     .reason = { .code = REASON_STARTING } };
 	if (cfg->bond == NONE)
 		vip->iface = configure_iface(core, cfg->on);

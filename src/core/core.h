@@ -92,6 +92,7 @@ enum note_code {
 	NOTE_TARGET_SILENT,  /* a target never answered any port: its probe decides nothing; ip, arg1 the probe's index */
 	NOTE_MANUAL,         /* a person switched the bond by hand (arg0 the port's index), or gave the choice back (-1) */
 	NOTE_RELEASED,       /* a port of ours was given to another master (arg0 its ifindex, 0: none); arg1 the culprit */
+	NOTE_CHECKSUM,       /* another checksum form was heard, and is sent from now on; arg0 it (enum vrrp_checksum), ip the source */
 	NOTE_CHANGED,        /* options, MTU or MAC of a device of ours were changed and are set right; arg0 the culprit */
 	NOTE_REBUILT,        /* the bond was taken apart and built anew; arg0 its former mode, -1: it was a
 			      * team; arg1 it was a device of the other driver */
@@ -109,6 +110,7 @@ struct action_advert {
 	int ifindex;
 	uint8_t family, vrid, priority;
 	uint16_t interval_cs; /* 1…4095 */
+	uint8_t checksum;     /* enum vrrp_checksum */
 	struct ip source;
 	const struct config_address *addresses; /* the listed ones; valid until the next core_configure */
 	unsigned n_addresses;
@@ -320,6 +322,7 @@ struct event_resume {
 	char vip[NAME_SIZE];
 	bool active;              /* it was active, in this boot */
 	uint64_t last_sign_ns;    /* last advert sent */
+	uint8_t checksum;         /* enum vrrp_checksum: what `auto` had learned */
 };
 
 struct event_leftover {
@@ -448,6 +451,8 @@ struct vip_view {
 	uint64_t since_ns;
 	uint64_t last_sign_ns;    /* last own advert; for the state file */
 	bool removed;             /* no longer configured, still leaving */
+	uint8_t checksum;         /* enum vrrp_checksum: the form that is sent */
+	uint8_t heard_checksum;   /* what `auto` has learned; for the state file */
 	bool lease_none;          /* too many IPv6 addresses for a kernel lease */
 	const struct vip_counters *counters;
 };
@@ -477,6 +482,7 @@ const char *bond_driver_name(enum bond_driver);
 const char *reason_code_name(enum reason_code);
 const char *drop_reason_name(enum drop_reason);
 const char *note_code_name(enum note_code);
+const char *vrrp_checksum_name(enum vrrp_checksum);
 const char *action_type_name(enum action_type);
 const char *event_type_name(enum event_type);
 

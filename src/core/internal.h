@@ -275,6 +275,8 @@ struct vip {
 	uint8_t heard_priority;
 	struct ip heard_source, source;
 	bool told_interval, told_list;
+	uint8_t checksum;        /* enum vrrp_checksum: the form heard last */
+	uint64_t checksum_told;  /* last note about it; 0: none */
 	struct vip_counters counters;
 };
 
@@ -519,6 +521,7 @@ void vip_stop(struct core *, struct vip *, enum reason_code);
 void vip_addresses(struct core *, struct vip *);               /* presence of its addresses changed */
 void vip_refused(struct core *, struct vip *, const struct addr *, int error);
 void vip_announce(struct core *, struct vip *);                /* start the schedule anew */
+uint8_t vip_checksum(const struct vip *);                      /* enum vrrp_checksum, to send */
 uint64_t vip_deadline(const struct core *, const struct vip *);
 uint64_t vip_down_ns(const struct vip *);                      /* Active_Down_Interval */
 uint64_t vip_skew_ns(const struct vip *);

@@ -113,6 +113,15 @@ const char *drop_reason_name(enum drop_reason reason)
 	return "unknown";
 }
 
+const char *vrrp_checksum_name(enum vrrp_checksum form)
+{
+	switch (form) {
+	case VRRP_CHECKSUM_RFC9568: return "rfc9568";
+	case VRRP_CHECKSUM_RFC5798: return "rfc5798";
+	}
+	return "unknown";
+}
+
 const char *note_code_name(enum note_code code)
 {
 	switch (code) {
@@ -134,6 +143,7 @@ const char *note_code_name(enum note_code code)
 	case NOTE_MANUAL: return "manual";
 	case NOTE_RELEASED: return "released";
 	case NOTE_CHANGED: return "changed";
+	case NOTE_CHECKSUM: return "checksum";
 	case NOTE_REBUILT: return "rebuilt";
 	case NOTE_CODES: break;
 	}

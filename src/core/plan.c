@@ -74,6 +74,7 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 		.vrid = vip->cfg.vrid,
 		.priority = priority,
 		.interval_cs = (uint16_t)(vip->cfg.advert_ns / (10 * NSEC_PER_MSEC)),
+		.checksum = vip_checksum(vip),
 		.source = vip->source,
 		.addresses = core->config.addresses + vip->cfg.first_address,
 		.n_addresses = vip->cfg.n_listed,

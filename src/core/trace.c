@@ -142,6 +142,7 @@ static const struct field resume_fields[] = {
 	F("vip", u.resume.vip, KIND_TEXT),
 	F("active", u.resume.active, KIND_BOOL),
 	F("last", u.resume.last_sign_ns, KIND_U64),
+	F("checksum", u.resume.checksum, KIND_U8),
 	END,
 };
 
@@ -185,6 +186,7 @@ static const struct field act_advert_fields[] = {
 	A("vrid", u.advert.vrid, KIND_U8),
 	A("priority", u.advert.priority, KIND_U8),
 	A("interval-cs", u.advert.interval_cs, KIND_U16),
+	A("checksum", u.advert.checksum, KIND_U8),
 	A("source", u.advert.source, KIND_IP),
 	A("n", u.advert.n_addresses, KIND_U32),
 	END,

@@ -139,6 +139,10 @@ struct reason {
 	struct ip ip;
 };
 
+/* The two ways to sum an IPv4 v3 message: RFC 9568 §5.2.8 sums the message alone; RFC 5798 was read by keepalived and FRR
+ * as "with pseudo-header". Over IPv6 both mean the pseudo-header. */
+enum vrrp_checksum { VRRP_CHECKSUM_RFC9568, VRRP_CHECKSUM_RFC5798 };
+
 /* Why a packet was dropped (RFC 9568 §7.1, and the checklist of design/vrrp.md); also the counters' names. */
 enum drop_reason {
 	DROP_NONE,

@@ -133,6 +133,8 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.since_ns = vip->since_ns,
 		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
 		.removed = vip->removed,
+		.checksum = vip_checksum(vip),
+		.heard_checksum = vip->checksum,
 		.lease_none = core->n_vip_addresses_6 > MAX_LEASED_6 && has_address_6(core, vip),
 		.counters = &vip->counters,
 	};

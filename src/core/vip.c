@@ -277,6 +277,8 @@ static bool resume(struct core *core, struct vip *vip)
 		if (strcmp(core->resumes[i].vip, vip->cfg.name) == 0)
 			record = &core->resumes[i];
 	}
+	if (record)
+		vip->checksum = record->checksum;
 	if (!record || !record->active || vip_missing(core, vip))
 		return false;
 	last = record->last_sign_ns;
@@ -438,6 +440,39 @@ static void compare_lists(struct core *core, struct vip *vip, const struct event
 	vip->told_list = true;
 }
 
+uint8_t vip_checksum(const struct vip *vip)
+{
+	switch (vip->cfg.checksum) {
+	case CHECKSUM_RFC9568:
+		return VRRP_CHECKSUM_RFC9568;
+	case CHECKSUM_RFC5798:
+		return VRRP_CHECKSUM_RFC5798;
+	case CHECKSUM_AUTO:
+		break;
+	}
+	return vip->checksum;
+}
+
+/* Who sends one form may take no other (design/vrrp.md): `auto` sends what was heard last on its vrid. */
+static void follow_checksum(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	struct note *note;
+
+	if (advert->checksum)
+		vip->counters.checksum_rfc5798++;
+	else
+		vip->counters.checksum_rfc9568++;
+	if (vip->cfg.family != FAMILY_4 || advert->checksum == vip->checksum)
+		return;
+	vip->checksum = advert->checksum;
+	if (vip->cfg.checksum != CHECKSUM_AUTO || (vip->checksum_told && core->now - vip->checksum_told < REPAIR_WINDOW))
+		return;
+	vip->checksum_told = core->now;
+	note = core_note(core, NOTE_CHECKSUM, vip_object(core, vip));
+	note->reason.arg[0] = advert->checksum;
+	note->reason.ip = advert->source;
+}
+
 static void adopt_interval(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	vip->interval_ns = advert->interval_ns;
@@ -564,10 +599,7 @@ void vip_advert(struct core *core, struct vip *vip, const struct event_advert *a
 {
 	vip->counters.adverts_received++;
 	vip->counters.priority_zero_received += advert->priority == 0;
-	if (advert->checksum)
-		vip->counters.checksum_rfc5798++;
-	else
-		vip->counters.checksum_rfc9568++;
+	follow_checksum(core, vip, advert);
 	core_dirty_vip(core, vip);
 	compare_lists(core, vip, advert);
 	switch (vip->phase) {

@@ -85,6 +85,7 @@ static void remember(struct engine *e, const struct action *action)
 		return;
 	core_vip(e->core, action->object.index, &vip);
 	record_set(e->record, action->object.index, vip.state == VIP_ACTIVE, vip.last_sign_ns);
+	record_set_checksum(e->record, action->object.index, vip.heard_checksum);
 }
 
 static void execute(struct engine *e, const struct action *action, uint64_t now_ns)
@@ -455,6 +456,7 @@ void engine_resume(struct engine *e, const struct record_data *data)
 		memcpy(event.u.resume.vip, data->vips[i].name, sizeof event.u.resume.vip);
 		event.u.resume.active = data->vips[i].active;
 		event.u.resume.last_sign_ns = data->vips[i].last_sign_ns;
+		event.u.resume.checksum = data->vips[i].checksum;
 		if (data->vips[i].active)
 			tell_held(e, data->vips[i].name, i, data->vips[i].last_sign_ns);
 		feed(e, &event);

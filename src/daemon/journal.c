@@ -229,6 +229,7 @@ static int level_of(const struct entry *e)
 	case NOTE_STATE:
 		return level_of_state(e);
 	case NOTE_ADOPTED:
+	case NOTE_CHECKSUM:
 	case NOTE_ACTIVE_PORT:
 	case NOTE_PROBE_BACK:
 	case NOTE_MANUAL:

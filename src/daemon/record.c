@@ -16,7 +16,7 @@
 #define CARRY_FOR   (3600 * NSEC_PER_SEC) /* far longer than any lease or leave-timeout */
 
 enum {
-	RECORD_VERSION = 1,
+	RECORD_VERSION = 2,
 	RECORD_ADDRESSES_MAX = MAX_VIPS * MAX_PORTS * 2, /* a bound for what a file may claim */
 };
 
@@ -50,6 +50,7 @@ struct file_slot {
 
 struct file_vip {
 	struct file_slot slots[2];
+	struct file_slot checksum; /* enum vrrp_checksum; torn: nothing was learned */
 };
 
 struct record {
@@ -62,6 +63,8 @@ struct record {
 	uint8_t *turn;         /* per vip: the slot to write next */
 	uint64_t ports;        /* ports_hash of the core that it was laid out for; 0: it never changes */
 };
+
+enum { WORDS = 6 }; /* of a struct file_vip */
 
 static uint64_t slot_check(uint64_t value, unsigned index)
 {
@@ -220,6 +223,13 @@ static bool read_slots(const uint64_t words[4], unsigned index, uint64_t now_ns,
 	return found;
 }
 
+static uint8_t read_checksum(const uint64_t words[2], unsigned index)
+{
+	bool learned = words[1] == slot_check(words[0], index) && words[0] == VRRP_CHECKSUM_RFC9568;
+
+	return learned ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798;
+}
+
 static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_t now_ns, struct record_data *data)
 {
 	const uint8_t *names = bytes + sizeof *h;
@@ -231,11 +241,13 @@ static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_
 		return r;
 	for (unsigned i = 0; i < h->n_vips; i++) {
 		struct record_vip *vip = &data->vips[data->n_vips];
-		uint64_t words[4];
+		uint64_t words[WORDS];
 		memcpy(vip->name, names + i * sizeof(struct file_name), sizeof vip->name);
 		vip->name[sizeof vip->name - 1] = '\0';
 		memcpy(words, slots + i * sizeof words, sizeof words);
-		if (read_slots(words, i, now_ns, vip))
+		vip->checksum = read_checksum(words + 4, i);
+		/* One that was never active has written no slot, and may have learned all the same. */
+		if (read_slots(words, i, now_ns, vip) || vip->checksum != VRRP_CHECKSUM_RFC5798)
 			data->n_vips++;
 		else
 			*vip = (struct record_vip){ 0 };
@@ -257,7 +269,7 @@ static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_
 	return 0;
 }
 
-_Static_assert(sizeof(struct file_vip) == 4 * sizeof(uint64_t), "parse_file reads a vip's slots as four words");
+_Static_assert(sizeof(struct file_vip) == WORDS * sizeof(uint64_t), "parse_file reads a vip's slots as words");
 
 int record_read(int rundir, const struct record_world *world, uint64_t now_ns, struct record_data *data)
 {
@@ -308,6 +320,28 @@ void record_free(struct record *record)
 	free(record);
 }
 
+/* Whoever is killed in the middle leaves this slot invalid. */
+static void slot_store(struct file_slot *slot, uint64_t value, unsigned index)
+{
+	atomic_store_explicit(&slot->check, ~slot_check(value, index), memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&slot->value, value, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&slot->check, slot_check(value, index), memory_order_relaxed);
+}
+
+void record_set_checksum(struct record *record, unsigned index, uint8_t checksum)
+{
+	struct file_slot *slot;
+
+	if (index >= record->n_vips)
+		return;
+	slot = &record->vips[index].checksum;
+	if (atomic_load_explicit(&slot->value, memory_order_relaxed) != checksum ||
+	    atomic_load_explicit(&slot->check, memory_order_relaxed) != slot_check(checksum, index))
+		slot_store(slot, checksum, index);
+}
+
 void record_set(struct record *record, unsigned index, bool active, uint64_t last_sign_ns)
 {
 	struct file_slot *slot;
@@ -319,12 +353,7 @@ void record_set(struct record *record, unsigned index, bool active, uint64_t las
 	if (atomic_load_explicit(&slot->value, memory_order_relaxed) == value)
 		return;
 	slot = &record->vips[index].slots[record->turn[index]];
-	/* Whoever is killed between the two leaves this slot invalid and the other as it was. */
-	atomic_store_explicit(&slot->check, ~slot_check(value, index), memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&slot->value, value, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&slot->check, slot_check(value, index), memory_order_relaxed);
+	slot_store(slot, value, index); /* whoever is killed meanwhile leaves the other as it was */
 	record->turn[index] ^= 1;
 }
 
@@ -567,6 +596,7 @@ static void seed(struct record *record, const struct core *core, const struct re
 			if (strcmp(old->name, vip.name) != 0)
 				continue;
 			record_set(record, i, old->active, old->last_sign_ns);
+			record_set_checksum(record, i, old->checksum);
 			break;
 		}
 	}

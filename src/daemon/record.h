@@ -13,6 +13,7 @@ struct record_vip {
 	char name[NAME_SIZE];
 	bool active;
 	uint64_t last_sign_ns; /* CLOCK_BOOTTIME, 0: never */
+	uint8_t checksum;      /* enum vrrp_checksum that was heard last */
 };
 
 struct record_address {
@@ -66,5 +67,8 @@ int record_copy(const struct record *, struct record_data *);
 
 /* One vip's state; index as in the core. Cheap; out of range is ignored (no file). */
 void record_set(struct record *, unsigned index, bool active, uint64_t last_sign_ns);
+
+/* The form of the checksum (enum vrrp_checksum) that its adverts are to have after a restart. As record_set. */
+void record_set_checksum(struct record *, unsigned index, uint8_t checksum);
 
 #endif

@@ -198,6 +198,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
 	json_object_set_new(json, "active_source", ip_json(&vip.active_source));
+	json_object_set_new(json, "checksum", json_string(vrrp_checksum_name(vip.checksum)));
 	json_object_set_new(json, "removed", json_boolean(vip.removed));
 	json_object_set_new(json, "lease", json_boolean(!vip.lease_none));
 	json_object_set_new(json, "counters", counters_json(vip.counters));

@@ -146,8 +146,6 @@ static void outbox_put_6(struct outbox *box, size_t length, int ifindex)
 	outbox_put(box, length, &to, sizeof to);
 }
 
-/* What is sent by default is what is out there: keepalived and FRR take only the RFC 5798 form (design of the
- * checksum in wire/vrrp.h). */
 static void send_advert(struct packets *p, const struct action_advert *a)
 {
 	bool v6 = a->family == FAMILY_6;
@@ -167,7 +165,7 @@ static void send_advert(struct packets *p, const struct action_advert *a)
 	for (unsigned i = 0; i < n; i++)
 		addresses[i] = a->addresses[i].ip;
 	length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source,
-			     v6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n, VRRP_CHECKSUM_RFC5798);
+			     v6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n, a->checksum);
 	if (!length) {
 		count_error(p, EINVAL);
 	} else if (v6) {

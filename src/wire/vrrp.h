@@ -14,10 +14,6 @@ enum {
 	VRRP_MESSAGE_MAX = 8 + 255 * 16,
 };
 
-/* The two ways to sum an IPv4 v3 message: RFC 9568 §5.2.8 sums the message alone; RFC 5798 was read by keepalived and FRR
- * as "with pseudo-header". Over IPv6 both mean the pseudo-header. */
-enum vrrp_checksum { VRRP_CHECKSUM_RFC9568, VRRP_CHECKSUM_RFC5798 };
-
 /* 224.0.0.18 and ff02::12. */
 extern const struct ip vrrp_group_4, vrrp_group_6;
 

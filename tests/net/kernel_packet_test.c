@@ -127,6 +127,7 @@ static struct action advert(uint8_t family)
 		.vrid = 51,
 		.priority = 200,
 		.interval_cs = 7,
+		.checksum = VRRP_CHECKSUM_RFC5798,
 		.source = family == FAMILY_6 ? source_6 : source_4,
 		.addresses = family == FAMILY_6 ? vips_6 : vips_4,
 		.n_addresses = 2,
@@ -178,6 +179,19 @@ static void test_advert_4(void **state)
 {
 	(void)state;
 	check_advert(FAMILY_4);
+}
+
+static void test_advert_plain_sum(void **state)
+{
+	struct action action = advert(FAMILY_4);
+	struct event event;
+
+	(void)state;
+	action.u.advert.checksum = VRRP_CHECKSUM_RFC9568;
+	packets_send(here, &action);
+	packets_flush(here);
+	event = next_of(peer, EV_ADVERT);
+	assert_int_equal(event.u.advert.checksum, VRRP_CHECKSUM_RFC9568);
 }
 
 static void test_advert_6(void **state)
@@ -635,6 +649,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_advert_4),
+		TEST(test_advert_plain_sum),
 		TEST(test_advert_6),
 		TEST(test_advert_frame_4),
 		TEST(test_advert_frame_6),

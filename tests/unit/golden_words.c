@@ -154,6 +154,7 @@ static bool word_early(struct golden *g, const struct words *w)
 		event->u.resume.active = has(w, "active");
 		if (!age || text_parse_duration(age, &ns) != 0)
 			return wrong(g, "age DURATION is missing");
+		event->u.resume.checksum = has(w, "rfc9568") ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798;
 		event->u.resume.last_sign_ns = g->now - ns;
 	} else {
 		event->type = EV_LEFTOVER;
@@ -379,6 +380,7 @@ static bool word_advert(struct golden *g, const struct words *w)
 	a->vrid = (uint8_t)atoi(vrid);
 	a->priority = (uint8_t)atoi(priority);
 	a->interval_ns = NSEC_PER_SEC;
+	a->checksum = has(w, "rfc9568") ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798;
 	if (interval && text_parse_duration(interval, &a->interval_ns) != 0)
 		return wrong(g, "'%s' is no duration", interval);
 	if (seen && text_parse_duration(seen, &ago) == 0)

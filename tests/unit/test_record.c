@@ -160,6 +160,37 @@ static void is_read_back(void **state)
 	record_data_free(&data);
 }
 
+/* What `auto` has learned goes on, whatever else is said of the vip; a torn word means that nothing was learned. */
+static void remembers_the_checksum(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+	uint8_t bytes[4096];
+	size_t size;
+
+	lay_out(f, NULL);
+	record_set(f->record, 0, true, NOW - 5);
+	record_set_checksum(f->record, 0, VRRP_CHECKSUM_RFC9568);
+	record_set(f->record, 0, false, 0);
+	record_set_checksum(f->record, 1, VRRP_CHECKSUM_RFC9568); /* it was never active */
+	record_set_checksum(f->record, 99, VRRP_CHECKSUM_RFC9568);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	lay_out(f, &data);
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(find(&data, "web")->checksum, VRRP_CHECKSUM_RFC9568);
+	assert_int_equal(find(&data, "mail")->checksum, VRRP_CHECKSUM_RFC9568);
+	assert_false(find(&data, "mail")->active);
+	record_data_free(&data);
+
+	size = load(bytes, sizeof bytes);
+	bytes[size - 2 * 48 - 8] ^= 1; /* the check of the first of three */
+	store(bytes, size);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(find(&data, "web")->checksum, VRRP_CHECKSUM_RFC5798);
+	record_data_free(&data);
+}
+
 static void is_of_this_boot_and_namespace_only(void **state)
 {
 	struct fixture *f = *state;
@@ -384,6 +415,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(is_read_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(remembers_the_checksum, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_of_this_boot_and_namespace_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(does_not_believe_the_future, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_refused_when_cut, setup, teardown),
