@@ -189,6 +189,20 @@ static void print_checksum(FILE *out, const struct config_vip *vip)
 		fprintf(out, "    checksum: %s\n", policies[vip->checksum]);
 }
 
+static void print_version(FILE *out, const struct config_vip *vip)
+{
+	char password[AUTH_SIZE + 1] = "";
+	if (vip->version == 3)
+		return;
+	fprintf(out, "    version: %d\n", vip->version);
+	if (!vip->has_auth)
+		return;
+	memcpy(password, vip->auth, AUTH_SIZE);
+	fputs("    auth: {kind: pass, password: ", out);
+	print_name(out, password);
+	fputs("}\n", out);
+}
+
 static void print_vip(FILE *out, const struct config *config, const struct config_vip *vip)
 {
 	fputs("  ", out);
@@ -196,6 +210,7 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	fputs(":\n    on: ", out);
 	print_name(out, vip->on);
 	fprintf(out, "\n    protocol: vrrp\n    vrid: %d\n    priority: %d\n", vip->vrid, vip->priority);
+	print_version(out, vip);
 	print_addresses(out, config, vip->first_address, vip->n_addresses);
 	if (vip->family == FAMILY_6)
 		fputs("    family: ipv6\n", out);

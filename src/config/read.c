@@ -93,7 +93,8 @@ static void read_single(struct reader *reader, const struct field *field, const 
 		return;
 	}
 	unsigned said = reader->diagnostics->said;
-	const char *title = arena_format(reader->arena, "a %s of %s", object->kind, field->title);
+	const char *title = field->key->list ? arena_format(reader->arena, "a %s of %s", object->kind, field->title)
+					     : field_name(reader, field);
 	value->items = read_object(reader, object, node, &node->place, title);
 	value->n_items = value->items ? object->n_keys : 0;
 	value->valid = value->items && reader->diagnostics->said == said;

@@ -380,6 +380,19 @@ static bool parse_network(struct reader *reader, const struct field *field, cons
 	return true;
 }
 
+/* It is not repeated in what is said. */
+static bool parse_password(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	size_t length = strlen(text);
+	for (size_t i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return REFUSE("%s must be printable ASCII", NAME);
+	if (length < field->key->min || length > field->key->max)
+		return REFUSE("%s must be %" PRIu64 " to %" PRIu64 " characters, not %zu", NAME, field->key->min, field->key->max,
+			      length);
+	return true;
+}
+
 bool scalar_parse(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
 	value->text = text;
@@ -408,6 +421,8 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 		return parse_address(reader, false, field, text, value);
 	case SCHEMA_NETWORK:
 		return parse_network(reader, field, text, value);
+	case SCHEMA_PASSWORD:
+		return parse_password(reader, field, text, value);
 	case SCHEMA_UNREAD:
 	case SCHEMA_OBJECT:
 	case SCHEMA_NAMED:

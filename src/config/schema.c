@@ -19,6 +19,7 @@ static const struct schema_choice needs[] = { { "any", 0, false }, { "all", 1, f
 static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "vrrp", 0, false }, { 0 } };
 static const struct schema_choice families[] = { { "ipv4", FAMILY_4, false }, { "ipv6", FAMILY_6, false }, { 0 } };
 static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 0, true }, { 0 } };
+static const struct schema_choice auth_kinds[] = { { "pass", 1, false }, { 0 } };
 static const struct schema_choice checksums[] = {
 	{ "auto", CHECKSUM_AUTO, false }, { "rfc9568", CHECKSUM_RFC9568, false }, { "rfc5798", CHECKSUM_RFC5798, false }, { 0 }
 };
@@ -209,6 +210,23 @@ static const struct schema_key vlan_keys[] = {
 };
 const struct schema_object schema_vlan = { .kind = "vlan", KEYS(vlan_keys) };
 
+static const struct schema_key auth_keys[] = {
+	[AUTH_KIND] = { .name = "kind",
+			.type = SCHEMA_CHOICE,
+			.choices = auth_kinds,
+			.required = true,
+			.also_known_as = "type auth-type",
+			.about = "pass: the adverts carry the password" },
+	[AUTH_PASSWORD] = { .name = "password",
+			    .type = SCHEMA_PASSWORD,
+			    .required = true,
+			    .min = 1,
+			    .max = AUTH_SIZE,
+			    .also_known_as = "pass auth-pass",
+			    .about = "the password, at most 8 characters; anybody on the network can read it" },
+};
+const struct schema_object schema_auth = { .kind = "auth", KEYS(auth_keys) };
+
 static const struct schema_key vip_keys[] = {
 	[VIP_ON] = { .name = "on",
 		     .type = SCHEMA_INTERFACE,
@@ -220,6 +238,14 @@ static const struct schema_key vip_keys[] = {
 			   .choices = protocols,
 			   .fallback = "vrrp",
 			   .about = "how the nodes elect who holds it" },
+	[VIP_VERSION] = { .name = "version",
+			  .type = SCHEMA_NUMBER,
+			  .min = 2,
+			  .max = 3,
+			  .fallback = "3",
+			  .same_on_all = true,
+			  .also_known_as = "vrrp-version",
+			  .about = "the version of VRRP: 3, or 2 beside nodes that know no other" },
 	[VIP_VRID] = { .name = "vrid",
 		       .type = SCHEMA_NUMBER,
 		       .min = 1,
@@ -251,11 +277,11 @@ static const struct schema_key vip_keys[] = {
 	[VIP_ADVERT] = { .name = "advert",
 			 .type = SCHEMA_DURATION,
 			 .min = MSEC(10),
-			 .max = MSEC(40950),
+			 .max = SEC(255),
 			 .step = MSEC(10),
 			 .fallback = "1s",
 			 .also_known_as = "advert-int advert-interval interval advertisement-interval",
-			 .about = "how often the active node says that it lives" },
+			 .about = "how often the active node says that it lives; version 3: at most 40.95s, version 2: whole seconds" },
 	[VIP_MAC] = { .name = "mac",
 		      .type = SCHEMA_CHOICE,
 		      .choices = macs,
@@ -267,6 +293,12 @@ static const struct schema_key vip_keys[] = {
 			   .choices = checksums,
 			   .fallback = "auto",
 			   .about = "the form of the checksum in the adverts that are sent" },
+	[VIP_AUTH] = { .name = "auth",
+		       .type = SCHEMA_OBJECT,
+		       .object = &schema_auth,
+		       .same_on_all = true,
+		       .also_known_as = "authentication",
+		       .about = "version 2: what its adverts carry to be accepted" },
 	[VIP_PREEMPT] = { .name = "preempt",
 			  .type = SCHEMA_BOOLEAN,
 			  .fallback = "true",
@@ -287,7 +319,6 @@ static const struct schema_key vip_keys[] = {
 				.max = SEC(600),
 				.fallback = "10s",
 				.about = "the longest stay in state leaving" },
-	{ .name = "version", .support = SCHEMA_LATER },
 	{ .name = "unicast", .support = SCHEMA_LATER },
 	{ .name = "accept", .support = SCHEMA_LATER },
 	{ .name = "require", .support = SCHEMA_LATER },

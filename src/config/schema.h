@@ -21,6 +21,7 @@ enum schema_type {
 	SCHEMA_ADDRESS,	  /* value.address: a unicast address, /32 or /128 without a prefix */
 	SCHEMA_CIDR,	  /* value.address: a unicast address with its prefix */
 	SCHEMA_NETWORK,	  /* value.address: a network with its prefix, or 'default': FAMILY_NONE, prefix 0 */
+	SCHEMA_PASSWORD,  /* value.text: min … max bytes of printable ASCII */
 	SCHEMA_OBJECT,	  /* value.items: the values of `object`, by its keys' index */
 	SCHEMA_NAMED,	  /* a map of names to objects. In an object: value.items, each with the name as text and the object's values
 			   * as items; at the top it is read by its own code */
@@ -81,9 +82,11 @@ enum bond_key {
 enum vlan_key { VLAN_LINK, VLAN_ID, VLAN_MTU, VLAN_ADDRESSES, VLAN_ROUTES };
 enum probe_key { PROBE_KEY_KIND, PROBE_KEY_TARGETS, PROBE_KEY_NEED, PROBE_KEY_INTERVAL, PROBE_KEY_LOST, PROBE_KEY_VLAN };
 enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU };
+enum auth_key { AUTH_KIND, AUTH_PASSWORD };
 enum vip_key {
 	VIP_ON,
 	VIP_PROTOCOL,
+	VIP_VERSION,
 	VIP_VRID,
 	VIP_PRIORITY,
 	VIP_ADDRESSES,
@@ -91,13 +94,14 @@ enum vip_key {
 	VIP_ADVERT,
 	VIP_MAC,
 	VIP_CHECKSUM,
+	VIP_AUTH,
 	VIP_PREEMPT,
 	VIP_PREEMPT_DELAY,
 	VIP_LEASE,
 	VIP_LEAVE_TIMEOUT
 };
 
-extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_vip;
+extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_vip;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
 

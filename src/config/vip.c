@@ -14,6 +14,8 @@ static int find_bond(const struct config *config, const char *name)
 	return -1;
 }
 
+#define ADVERT_MAX_3 (40950 * NSEC_PER_MSEC) /* 4095 cs, 12 bits */
+
 /* The parts of the list, in the order in which they are kept: a link-local address first, where adverts are IPv6 (RFC 9568
  * §5.2.9, erratum 8300), then the others that are listed, then those that ride along. */
 enum part { PART_LINK_LOCAL, PART_LISTED, PART_OTHERS };
@@ -89,7 +91,8 @@ static void take_addresses(struct build *build, struct config_vip *vip, const st
 /* RFC 9568 §6.1: Active_Down_Interval, with our own advert interval. */
 static uint64_t down_time(const struct config_vip *vip)
 {
-	return 3 * vip->advert_ns + (256 - vip->priority) * vip->advert_ns / 256;
+	uint64_t scale = vip->version == 2 ? NSEC_PER_SEC : vip->advert_ns; /* RFC 3768 §6.1 */
+	return 3 * vip->advert_ns + (256 - vip->priority) * scale / 256;
 }
 
 /* A lease that ends before the others notice the silence would take the addresses off for nothing; one that is longer
@@ -105,7 +108,7 @@ static void take_lease(struct build *build, struct config_vip *vip, const struct
 	vip->lease_ns = lease->number;
 	if (!lease->given)
 		vip->lease_ns = (down_s > min_s ? down_s : min_s) * NSEC_PER_SEC;
-	if (!lease->given || !lease->valid || !source->values[VIP_ADVERT].valid ||
+	if (!lease->given || !lease->valid || !source->values[VIP_ADVERT].valid || !source->values[VIP_VERSION].valid ||
 	    !source->values[VIP_PRIORITY].valid || !source->values[VIP_ADDRESSES].valid)
 		return;
 	if (lease->number < min_s * NSEC_PER_SEC)
@@ -116,6 +119,41 @@ static void take_lease(struct build *build, struct config_vip *vip, const struct
 			build->reader->diagnostics, &lease->place,
 			"'lease' of %s must be at least %s: the others notice silence only after 3 adverts and a bit",
 			source->title, text_duration_exact(down_s * NSEC_PER_SEC, least));
+}
+
+static void take_auth(struct build *build, struct config_vip *vip, const struct object_source *source)
+{
+	const struct value *auth = &source->values[VIP_AUTH];
+	if (!auth->given || !auth->valid)
+		return;
+	vip->has_auth = true;
+	memcpy(vip->auth, auth->items[AUTH_PASSWORD].text, strlen(auth->items[AUTH_PASSWORD].text));
+	if (vip->version == 3)
+		diagnostics_error(build->reader->diagnostics, &auth->place,
+				  "'auth' of %s needs 'version: 2': version 3 has no authentication (RFC 9568 section 9)",
+				  source->title);
+}
+
+/* What one version has and the other has not. */
+static void check_version(struct build *build, const struct config_vip *vip, const struct object_source *source)
+{
+	const struct value *values = source->values, *advert = &values[VIP_ADVERT];
+	struct diagnostics *diagnostics = build->reader->diagnostics;
+	if (vip->version == 3 && advert->valid && vip->advert_ns > ADVERT_MAX_3)
+		diagnostics_error(diagnostics, &advert->place, "'advert' of %s must be 10ms to 40.95s, not %s", source->title,
+				  advert->text);
+	if (vip->version != 2)
+		return;
+	if (advert->valid && vip->advert_ns % NSEC_PER_SEC)
+		diagnostics_error(diagnostics, &advert->place,
+				  "'advert' of %s must be whole seconds, 1s to 255s, with 'version: 2', not %s", source->title,
+				  advert->text);
+	if (vip->family == FAMILY_6)
+		diagnostics_error(diagnostics, &values[VIP_VERSION].place,
+				  "'version' of %s cannot be 2 with IPv6 adverts: version 2 is for IPv4 alone", source->title);
+	if (vip->checksum != CHECKSUM_AUTO)
+		diagnostics_warning(diagnostics, &values[VIP_CHECKSUM].place,
+				    "'checksum' of %s has no effect with 'version: 2', which has only one form", source->title);
 }
 
 void build_vip(struct build *build, unsigned index)
@@ -135,10 +173,13 @@ void build_vip(struct build *build, unsigned index)
 	vip->priority = (uint8_t)values[VIP_PRIORITY].number;
 	vip->checksum = (enum checksum_policy)values[VIP_CHECKSUM].number;
 	vip->preempt = values[VIP_PREEMPT].number;
+	vip->version = (uint8_t)values[VIP_VERSION].number;
 	vip->advert_ns = values[VIP_ADVERT].number;
 	vip->leave_timeout_ns = values[VIP_LEAVE_TIMEOUT].number;
 	take_addresses(build, vip, source);
 	take_lease(build, vip, source);
+	take_auth(build, vip, source);
+	check_version(build, vip, source);
 	if (values[VIP_PREEMPT_DELAY].valid && values[VIP_PREEMPT_DELAY].number)
 		diagnostics_error(build->reader->diagnostics, &values[VIP_PREEMPT_DELAY].place,
 				  "'preempt-delay' of %s other than 0s is not supported yet", source->title);

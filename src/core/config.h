@@ -94,10 +94,13 @@ struct config_vip {
 	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface */
 	uint8_t vrid;         /* 1…255 */
 	uint8_t priority;     /* 1…255; 255: owner */
-	uint8_t family;       /* of the adverts: that of the first address */
+	uint8_t family;       /* of the adverts */
+	uint8_t version;      /* 3, or 2 (RFC 3768), which is IPv4 only */
+	bool has_auth;        /* version 2: adverts carry the password */
+	uint8_t auth[AUTH_SIZE]; /* padded with NUL */
 	enum checksum_policy checksum; /* IPv4, version 3; elsewhere there is one form */
 	bool preempt;
-	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms */
+	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms; version 2: 1 s … 255 s, whole seconds */
 	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses) */
 	uint64_t leave_timeout_ns;
 	unsigned first_address, n_addresses; /* into config.addresses, the listed family first, in file order */

@@ -100,13 +100,27 @@ static struct vip *find_vip(struct core *core, const struct iface *iface, uint8_
 	return index ? &core->vips[index - 1] : NULL;
 }
 
+/* What only who knows the virtual router can see in an advert (RFC 9568 §7.1, RFC 3768 §7.1). */
+static enum drop_reason refuse(const struct vip *vip, const struct event_advert *advert)
+{
+	uint8_t auth_type = vip->cfg.has_auth ? 1 : 0;
+
+	if (advert->version != vip->cfg.version)
+		return DROP_VERSION;
+	if (advert->version != 2)
+		return DROP_NONE;
+	if (advert->auth_type != auth_type || (auth_type && memcmp(advert->auth, vip->cfg.auth, AUTH_SIZE) != 0))
+		return DROP_V2_AUTH;
+	return advert->interval_ns == vip->cfg.advert_ns ? DROP_NONE : DROP_V2_INTERVAL;
+}
+
 /* Vips that a reload removed still listen for their successors, also where another lan has their interface now. */
 static void tell_removed(struct core *core, const struct iface *iface, const struct event_advert *advert)
 {
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
 		if (vip->removed && !vip->gone && vip->cfg.vrid == advert->vrid && vip->cfg.family == advert->family &&
-		    model_vip_uses(core, vip, iface))
+		    model_vip_uses(core, vip, iface) && refuse(vip, advert) == DROP_NONE)
 			vip_advert(core, vip, advert);
 	}
 }
@@ -115,6 +129,7 @@ static void handle_advert(struct core *core, const struct event_advert *advert)
 {
 	struct iface *iface = model_iface_by_index(core, advert->ifindex);
 	struct vip *vip = iface ? find_vip(core, iface, advert->family, advert->vrid) : NULL;
+	enum drop_reason reason;
 
 	if (iface && core->has_removed && iface->lan != NONE &&
 	    !model_is_own_source(core, &core->lans[iface->lan], &advert->source))
@@ -129,7 +144,11 @@ static void handle_advert(struct core *core, const struct event_advert *advert)
 		core->counters.dropped[DROP_OWN_SOURCE]++;
 		return;
 	}
-	vip_advert(core, vip, advert);
+	reason = refuse(vip, advert);
+	if (reason)
+		core->counters.dropped[reason]++;
+	else
+		vip_advert(core, vip, advert);
 }
 
 static void handle_claim(struct core *core, const struct event_claim *claim)

@@ -108,8 +108,10 @@ struct note {
 
 struct action_advert {
 	int ifindex;
-	uint8_t family, vrid, priority;
-	uint16_t interval_cs; /* 1…4095 */
+	uint8_t family, version, vrid, priority;
+	uint16_t interval_cs; /* 1…4095; version 2: 100…25500, whole seconds */
+	bool has_auth;        /* version 2 */
+	uint8_t auth[AUTH_SIZE];
 	uint8_t checksum;     /* enum vrrp_checksum */
 	struct ip source;
 	const struct config_address *addresses; /* the listed ones; valid until the next core_configure */
@@ -290,7 +292,9 @@ struct event_advert {
 	struct ip source;
 	unsigned n_addresses;
 	uint64_t address_hash;    /* core_address_hash over its list, in any order */
-	uint8_t checksum;         /* enum vrrp_checksum: which form it had */
+	uint8_t checksum;         /* enum vrrp_checksum: which form it had; version 2 has but one */
+	uint8_t auth_type;        /* version 2: 0 none, 1 password */
+	uint8_t auth[AUTH_SIZE];  /* version 2 */
 };
 
 struct event_claim {
@@ -440,7 +444,7 @@ struct vip_counters {
 
 struct vip_view {
 	const char *name, *on;
-	uint8_t vrid, family;
+	uint8_t vrid, family, version;
 	enum vip_state state;
 	bool holding;             /* all its addresses are on the interface */
 	uint8_t priority, effective_priority;

@@ -108,6 +108,8 @@ const char *drop_reason_name(enum drop_reason reason)
 	case DROP_INTERVAL: return "interval";
 	case DROP_FIRST_ADDRESS: return "first-address";
 	case DROP_DESTINATION: return "destination";
+	case DROP_V2_INTERVAL: return "v2-interval";
+	case DROP_V2_AUTH: return "v2-auth";
 	case DROP_REASONS: break;
 	}
 	return "unknown";

@@ -71,14 +71,17 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 	action->u.advert = (struct action_advert){
 		.ifindex = iface->ifindex,
 		.family = vip->cfg.family,
+		.version = vip->cfg.version,
 		.vrid = vip->cfg.vrid,
 		.priority = priority,
+		.has_auth = vip->cfg.has_auth,
 		.interval_cs = (uint16_t)(vip->cfg.advert_ns / (10 * NSEC_PER_MSEC)),
 		.checksum = vip_checksum(vip),
 		.source = vip->source,
 		.addresses = core->config.addresses + vip->cfg.first_address,
 		.n_addresses = vip->cfg.n_listed,
 	};
+	memcpy(action->u.advert.auth, vip->cfg.auth, AUTH_SIZE);
 	return true;
 }
 

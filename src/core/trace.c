@@ -94,6 +94,8 @@ static const struct field advert_fields[] = {
 	F("n", u.advert.n_addresses, KIND_U32),
 	F("hash", u.advert.address_hash, KIND_HEX),
 	F("checksum", u.advert.checksum, KIND_U8),
+	F("auth-type", u.advert.auth_type, KIND_U8),
+	F("auth", u.advert.auth, KIND_U64),
 	END,
 };
 
@@ -183,6 +185,7 @@ static const struct field *event_fields(enum event_type type)
 
 static const struct field act_advert_fields[] = {
 	A("ifindex", u.advert.ifindex, KIND_INT),
+	A("version", u.advert.version, KIND_U8),
 	A("vrid", u.advert.vrid, KIND_U8),
 	A("priority", u.advert.priority, KIND_U8),
 	A("interval-cs", u.advert.interval_cs, KIND_U16),

@@ -25,6 +25,7 @@ enum {
 	NODE_SIZE         = 64,   /* Linux host names are 64 bytes at most */
 	IFNAME_SIZE       = 16,   /* IFNAMSIZ */
 	MAC_SIZE          = 6,
+	AUTH_SIZE         = 8,    /* the room that a version 2 advert has for its password */
 };
 
 #define NSEC_PER_MSEC 1000000ULL
@@ -157,6 +158,8 @@ enum drop_reason {
 	DROP_INTERVAL,      /* advertisement interval 0 */
 	DROP_FIRST_ADDRESS, /* IPv6: the first address is not link-local */
 	DROP_DESTINATION,   /* neither the group nor an address of ours */
+	DROP_V2_INTERVAL,   /* version 2: another interval than ours */
+	DROP_V2_AUTH,       /* version 2: another authentication than ours */
 	DROP_REASONS
 };
 

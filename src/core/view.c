@@ -123,6 +123,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.on = vip->cfg.on,
 		.vrid = vip->cfg.vrid,
 		.family = vip->cfg.family,
+		.version = vip->cfg.version,
 		.state = vip_state_of(vip),
 		.holding = vip_iface(core, vip) && vip_missing(core, vip) == 0,
 		.priority = vip->cfg.priority,

@@ -14,7 +14,9 @@
 
 uint64_t vip_skew_ns(const struct vip *vip)
 {
-	return vip->interval_ns * (256U - vip->cfg.priority) / 256;
+	uint64_t scale = vip->cfg.version == 2 ? NSEC_PER_SEC : vip->interval_ns; /* RFC 3768 §6.1 does not scale it */
+
+	return scale * (256U - vip->cfg.priority) / 256;
 }
 
 uint64_t vip_down_ns(const struct vip *vip)
@@ -458,6 +460,8 @@ static void follow_checksum(struct core *core, struct vip *vip, const struct eve
 {
 	struct note *note;
 
+	if (vip->cfg.version != 3)
+		return;
 	if (advert->checksum)
 		vip->counters.checksum_rfc5798++;
 	else

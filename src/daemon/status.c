@@ -190,6 +190,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "family", json_string(vip.family == FAMILY_6 ? "ipv6" : "ipv4"));
 	json_object_set_new(json, "on", json_string(vip.on));
 	json_object_set_new(json, "protocol", json_string("vrrp"));
+	json_object_set_new(json, "version", json_integer(vip.version));
 	add_state(json, vip_state_name(vip.state), &vip.reason, vip.since_ns);
 	json_object_set_new(json, "holding", json_boolean(vip.holding));
 	json_object_set_new(json, "priority", json_integer(vip.priority));
@@ -342,6 +343,26 @@ static void warn_of_node(json_t *warnings, const struct engine *e)
 		warn(warnings, "%" PRIu64 " events were lost for the journal", core_counters(e->core)->notes_lost);
 }
 
+/* Drops that mean two nodes of one virtual router which do not agree, and so may both be active. */
+static void warn_of_drops(json_t *warnings, const struct core_counters *c)
+{
+	static const struct {
+		enum drop_reason reason;
+		const char *what;
+	} list[] = {
+		{ DROP_VERSION, "of another version of VRRP than the vip's" },
+		{ DROP_V2_INTERVAL, "with another interval than the vip's, which version 2 forbids" },
+		{ DROP_V2_AUTH, "with another authentication than the vip's" },
+		{ DROP_FIRST_ADDRESS, "over IPv6 whose list does not begin with a link-local address" },
+	};
+
+	for (unsigned i = 0; i < sizeof list / sizeof *list; i++) {
+		if (c->dropped[list[i].reason])
+			warn(warnings, "%" PRIu64 " adverts were dropped so far that were %s", c->dropped[list[i].reason],
+			     list[i].what);
+	}
+}
+
 static json_t *dropped_json(const struct core_counters *c)
 {
 	json_t *json = json_object();
@@ -379,6 +400,7 @@ json_t *status_json(struct engine *e)
 	const char *node = e->config->node;
 
 	warn_of_node(warnings, e);
+	warn_of_drops(warnings, core_counters(e->core));
 	for (unsigned i = 0; i < core_n_bonds(e->core); i++, breathe(e, i)) {
 		struct bond_view bond;
 		core_bond(e->core, i, &bond);

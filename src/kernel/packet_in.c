@@ -261,7 +261,10 @@ static bool take_advert(const struct source *s, struct packet *packet, struct ev
 		.source = meta.source,
 		.n_addresses = message.n_addresses,
 		.checksum = (uint8_t)message.checksum,
+		.auth_type = message.auth_type,
 	};
+	if (message.auth)
+		memcpy(advert->auth, message.auth, AUTH_SIZE);
 	for (unsigned i = 0; i < message.n_addresses; i++) {
 		struct ip ip = vrrp_address(&message, i);
 

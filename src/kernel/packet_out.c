@@ -164,8 +164,12 @@ static void send_advert(struct packets *p, const struct action_advert *a)
 		return;
 	for (unsigned i = 0; i < n; i++)
 		addresses[i] = a->addresses[i].ip;
-	length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source,
-			     v6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n, a->checksum);
+	if (a->version == 2)
+		length = vrrp_encode_2(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs / 100U,
+				       a->has_auth ? a->auth : NULL, addresses, n);
+	else
+		length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source,
+				     v6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n, a->checksum);
 	if (!length) {
 		count_error(p, EINVAL);
 	} else if (v6) {

@@ -7,6 +7,7 @@
 #include "wire/checksum.h"
 
 enum {
+	VERSION_2 = 2,
 	VERSION_3 = 3,
 	TYPE_ADVERTISEMENT = 1,
 	AT_VERSION_TYPE = 0,
@@ -14,6 +15,9 @@ enum {
 	AT_PRIORITY = 2,
 	AT_COUNT = 3,
 	AT_INTERVAL = 4,
+	AT_2_AUTH_TYPE = 4,
+	AT_2_INTERVAL = 5,
+	CS_PER_SECOND = 100,
 	AT_CHECKSUM = 6,
 	INTERVAL_MASK = 0xfff, /* the upper four bits are reserved: sent zero, ignored on receipt */
 };
@@ -74,6 +78,33 @@ size_t vrrp_encode(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, ui
 	return length;
 }
 
+size_t vrrp_encode_2(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, unsigned interval_s, const uint8_t *auth,
+		     const struct ip *addresses, unsigned n)
+{
+	size_t length = VRRP_HEADER + n * (size_t)4 + AUTH_SIZE;
+
+	if (vrid == 0 || interval_s == 0 || interval_s > UINT8_MAX || n == 0 || n > UINT8_MAX || length > size)
+		return 0;
+	out[AT_VERSION_TYPE] = VERSION_2 << 4 | TYPE_ADVERTISEMENT;
+	out[AT_VRID] = vrid;
+	out[AT_PRIORITY] = priority;
+	out[AT_COUNT] = (uint8_t)n;
+	out[AT_2_AUTH_TYPE] = auth ? VRRP_AUTH_PASSWORD : VRRP_AUTH_NONE;
+	out[AT_2_INTERVAL] = (uint8_t)interval_s;
+	bytes_put16(out + AT_CHECKSUM, 0);
+	for (unsigned i = 0; i < n; i++) {
+		if (addresses[i].family != FAMILY_4)
+			return 0;
+		memcpy(out + VRRP_HEADER + i * 4, addresses[i].bytes, 4);
+	}
+	if (auth)
+		memcpy(out + length - AUTH_SIZE, auth, AUTH_SIZE);
+	else
+		memset(out + length - AUTH_SIZE, 0, AUTH_SIZE);
+	bytes_put16(out + AT_CHECKSUM, checksum_plain(out, length));
+	return length;
+}
+
 /* Whether the sum is right in either form, and in which. Both at once is possible, for a few pairs of source and
  * length: then the sender's kind is unknown, and what most routers speak is the better guess. */
 static bool find_checksum(const uint8_t *bytes, size_t length, const struct vrrp_meta *meta, enum vrrp_checksum *form)
@@ -83,6 +114,34 @@ static bool find_checksum(const uint8_t *bytes, size_t length, const struct vrrp
 		return true;
 	*form = VRRP_CHECKSUM_RFC9568;
 	return meta->source.family == FAMILY_4 && checksum_plain(bytes, length) == 0;
+}
+
+/* Version 2, from the length on (RFC 3768 §7.1). */
+static enum drop_reason decode_2(const uint8_t *bytes, size_t length, struct vrrp_message *message)
+{
+	if (length < VRRP_HEADER || length != VRRP_HEADER + bytes[AT_COUNT] * (size_t)4 + AUTH_SIZE)
+		return DROP_TRUNCATED;
+	if ((bytes[AT_VERSION_TYPE] & 0xf) != TYPE_ADVERTISEMENT)
+		return DROP_TYPE;
+	if (checksum_plain(bytes, length) != 0)
+		return DROP_CHECKSUM;
+	if (bytes[AT_COUNT] == 0)
+		return DROP_COUNT;
+	if (bytes[AT_2_INTERVAL] == 0)
+		return DROP_INTERVAL;
+	*message = (struct vrrp_message){
+		.version = VERSION_2,
+		.vrid = bytes[AT_VRID],
+		.priority = bytes[AT_PRIORITY],
+		.interval_cs = bytes[AT_2_INTERVAL] * CS_PER_SECOND,
+		.n_addresses = bytes[AT_COUNT],
+		.addresses = bytes + VRRP_HEADER,
+		.family = FAMILY_4,
+		.checksum = VRRP_CHECKSUM_RFC5798,
+		.auth_type = bytes[AT_2_AUTH_TYPE],
+		.auth = bytes + length - AUTH_SIZE,
+	};
+	return DROP_NONE;
 }
 
 enum drop_reason vrrp_decode(const uint8_t *bytes, size_t length, const struct vrrp_meta *meta,
@@ -98,6 +157,8 @@ enum drop_reason vrrp_decode(const uint8_t *bytes, size_t length, const struct v
 		return DROP_TTL;
 	if (length == 0)
 		return DROP_TRUNCATED;
+	if (bytes[AT_VERSION_TYPE] >> 4 == VERSION_2 && family == FAMILY_4)
+		return decode_2(bytes, length, message);
 	if (bytes[AT_VERSION_TYPE] >> 4 != VERSION_3)
 		return DROP_VERSION;
 	if (length < VRRP_HEADER || length != VRRP_HEADER + (size_t)bytes[AT_COUNT] * ip_size(family))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* VRRP advertisements: bytes ↔ struct (RFC 9568 §5, RFC 3768 §5 for recognising version 2). No sockets. */
+/* VRRP advertisements: bytes ↔ struct (RFC 9568 §5; version 2: RFC 3768 §5). No sockets. */
 #ifndef STANDBYD_WIRE_VRRP_H
 #define STANDBYD_WIRE_VRRP_H
 
@@ -11,6 +11,8 @@ enum {
 	VRRP_PROTOCOL = 112,
 	VRRP_TTL = 255,
 	VRRP_HEADER = 8,
+	VRRP_AUTH_NONE = 0, /* version 2 (RFC 2338 §5.3.6, which RFC 3768 keeps for the sake of old nodes) */
+	VRRP_AUTH_PASSWORD = 1,
 	VRRP_MESSAGE_MAX = 8 + 255 * 16,
 };
 
@@ -19,11 +21,13 @@ extern const struct ip vrrp_group_4, vrrp_group_6;
 
 struct vrrp_message {
 	uint8_t version, vrid, priority;
-	uint16_t interval_cs;     /* 1…4095 */
+	uint16_t interval_cs;     /* 1…4095; version 2: 100…25500 */
 	uint8_t n_addresses;
 	const uint8_t *addresses; /* into the packet that was decoded: n × ip_size(family), network order */
 	uint8_t family;
-	enum vrrp_checksum checksum; /* the form that was found right (IPv6: rfc5798) */
+	enum vrrp_checksum checksum; /* the form that was found right (IPv6, version 2: rfc5798) */
+	uint8_t auth_type;        /* version 2 */
+	const uint8_t *auth;      /* version 2: AUTH_SIZE bytes in the packet; else NULL */
 };
 
 /* Where a packet came from, as the socket tells it. */
@@ -39,9 +43,14 @@ size_t vrrp_encode(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, ui
 		   const struct ip *source, const struct ip *destination, const struct ip *addresses, unsigned n,
 		   enum vrrp_checksum);
 
+/* The same for version 2, IPv4 only: interval_s 1…255; auth: AUTH_SIZE bytes of password, NULL: none. */
+size_t vrrp_encode_2(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, unsigned interval_s, const uint8_t *auth,
+		     const struct ip *addresses, unsigned n);
+
 /* DROP_NONE and *message filled in, or why the message must be dropped. The order of tests is the RFC's (§7.1):
- * TTL, version, length, type, checksum, count, interval, first IPv6 address. Version 2 is DROP_VERSION; source and
- * destination of different families, DROP_DESTINATION. 'message' points into 'bytes' and is untouched on a drop. */
+ * TTL, version, length, type, checksum, count, interval, first IPv6 address. Version 2 over IPv6 is DROP_VERSION; source
+ * and destination of different families, DROP_DESTINATION. Whether the version and the authentication are those of the
+ * virtual router is for who knows it. 'message' points into 'bytes' and is untouched on a drop. */
 enum drop_reason vrrp_decode(const uint8_t *bytes, size_t length, const struct vrrp_meta *, struct vrrp_message *message);
 
 /* The n-th address of a decoded message, n < n_addresses. */

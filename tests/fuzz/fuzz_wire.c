@@ -54,6 +54,22 @@ static void check_round_trip(const uint8_t *bytes, size_t length, const struct v
 		     bytes_get16(bytes + 6) == 0);
 }
 
+static void check_round_trip_2(const uint8_t *bytes, size_t length, const struct vrrp_message *message)
+{
+	static struct ip addresses[UINT8_MAX];
+	static uint8_t again[VRRP_MESSAGE_MAX];
+
+	MUST(message->family == FAMILY_4 && message->auth == bytes + length - AUTH_SIZE && message->interval_cs % 100 == 0);
+	for (unsigned i = 0; i < message->n_addresses; i++)
+		addresses[i] = vrrp_address(message, i);
+	MUST(vrrp_encode_2(again, sizeof again, message->vrid ? message->vrid : 1, message->priority, message->interval_cs / 100U,
+			   message->auth, addresses, message->n_addresses) == length);
+	MUST(memcmp(again + 8, bytes + 8, length - 8) == 0 && again[5] == bytes[5] && again[3] == bytes[3]);
+	if (message->vrid && message->auth_type == VRRP_AUTH_PASSWORD)
+		MUST(bytes_get16(again + 6) == bytes_get16(bytes + 6) || bytes_get16(bytes + 6) == 0xffff ||
+		     bytes_get16(bytes + 6) == 0);
+}
+
 static void try_vrrp(const uint8_t *bytes, size_t length, const struct vrrp_meta *meta)
 {
 	struct vrrp_message message;
@@ -63,7 +79,12 @@ static void try_vrrp(const uint8_t *bytes, size_t length, const struct vrrp_meta
 	if (reason != DROP_NONE)
 		return;
 	MUST(meta->ttl == VRRP_TTL && length <= VRRP_MESSAGE_MAX);
-	MUST(message.interval_cs >= 1 && message.interval_cs <= 4095 && message.n_addresses > 0);
+	MUST(message.n_addresses > 0);
+	if (message.version == 2) {
+		check_round_trip_2(bytes, length, &message);
+		return;
+	}
+	MUST(message.version == 3 && message.interval_cs >= 1 && message.interval_cs <= 4095);
 	check_round_trip(bytes, length, meta, &message);
 }
 
@@ -289,6 +310,9 @@ static size_t make_valid(uint8_t choice, uint8_t *out)
 		list[i] = choice == CHOICE_VRRP_6 ? source_6 : source_4;
 	switch (choice) {
 	case CHOICE_VRRP_4:
+		if (random_below(3) == 0)
+			return vrrp_encode_2(out, INPUT_MAX - 2, 51, 100, 1 + random_below(255),
+					     random_below(2) ? (const uint8_t *)"password" : NULL, list, n);
 		return vrrp_encode(out, INPUT_MAX - 2, 51, 100, 100, &source_4, &vrrp_group_4, list, n,
 				   random_below(2) ? VRRP_CHECKSUM_RFC5798 : VRRP_CHECKSUM_RFC9568);
 	case CHOICE_VRRP_6:

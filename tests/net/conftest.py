@@ -80,7 +80,8 @@ def bound_ms(advert_ms, priority):
 class Pair:
     """Two nodes with one NIC each on one wire, lb1 with priority 200 and lb2 with 100, and a client that asks the vip."""
 
-    def __init__(self, lab, kinds=("standbyd", "standbyd"), advert_ms=100, addresses=(VIP,), **options):
+    def __init__(self, lab, kinds=("standbyd", "standbyd"), advert_ms=100, addresses=(VIP,), peer_extra=None, **options):
+        self.peer_extra = peer_extra or (lambda node: "")
         self.lab, self.kinds, self.advert_ms, self.addresses, self.options = lab, kinds, advert_ms, addresses, options
         self.n1, self.n2 = lab.nodes
         for node in lab.nodes:
@@ -96,7 +97,8 @@ class Pair:
 
     def _daemon(self, node, kind, priority):
         if kind == "keepalived":
-            return Keepalived(node, keepalived_instance(priority=priority, advert=self.advert_ms / 1000, addresses=self.addresses))
+            return Keepalived(node, keepalived_instance(priority=priority, advert=self.advert_ms / 1000, addresses=self.addresses,
+                                                        extra=self.peer_extra(node)))
         return Standbyd(node, self.config(node, priority))
 
     def down_ms(self, priority=100):

@@ -124,6 +124,7 @@ static struct action advert(uint8_t family)
 	action.u.advert = (struct action_advert){
 		.ifindex = V0,
 		.family = family,
+		.version = 3,
 		.vrid = 51,
 		.priority = 200,
 		.interval_cs = 7,
@@ -192,6 +193,31 @@ static void test_advert_plain_sum(void **state)
 	packets_flush(here);
 	event = next_of(peer, EV_ADVERT);
 	assert_int_equal(event.u.advert.checksum, VRRP_CHECKSUM_RFC9568);
+}
+
+static void test_advert_version_2(void **state)
+{
+	struct action action = advert(FAMILY_4);
+	struct event event;
+
+	(void)state;
+	action.u.advert.version = 2;
+	action.u.advert.interval_cs = 300;
+	action.u.advert.has_auth = true;
+	memcpy(action.u.advert.auth, "secret", 6);
+	packets_send(here, &action);
+	packets_flush(here);
+	event = next_of(peer, EV_ADVERT);
+	assert_int_equal(event.u.advert.version, 2);
+	assert_int_equal(event.u.advert.interval_ns, 3 * NSEC_PER_SEC);
+	assert_int_equal(event.u.advert.n_addresses, 2);
+	assert_int_equal(event.u.advert.auth_type, 1);
+	assert_memory_equal(event.u.advert.auth, action.u.advert.auth, AUTH_SIZE);
+	action.u.advert.has_auth = false;
+	packets_send(here, &action);
+	packets_flush(here);
+	event = next_of(peer, EV_ADVERT);
+	assert_int_equal(event.u.advert.auth_type, 0);
 }
 
 static void test_advert_6(void **state)
@@ -387,7 +413,7 @@ static void test_dropped(void **state)
 	message[2]++;
 	send_raw(message, length, 255, "224.0.0.18");
 	expect_dropped(DROP_CHECKSUM);
-	message[0] = 0x21;
+	message[0] = 0x41;
 	send_raw(message, length, 255, "224.0.0.18");
 	expect_dropped(DROP_VERSION);
 }
@@ -650,6 +676,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(test_advert_4),
 		TEST(test_advert_plain_sum),
+		TEST(test_advert_version_2),
 		TEST(test_advert_6),
 		TEST(test_advert_frame_4),
 		TEST(test_advert_frame_6),

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The forms that adverts have on the wire beside RFC 9568 over multicast: the two checksums of IPv4."""
+"""The forms that adverts have on the wire beside RFC 9568 over multicast: the two checksums of IPv4, and version 2."""
 import pytest
 
-from lab import VIP, now, wait_for
-from test_packets import Wire, advert, checksum, frame
+from conftest import allowed, slack_ms
+from lab import VIP, Standbyd, now, pass_time, wait_for
+from test_packets import Wire, advert, checksum, dropped, frame
 
 PLAIN, PSEUDO = "rfc9568", "rfc5798"
 
@@ -71,3 +72,129 @@ def test_a_form_that_is_told_stays(pair, form):
     counters = two.d1.vip()["counters"]
     assert counters["checksum_rfc9568"] >= 1 and counters["checksum_rfc5798"] >= 1, "both are accepted, each is counted"
     assert two.d1.state() == "active" and two.n1.holds(VIP)
+
+
+# ---- version 2 (RFC 3768) ----
+
+ROLES = {"active": ("standbyd", "keepalived"), "backup": ("keepalived", "standbyd")}
+PASSWORD = "s3cret"
+AUTHS = {"open": (None, "  version 2\n"),
+         "password": (PASSWORD, f"  version 2\n  authentication {{\n    auth_type PASS\n    auth_pass {PASSWORD}\n  }}\n")}
+
+
+def down_2_ms(advert_ms=1000, priority=100):
+    """RFC 3768 section 6.1: the skew is a part of a second, whatever the interval."""
+    return 3 * advert_ms + (256 - priority) * 1000 / 256
+
+
+def advert_2(vrid=51, priority=250, addresses=(VIP,), interval=1, auth_type=0, auth=b""):
+    message = bytes([0x21, vrid, priority, len(addresses), auth_type, interval, 0, 0]) + \
+        b"".join(bytes(map(int, a.split("."))) for a in addresses) + auth.ljust(8, b"\0")
+    return message[:6] + checksum(message).to_bytes(2, "big") + message[8:]
+
+
+@pytest.fixture(params=AUTHS)
+def pair2(pair, request):
+    """pair2(kinds=…): a pair that speaks version 2, without and with a password."""
+    password, extra = AUTHS[request.param]
+    more = {"auth": f"{{kind: pass, password: {password}}}"} if password else {}
+    return lambda **options: pair(version=2, advert_ms=1000, peer_extra=lambda node: extra, **more, **options)
+
+
+def test_version_2_sends(pair2):
+    """TTL 255, the group, whole seconds, the plain sum over the password too."""
+    two = pair2()
+    sniffer = two.lab.sniff()
+    sent = wait_for(lambda: sniffer.adverts(), 3)[0]
+    body = sent["bytes"]
+    assert sent["ttl"] == 255 and sent["destination"] == "224.0.0.18" and sent["source"] == "192.0.2.11"
+    assert body[0] == 0x21 and body[5] == 1 and sent["addresses"] == [VIP] and len(body) == 20
+    secret = "auth" in two.options
+    assert body[4] == secret and body[12:] == (PASSWORD.encode() if secret else b"").ljust(8, b"\0")
+    assert form_of(sent) == PLAIN
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_version_2_at_rest_beside_keepalived(pair2, role):
+    two = pair2(kinds=ROLES[role])
+    since = now()
+    pass_time(down_2_ms() / 1000 + 1)
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    ours = next(d for d in (two.d1, two.d2) if isinstance(d, Standbyd))
+    assert ours.state() == role and not ours.status()["dropped"]["version"] and not ours.status()["dropped"]["v2-auth"]
+    assert two.lab.overlaps(since) == 0
+
+
+def test_version_2_our_stop_and_return_lose_nothing_beside_keepalived(pair2):
+    two = pair2(kinds=ROLES["active"])
+    since = two.d1.stop()
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
+    since = now()
+    two.d1.start()
+    two.probe.answered_by("lb1", 15, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
+    wait_for(lambda: not two.n2.holds(), 5)
+
+
+def test_version_2_its_stop_and_return_beside_keepalived(pair2):
+    two = pair2(kinds=ROLES["backup"])
+    since = two.d1.stop()
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.outage_ms <= (256 - 100) * 1000 / 256 + slack_ms(), window
+    since = now()
+    two.d1.start()
+    two.probe.answered_by("lb1", 20, since)
+    two.d2.wait_state("backup")
+    window = two.probe.window(since)
+    assert window.lost <= allowed(), f"its return: {window}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_version_2_the_active_one_is_killed(pair2, role):
+    two = pair2(kinds=ROLES[role])
+    since = two.n1.power_off()
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.outage_ms <= down_2_ms() + slack_ms(), window
+
+
+BAD_2 = {
+    "v2-interval": advert_2(interval=2, auth_type=1, auth=PASSWORD.encode()),
+    "v2-auth": advert_2(auth_type=1, auth=b"other"),
+    "version": advert(interval=100),
+    "interval": advert_2(interval=0, auth_type=1, auth=PASSWORD.encode()),
+    "truncated": advert_2(auth_type=1, auth=PASSWORD.encode())[:-8],
+}
+
+
+@pytest.mark.parametrize("reason", BAD_2)
+def test_version_2_drops_and_counts(pair, reason):
+    two = pair(version=2, advert_ms=1000, auth=f"{{kind: pass, password: {PASSWORD}}}")
+    wire, since = Wire(two.lab), now()
+    count, other = dropped(two.d1, reason), {r: dropped(two.d1, r) for r in BAD_2 if r != reason}
+    for _ in range(20):
+        wire.send(frame(BAD_2[reason]))
+    wait_for(lambda: dropped(two.d1, reason) >= count + 20, 3, f"20 counted under {reason}")
+    assert {r: dropped(two.d1, r) for r in other} == other, "and under no other reason"
+    pass_time(0.5)
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    assert two.d1.state() == "active" and two.d2.state() == "backup"
+    if reason in ("v2-interval", "v2-auth", "version"):
+        assert any("adverts were dropped" in w for w in two.d1.status()["warnings"])
+
+
+def test_version_2_no_password_is_none(pair):
+    """A node without a password takes none that has one, and one with a password none that has none."""
+    two = pair(version=2, advert_ms=1000)
+    wire, before = Wire(two.lab), dropped(two.d1, "v2-auth")
+    wire.send(frame(advert_2(auth_type=1, auth=PASSWORD.encode())))
+    wait_for(lambda: dropped(two.d1, "v2-auth") == before + 1, 3)
+    received = two.d1.vip()["counters"]["adverts_received"]
+    wire.send(frame(advert_2(priority=5, auth=b"ignored!")))
+    wait_for(lambda: two.d1.vip()["counters"]["adverts_received"] == received + 1, 3, "without a type the data is ignored")

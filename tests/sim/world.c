@@ -135,6 +135,7 @@ static void configure_vip(struct world *w, struct node *node, unsigned v)
 	c->vrid = (uint8_t)(v + 1);
 	c->priority = node->priority[v];
 	c->family = FAMILY_4;
+	c->version = 3;
 	c->preempt = vip->preempt;
 	c->advert_ns = node->advert_ns[v];
 	c->lease_ns = setup->lease_ns;

@@ -120,6 +120,9 @@ static void print_action(struct golden *g, const struct action *a)
 		fprintf(g->out, "advert %s vrid %u priority %u interval %ucs from %s",
 			golden_link_name(g, a->u.advert.ifindex), a->u.advert.vrid, a->u.advert.priority,
 			a->u.advert.interval_cs, trace_ip(&a->u.advert.source, ip));
+		if (a->u.advert.version == 2)
+			fprintf(g->out, " version 2%s%.8s", a->u.advert.has_auth ? " auth " : "",
+				(const char *)a->u.advert.auth);
 		if (a->u.advert.checksum == VRRP_CHECKSUM_RFC9568)
 			fprintf(g->out, " rfc9568");
 		break;

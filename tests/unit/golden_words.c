@@ -370,13 +370,17 @@ static bool word_advert(struct golden *g, const struct words *w)
 	struct golden_link *l = w->n > 1 ? golden_link(g, w->word[1]) : NULL;
 	const char *from = after(w, "from"), *vrid = after(w, "vrid"), *priority = after(w, "priority");
 	const char *interval = after(w, "interval"), *seen = after(w, "seen");
+	const char *version = after(w, "version"), *auth = after(w, "auth");
 	uint64_t ago = 0;
 
 	if (!l || !from || !vrid || !priority || text_parse_ip(from, &a->source) != 0)
 		return wrong(g, "advert LINK from ADDRESS vrid N priority N [interval D] [list other] [seen D]");
 	a->ifindex = l->link.ifindex;
 	a->family = a->source.family;
-	a->version = 3;
+	a->version = version ? (uint8_t)atoi(version) : 3;
+	a->auth_type = auth ? 1 : 0;
+	if (auth)
+		memcpy(a->auth, auth, strnlen(auth, AUTH_SIZE));
 	a->vrid = (uint8_t)atoi(vrid);
 	a->priority = (uint8_t)atoi(priority);
 	a->interval_ns = NSEC_PER_SEC;
@@ -512,6 +516,18 @@ static bool word_simple(struct golden *g, enum event_type type)
 	return true;
 }
 
+static bool word_drops(struct golden *g)
+{
+	const struct core_counters *counters = core_counters(g->core);
+
+	fprintf(g->out, "> dropped:");
+	for (enum drop_reason i = DROP_NONE + 1; i < DROP_REASONS; i++)
+		if (counters->dropped[i])
+			fprintf(g->out, " %s %llu", drop_reason_name(i), (unsigned long long)counters->dropped[i]);
+	fprintf(g->out, "\n");
+	return true;
+}
+
 static bool word_fail(struct golden *g, const struct words *w)
 {
 	enum action_type type = w->n > 2 ? action_named(w->word[1]) : ACT_TYPES;
@@ -596,6 +612,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_advert(g, w);
 	if (strcmp(verb, "claim") == 0)
 		return word_claim(g, w);
+	if (strcmp(verb, "drops") == 0)
+		return word_drops(g);
 	if (strcmp(verb, "stop") == 0)
 		return word_simple(g, EV_STOP);
 	if (strcmp(verb, "overrun") == 0)

@@ -33,6 +33,8 @@ static const char *pattern_of(const struct schema_key *key)
 		return "^" ADDRESS "(/[0-9]{1,3})?$";
 	case SCHEMA_CIDR:
 		return "^" ADDRESS "/[0-9]{1,3}$";
+	case SCHEMA_PASSWORD:
+		return "^[ -~]{1,8}$";
 	case SCHEMA_NETWORK:
 		return "^(default|" ADDRESS "/[0-9]{1,3})$";
 	case SCHEMA_UNREAD:
@@ -87,6 +89,7 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_ADDRESS:
 	case SCHEMA_CIDR:
 	case SCHEMA_NETWORK:
+	case SCHEMA_PASSWORD:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern_of(key));
 	case SCHEMA_UNREAD:
 		break;
@@ -245,7 +248,7 @@ int main(int argc, char **argv)
 	check_file(source ? source : ".");
 	char *manual = read_manual(source ? source : ".");
 	const struct schema_object *const objects[] = { &schema_top,	&schema_bond,  &schema_probe,
-							&schema_vlan, &schema_route, &schema_vip };
+							&schema_vlan, &schema_route, &schema_auth, &schema_vip };
 	for (unsigned i = 0; manual && i < sizeof objects / sizeof objects[0]; i++)
 		check_manual(manual, objects[i]);
 	free(manual);

@@ -34,7 +34,7 @@ static struct config_bond bonds[] = {
 
 static struct config_vip make_vip(const char *name, const char *on, int bond, uint8_t vrid, unsigned first, unsigned n)
 {
-	struct config_vip vip = { .bond = bond, .vrid = vrid, .priority = 100, .family = addresses[first].ip.family,
+	struct config_vip vip = { .bond = bond, .vrid = vrid, .priority = 100, .version = 3, .family = addresses[first].ip.family,
 				  .advert_ns = NSEC_PER_SEC, .lease_ns = 10 * NSEC_PER_SEC,
 				  .leave_timeout_ns = NSEC_PER_SEC, .first_address = first, .n_addresses = n,
 				  .n_listed = n };

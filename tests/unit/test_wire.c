@@ -358,17 +358,128 @@ static void receive_drops_ttl_other_than_255(void **state)
 	}
 }
 
-static void receive_drops_version_other_than_3(void **state)
+static void receive_drops_version_other_than_2_and_3(void **state)
 {
-	struct vrrp_message message;
+	struct copy six = copy_of(&goldens[2]);
 
 	(void)state;
 	for (unsigned version = 0; version < 16; version++) {
-		if (version != 3)
+		if (version != 2 && version != 3)
 			assert_dropped_with(0, (uint8_t)(version << 4 | 1), DROP_VERSION);
 	}
-	assert_int_equal(vrrp_decode(golden_version_2, sizeof golden_version_2, &goldens[0].meta, &message),
-			 DROP_VERSION);
+	six.bytes[0] = 0x21; /* version 2 has no IPv6 */
+	seal(&six);
+	assert_int_equal(decode(&six), DROP_VERSION);
+	free(six.bytes);
+}
+
+/* ---- checklist: version 2 (RFC 3768) ---- */
+
+static const uint8_t password[AUTH_SIZE] = { 's', 'e', 'c', 'r', 'e', 't' };
+
+/* Decodes the golden bytes with one of them changed and the sum put right. */
+static enum drop_reason decode_2_with(size_t at, uint8_t value, size_t length, struct vrrp_message *message)
+{
+	static uint8_t bytes[sizeof golden_version_2 + 8];
+
+	memset(bytes, 0, sizeof bytes);
+	memcpy(bytes, golden_version_2, sizeof golden_version_2);
+	bytes[at] = value;
+	if (at != 6) {
+		bytes_put16(bytes + 6, 0);
+		bytes_put16(bytes + 6, checksum_plain(bytes, length));
+	}
+	return vrrp_decode(bytes, length, &goldens[0].meta, message);
+}
+
+static void send_version_2_golden_bytes(void **state)
+{
+	uint8_t out[VRRP_MESSAGE_MAX];
+
+	(void)state;
+	memset(out, 0xa5, sizeof out);
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 200, 1, NULL, list_4, 1), sizeof golden_version_2);
+	assert_memory_equal(out, golden_version_2, sizeof golden_version_2);
+	assert_int_equal(out[sizeof golden_version_2], 0xa5);
+}
+
+static void send_version_2_password_is_under_the_sum(void **state)
+{
+	uint8_t out[VRRP_MESSAGE_MAX];
+
+	(void)state;
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 200, 1, password, list_4, 2), 24);
+	assert_int_equal(out[4], 1);
+	assert_memory_equal(out + 16, password, AUTH_SIZE);
+	assert_int_equal(checksum_plain(out, 24), 0);
+}
+
+static void send_version_2_interval_1_to_255_s(void **state)
+{
+	uint8_t out[VRRP_MESSAGE_MAX];
+
+	(void)state;
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 1, 0, NULL, list_4, 1), 0);
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 1, 255, NULL, list_4, 1), 20);
+	assert_int_equal(out[5], 255);
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 1, 256, NULL, list_4, 1), 0);
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 0, 1, 1, NULL, list_4, 1), 0);
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 1, 1, NULL, list_6, 1), 0);
+	assert_int_equal(vrrp_encode_2(out, sizeof out, 51, 1, 1, NULL, list_4, 0), 0);
+	assert_int_equal(vrrp_encode_2(out, 19, 51, 1, 1, NULL, list_4, 1), 0);
+}
+
+static void receive_version_2_and_tell_what_it_says(void **state)
+{
+	struct vrrp_message message;
+	uint8_t out[VRRP_MESSAGE_MAX];
+	size_t length = vrrp_encode_2(out, sizeof out, 7, 0, 200, password, list_4, 2);
+
+	(void)state;
+	assert_int_equal(vrrp_decode(golden_version_2, sizeof golden_version_2, &goldens[0].meta, &message), DROP_NONE);
+	assert_int_equal(message.version, 2);
+	assert_int_equal(message.interval_cs, 100);
+	assert_int_equal(message.auth_type, VRRP_AUTH_NONE);
+	assert_int_equal(message.n_addresses, 1);
+	assert_int_equal(vrrp_decode(out, length, &goldens[0].meta, &message), DROP_NONE);
+	assert_int_equal(message.vrid, 7);
+	assert_int_equal(message.priority, 0);
+	assert_int_equal(message.interval_cs, 20000);
+	assert_int_equal(message.auth_type, VRRP_AUTH_PASSWORD);
+	assert_memory_equal(message.auth, password, AUTH_SIZE);
+}
+
+static void receive_version_2_drops(void **state)
+{
+	struct vrrp_message message;
+	struct vrrp_meta far = goldens[0].meta;
+	size_t whole = sizeof golden_version_2;
+
+	(void)state;
+	assert_int_equal(decode_2_with(0, 0x22, whole, &message), DROP_TYPE);
+	assert_int_equal(decode_2_with(5, 0, whole, &message), DROP_INTERVAL);
+	assert_int_equal(decode_2_with(6, 0x55, whole, &message), DROP_CHECKSUM);
+	assert_int_equal(decode_2_with(3, 2, whole, &message), DROP_TRUNCATED);
+	assert_int_equal(decode_2_with(3, 0, 16, &message), DROP_COUNT);
+	for (size_t length = 1; length < whole + 8; length++)
+		assert_int_equal(decode_2_with(8, 0xc0, length < 8 ? 7 : length, &message),
+				 length == whole ? DROP_NONE : DROP_TRUNCATED);
+	far.ttl = 254;
+	assert_int_equal(vrrp_decode(golden_version_2, whole, &far, &message), DROP_TTL);
+}
+
+/* The pseudo-header was never part of version 2's sum. */
+static void receive_version_2_drops_sum_with_pseudo_header(void **state)
+{
+	uint8_t bytes[sizeof golden_version_2];
+	const struct vrrp_meta *meta = &goldens[0].meta;
+	struct vrrp_message message;
+
+	(void)state;
+	memcpy(bytes, golden_version_2, sizeof bytes);
+	bytes_put16(bytes + 6, 0);
+	bytes_put16(bytes + 6, checksum_pseudo(bytes, sizeof bytes, &meta->source, &meta->destination, VRRP_PROTOCOL));
+	assert_int_equal(vrrp_decode(bytes, sizeof bytes, meta, &message), DROP_CHECKSUM);
 }
 
 static void receive_drops_type_other_than_1(void **state)
@@ -834,7 +945,13 @@ int main(void)
 		cmocka_unit_test(receive_keepalived_ipv6_as_captured),
 		cmocka_unit_test(receive_tells_rfc5798_where_both_sums_are_right),
 		cmocka_unit_test(receive_drops_ttl_other_than_255),
-		cmocka_unit_test(receive_drops_version_other_than_3),
+		cmocka_unit_test(receive_drops_version_other_than_2_and_3),
+		cmocka_unit_test(send_version_2_golden_bytes),
+		cmocka_unit_test(send_version_2_password_is_under_the_sum),
+		cmocka_unit_test(send_version_2_interval_1_to_255_s),
+		cmocka_unit_test(receive_version_2_and_tell_what_it_says),
+		cmocka_unit_test(receive_version_2_drops),
+		cmocka_unit_test(receive_version_2_drops_sum_with_pseudo_header),
 		cmocka_unit_test(receive_drops_type_other_than_1),
 		cmocka_unit_test(receive_drops_truncated_and_trailer),
 		cmocka_unit_test(receive_drops_wrong_checksum),
