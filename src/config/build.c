@@ -54,7 +54,7 @@ static struct object_source *read_section(struct reader *reader, const struct se
 static bool allocate(struct build *build)
 {
 	struct config *config = build->config;
-	size_t addresses = 1, routes = 1, probes = 1;
+	size_t addresses = 1, routes = 1, probes = 1, peers = 1;
 	for (unsigned i = 0; i < config->n_bonds; i++) {
 		const struct value *values = build->bonds[i].values;
 		bool vlan = i >= build->n_bonds;
@@ -64,6 +64,9 @@ static bool allocate(struct build *build)
 	}
 	for (unsigned i = 0; i < config->n_vips; i++)
 		addresses += build->vips[i].values[VIP_ADDRESSES].n_items + 1; /* a link-local one may be added */
+	for (unsigned i = 0; i < config->n_vips; i++)
+		peers += build->vips[i].values[VIP_UNICAST].n_items;
+	config->peers = calloc(peers, sizeof *config->peers);
 	config->bonds = calloc(config->n_bonds + 1, sizeof *config->bonds);
 	config->vips = calloc(config->n_vips + 1, sizeof *config->vips);
 	config->addresses = calloc(addresses, sizeof *config->addresses);
@@ -72,7 +75,7 @@ static bool allocate(struct build *build)
 	build->address_at = arena_alloc(build->reader->arena, addresses, sizeof *build->address_at);
 	build->address_of = arena_alloc(build->reader->arena, addresses, sizeof *build->address_of);
 	build->route_at = arena_alloc(build->reader->arena, routes, sizeof *build->route_at);
-	return config->bonds && config->vips && config->addresses && config->routes && config->probes && build->address_at &&
+	return config->bonds && config->vips && config->peers && config->addresses && config->routes && config->probes && build->address_at &&
 	       build->address_of && build->route_at;
 }
 
@@ -142,5 +145,6 @@ void config_free(struct config *config)
 	free(config->addresses);
 	free(config->routes);
 	free(config->probes);
+	free(config->peers);
 	free(config);
 }

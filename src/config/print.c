@@ -182,6 +182,18 @@ static void print_vlan(FILE *out, const struct config *config, const struct conf
 	print_belongings(out, config, vlan);
 }
 
+static void print_peers(FILE *out, const struct config *config, const struct config_vip *vip)
+{
+	if (!vip->n_peers)
+		return;
+	fputs("    unicast: [", out);
+	for (unsigned i = 0; i < vip->n_peers; i++) {
+		fputs(i ? ", " : "", out);
+		print_ip(out, &config->peers[vip->first_peer + i], -1);
+	}
+	fputs("]\n", out);
+}
+
 static void print_checksum(FILE *out, const struct config_vip *vip)
 {
 	static const char *const policies[] = { [CHECKSUM_RFC9568] = "rfc9568", [CHECKSUM_RFC5798] = "rfc5798" };
@@ -214,6 +226,7 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_addresses(out, config, vip->first_address, vip->n_addresses);
 	if (vip->family == FAMILY_6)
 		fputs("    family: ipv6\n", out);
+	print_peers(out, config, vip);
 	print_duration(out, "advert", vip->advert_ns);
 	print_checksum(out, vip);
 	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");

@@ -121,6 +121,38 @@ static void take_lease(struct build *build, struct config_vip *vip, const struct
 			source->title, text_duration_exact(down_s * NSEC_PER_SEC, least));
 }
 
+static bool is_given(const struct value *addresses, unsigned n, const struct ip *ip)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (ip_equal(&addresses->items[i].address.ip, ip))
+			return true;
+	return false;
+}
+
+static void take_peers(struct build *build, struct config_vip *vip, const struct object_source *source)
+{
+	const struct value *unicast = &source->values[VIP_UNICAST], *addresses = &source->values[VIP_ADDRESSES];
+	struct config *config = build->config;
+	vip->first_peer = config->n_peers;
+	for (unsigned i = 0; i < unicast->n_items; i++) {
+		const struct value *item = &unicast->items[i];
+		const struct ip *ip = &item->address.ip;
+		if (vip->family && ip->family != vip->family)
+			diagnostics_error(build->reader->diagnostics, &item->place,
+					  "'unicast' of %s has %s, but its adverts are %s", source->title, item->text,
+					  vip->family == FAMILY_6 ? "IPv6" : "IPv4");
+		else if (is_given(addresses, addresses->n_items, ip))
+			diagnostics_error(build->reader->diagnostics, &item->place,
+					  "'unicast' of %s has %s, which is one of its virtual addresses; name the nodes' own",
+					  source->title, item->text);
+		else if (is_given(unicast, i, ip))
+			diagnostics_error(build->reader->diagnostics, &item->place, "'unicast' of %s has %s twice", source->title,
+					  item->text);
+		config->peers[config->n_peers++] = *ip;
+	}
+	vip->n_peers = config->n_peers - vip->first_peer;
+}
+
 static void take_auth(struct build *build, struct config_vip *vip, const struct object_source *source)
 {
 	const struct value *auth = &source->values[VIP_AUTH];
@@ -178,6 +210,7 @@ void build_vip(struct build *build, unsigned index)
 	vip->leave_timeout_ns = values[VIP_LEAVE_TIMEOUT].number;
 	take_addresses(build, vip, source);
 	take_lease(build, vip, source);
+	take_peers(build, vip, source);
 	take_auth(build, vip, source);
 	check_version(build, vip, source);
 	if (values[VIP_PREEMPT_DELAY].valid && values[VIP_PREEMPT_DELAY].number)

@@ -485,6 +485,7 @@ static void iface_answer(struct core *core, const struct action *action, int err
 		struct ear *ear = &iface->ears[six(action->u.listen.family)];
 		ear->state = LISTEN_ON;
 		ear->ifindex = action->u.listen.ifindex;
+		ear->unicast = action->u.listen.unicast;
 	}
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		if (vip_iface(core, &core->vips[i]) == iface)

@@ -11,8 +11,10 @@ static void carry_iface(struct iface *iface, const struct iface *from)
 	iface->bond = fixed.bond;
 	iface->port = fixed.port;
 	iface->selected = fixed.selected;
-	for (unsigned i = 0; i < 2; i++)
+	for (unsigned i = 0; i < 2; i++) {
 		iface->ears[i].wanted = fixed.ears[i].wanted;
+		iface->ears[i].group = fixed.ears[i].group;
+	}
 }
 
 /* A socket of it that is open, or a change that is to be answered. */
@@ -341,6 +343,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->lan = fixed.lan;
 	vip->iface = fixed.iface;
 	vip->next = fixed.next;
+	vip->n_peers = fixed.n_peers;
 	vip->removed = fixed.removed;
 	vip->address_hash = fixed.address_hash;
 }

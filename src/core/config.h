@@ -104,6 +104,7 @@ struct config_vip {
 	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses) */
 	uint64_t leave_timeout_ns;
 	unsigned first_address, n_addresses; /* into config.addresses, the listed family first, in file order */
+	unsigned first_peer, n_peers;        /* into config.peers: adverts go to each of them alone; none: multicast */
 	unsigned n_listed;                   /* how many of them go into adverts (those of 'family') */
 };
 
@@ -121,6 +122,8 @@ struct config {
 	unsigned n_addresses;
 	struct config_route *routes;
 	unsigned n_routes;
+	struct ip *peers; /* of unicast vips, this node's own address perhaps among them */
+	unsigned n_peers;
 };
 
 #endif

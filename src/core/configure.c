@@ -42,6 +42,7 @@ void core_free_tables(struct core *core)
 	free(core->config.addresses);
 	free(core->config.routes);
 	free(core->config.probes);
+	free(core->config.peers);
 	queue_free(&core->dirty);
 	heap_free(&core->heap);
 }
@@ -174,7 +175,7 @@ const struct bond *configure_old_bond(const struct core *old, const struct confi
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
 struct sizes {
-	unsigned vips, bonds, ifaces, addresses, addrs, places, routes, orphan_routes, probes, targets;
+	unsigned vips, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, probes, targets;
 };
 
 bool configure_finds_many(const struct config_port *port)
@@ -235,6 +236,7 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	size.bonds += old->n_bonds;
 	size.ifaces += old->n_ifaces + MAX_LEFTOVER_IFACES;
 	size.addresses += old->config.n_addresses;
+	size.peers = config->n_peers + old->config.n_peers;
 	size.addrs += old->n_places + old->n_addrs + MAX_LEFTOVERS;
 	size.places += old->n_places + old->n_places + MAX_LEFTOVERS;
 	size.routes += old->n_route_places + MAX_LEFTOVER_ROUTES;
@@ -258,6 +260,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->route_places = calloc(size->routes, sizeof *core->route_places);
 	core->targets = calloc(size->targets + 1, sizeof *core->targets);
 	core->config.probes = calloc(size->probes + 1, sizeof *core->config.probes);
+	core->config.peers = calloc(size->peers + 1, sizeof *core->config.peers);
 	core->bonds = calloc(size->bonds + 1, sizeof *core->bonds);
 	core->vips = calloc(size->vips + 1, sizeof *core->vips);
 	core->addr_hash = calloc(core->addr_hash_size, sizeof *core->addr_hash);
@@ -265,7 +268,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
 	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
 	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
-	    !core->config.probes || !core->bonds ||
+	    !core->config.probes || !core->config.peers || !core->bonds ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
 		return -ENOMEM;
 	return 0;
@@ -431,6 +434,7 @@ static void claim_lan(struct iface *iface, int lan, const struct vip *vip)
 	if (!vip->removed || iface->lan == NONE)
 		iface->lan = lan;
 	iface->ears[six(vip->cfg.family)].wanted = true;
+	iface->ears[six(vip->cfg.family)].group |= vip->cfg.n_peers == 0;
 }
 
 static void mark_lan(struct core *core, int lan, const struct vip *vip)
@@ -469,6 +473,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 	*vip = (struct vip){ .cfg = *cfg,
 			     .first_addr = core->n_addrs,
 			     .n_addrs = cfg->n_addresses,
+			     .n_peers = cfg->n_peers,
 			     .iface = NONE,
 			     .next = NONE,
 			     .removed = removed,
@@ -555,6 +560,10 @@ static void bring_along(struct core *core, const struct change_over *over)
 		memcpy(&core->config.addresses[cfg.first_address], &old->config.addresses[from->cfg.first_address],
 		       cfg.n_addresses * sizeof *core->config.addresses);
 		core->config.n_addresses += cfg.n_addresses;
+		cfg.first_peer = core->config.n_peers;
+		memcpy(&core->config.peers[cfg.first_peer], &old->config.peers[from->cfg.first_peer],
+		       cfg.n_peers * sizeof *core->config.peers);
+		core->config.n_peers += cfg.n_peers;
 		add_vip(core, &cfg, true);
 		core->has_removed = true;
 	}
@@ -572,6 +581,9 @@ static void copy_config(struct core *core, const struct config *config)
 		memcpy(core->config.addresses, config->addresses, config->n_addresses * sizeof *config->addresses);
 	if (config->n_routes)
 		memcpy(core->config.routes, config->routes, config->n_routes * sizeof *config->routes);
+	if (config->n_peers)
+		memcpy(core->config.peers, config->peers, config->n_peers * sizeof *config->peers);
+	core->config.n_peers = config->n_peers;
 	core->config.n_addresses = config->n_addresses;
 	core->config.n_routes = config->n_routes;
 	for (unsigned i = 0; i < config->n_routes; i++) {

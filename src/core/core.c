@@ -100,11 +100,22 @@ static struct vip *find_vip(struct core *core, const struct iface *iface, uint8_
 	return index ? &core->vips[index - 1] : NULL;
 }
 
+static bool is_peer(const struct core *core, const struct vip *vip, const struct ip *source)
+{
+	for (unsigned i = 0; i < vip->n_peers; i++) {
+		if (ip_equal(&core->config.peers[vip->cfg.first_peer + i], source))
+			return true;
+	}
+	return false;
+}
+
 /* What only who knows the virtual router can see in an advert (RFC 9568 §7.1, RFC 3768 §7.1). */
-static enum drop_reason refuse(const struct vip *vip, const struct event_advert *advert)
+static enum drop_reason refuse(const struct core *core, const struct vip *vip, const struct event_advert *advert)
 {
 	uint8_t auth_type = vip->cfg.has_auth ? 1 : 0;
 
+	if (vip->cfg.n_peers && !is_peer(core, vip, &advert->source))
+		return DROP_NOT_PEER;
 	if (advert->version != vip->cfg.version)
 		return DROP_VERSION;
 	if (advert->version != 2)
@@ -120,7 +131,7 @@ static void tell_removed(struct core *core, const struct iface *iface, const str
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
 		if (vip->removed && !vip->gone && vip->cfg.vrid == advert->vrid && vip->cfg.family == advert->family &&
-		    model_vip_uses(core, vip, iface) && refuse(vip, advert) == DROP_NONE)
+		    model_vip_uses(core, vip, iface) && refuse(core, vip, advert) == DROP_NONE)
 			vip_advert(core, vip, advert);
 	}
 }
@@ -144,7 +155,7 @@ static void handle_advert(struct core *core, const struct event_advert *advert)
 		core->counters.dropped[DROP_OWN_SOURCE]++;
 		return;
 	}
-	reason = refuse(vip, advert);
+	reason = refuse(core, vip, advert);
 	if (reason)
 		core->counters.dropped[reason]++;
 	else

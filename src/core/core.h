@@ -116,6 +116,8 @@ struct action_advert {
 	struct ip source;
 	const struct config_address *addresses; /* the listed ones; valid until the next core_configure */
 	unsigned n_addresses;
+	const struct ip *peers; /* to each of them; valid as addresses */
+	unsigned n_peers;       /* 0: to the group */
 };
 
 struct action_announce {
@@ -182,6 +184,7 @@ struct action_listen {
 	int ifindex;
 	char ifname[IFNAME_SIZE];
 	uint8_t family;        /* of VRRP; FAMILY_NONE with probes */
+	bool unicast;          /* VRRP: the group is not joined; a socket that is there is replaced */
 	bool probes;           /* the answers to ACT_PROBE, as EV_PROBE */
 	uint8_t mac[MAC_SIZE]; /* probes: what the NIC must let in besides its own */
 };
@@ -438,7 +441,7 @@ struct bond_view {
 struct vip_counters {
 	uint64_t adverts_sent, adverts_received, priority_zero_sent, priority_zero_received;
 	uint64_t became_active, address_list_differs, interval_differs, conflicts, repairs;
-	uint64_t checksum_rfc9568, checksum_rfc5798;
+	uint64_t checksum_rfc9568, checksum_rfc5798, checksum_group;
 	uint64_t late_max_ns;  /* the latest own advert so far */
 };
 
@@ -450,6 +453,8 @@ struct vip_view {
 	uint8_t priority, effective_priority;
 	const struct config_address *addresses;
 	unsigned n_addresses;
+	const struct ip *peers;   /* whom a unicast vip sends to; own addresses are left out */
+	unsigned n_peers;
 	struct ip active_source;  /* who is active, as heard; family FAMILY_NONE: unknown; ours when active */
 	struct reason reason;
 	uint64_t since_ns;

@@ -74,6 +74,8 @@ enum listen_state { LISTEN_OFF, LISTEN_ON };
 /* The socket of one family's adverts on one interface. */
 struct ear {
 	bool wanted;            /* a vip of that family speaks here */
+	bool group;             /* … and one of them by multicast */
+	bool unicast;           /* the socket has not joined the group */
 	enum listen_state state;
 	int ifindex;            /* where the socket is */
 	struct change opening;
@@ -273,6 +275,7 @@ struct vip {
 	unsigned announce_step;  /* next step of the schedule; ANNOUNCE_STEPS: done */
 	uint64_t announce_base;
 	uint8_t heard_priority;
+	unsigned n_peers;        /* the first of cfg's that are others: own addresses come after them */
 	struct ip heard_source, source;
 	bool told_interval, told_list;
 	uint8_t checksum;        /* enum vrrp_checksum: the form heard last */
@@ -446,8 +449,8 @@ void model_place_arrived(struct core *, struct place *, bool ours);
 void model_place_left(struct core *, struct place *);
 /* The addresses with that IP: start with cursor 0, NULL at the end. */
 struct addr *model_addr_next(const struct core *, const struct ip *, unsigned *cursor);
-/* The address to send from on that lan, for that family; false: none. */
-bool model_source(const struct core *, const struct lan *, uint8_t family, struct ip *);
+/* Finds the address that the vip sends from, and which of its peers are others; false: none, and the old one stays. */
+bool model_source(struct core *, struct vip *);
 /* Where a further address of the interface is kept; NULL: there are too many. A link-local one always finds room. */
 struct source *model_source_room(struct iface *, const struct ip *);
 /* Whether the vip speaks on that interface: its own, or any of its bond's. */

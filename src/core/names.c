@@ -110,6 +110,7 @@ const char *drop_reason_name(enum drop_reason reason)
 	case DROP_DESTINATION: return "destination";
 	case DROP_V2_INTERVAL: return "v2-interval";
 	case DROP_V2_AUTH: return "v2-auth";
+	case DROP_NOT_PEER: return "not-peer";
 	case DROP_REASONS: break;
 	}
 	return "unknown";
@@ -120,6 +121,7 @@ const char *vrrp_checksum_name(enum vrrp_checksum form)
 	switch (form) {
 	case VRRP_CHECKSUM_RFC9568: return "rfc9568";
 	case VRRP_CHECKSUM_RFC5798: return "rfc5798";
+	case VRRP_CHECKSUM_GROUP: return "group";
 	}
 	return "unknown";
 }

@@ -63,7 +63,7 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 	const struct iface *iface = vip_iface(core, vip);
 	struct action *action;
 
-	if (!iface || vip->source.family == FAMILY_NONE)
+	if (!iface || vip->source.family == FAMILY_NONE || (vip->cfg.n_peers && !vip->n_peers))
 		return true;
 	action = plan_emit(out, ACT_ADVERT, vip_object(core, vip));
 	if (!action)
@@ -80,6 +80,8 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 		.source = vip->source,
 		.addresses = core->config.addresses + vip->cfg.first_address,
 		.n_addresses = vip->cfg.n_listed,
+		.peers = core->config.peers + vip->cfg.first_peer,
+		.n_peers = vip->n_peers,
 	};
 	memcpy(action->u.advert.auth, vip->cfg.auth, AUTH_SIZE);
 	return true;
@@ -364,13 +366,13 @@ static void plan_ear(struct core *core, struct out *out, struct iface *iface, ui
 		memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
 		ear->state = LISTEN_OFF;
 	}
-	if (!wanted || ear->state == LISTEN_ON || !change_ready(core, &ear->opening) ||
+	if (!wanted || (ear->state == LISTEN_ON && ear->unicast == !ear->group) || !change_ready(core, &ear->opening) ||
 	    (ear->closing.gen && ear->closing.target == iface->ifindex))
 		return;
 	action = plan_emit_change(core, out, &ear->opening, ACT_LISTEN, (struct object){ .type = OBJECT_NODE });
 	if (!action)
 		return;
-	action->u.listen = (struct action_listen){ .ifindex = iface->ifindex, .family = family };
+	action->u.listen = (struct action_listen){ .ifindex = iface->ifindex, .family = family, .unicast = !ear->group };
 	memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
 }
 

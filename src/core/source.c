@@ -7,14 +7,15 @@ static bool is_link_local(const struct ip *ip)
 	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
 }
 
-/* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.2.2). */
-static bool iface_source(const struct iface *iface, uint8_t family, struct ip *out)
+/* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.2.2), but not to a
+ * peer that is not. */
+static bool iface_source(const struct iface *iface, uint8_t family, bool routed, struct ip *out)
 {
 	const struct source *best = NULL;
 
 	for (unsigned i = 0; i < iface->n_sources; i++) {
 		const struct source *source = &iface->sources[i];
-		if (source->ip.family != family || (family == FAMILY_6 && !is_link_local(&source->ip)))
+		if (source->ip.family != family || (family == FAMILY_6 && is_link_local(&source->ip) == routed))
 			continue;
 		if (!best || (best->prefix == 32 && source->prefix < 32) || (best->secondary && !source->secondary))
 			best = source;
@@ -24,13 +25,13 @@ static bool iface_source(const struct iface *iface, uint8_t family, struct ip *o
 	return best != NULL;
 }
 
-bool model_source(const struct core *core, const struct lan *lan, uint8_t family, struct ip *out)
+static bool lan_source(const struct core *core, const struct lan *lan, uint8_t family, bool routed, struct ip *out)
 {
 	const struct bond *bond;
 	const struct iface *iface;
 
 	if (lan->bond == NONE)
-		return iface_source(&core->ifaces[lan->iface], family, out);
+		return iface_source(&core->ifaces[lan->iface], family, routed, out);
 	bond = &core->bonds[lan->bond];
 	for (unsigned i = 0; i < bond->n_addrs; i++) {
 		const struct ip *ip = &core->addrs[bond->first_addr + i].ip;
@@ -40,7 +41,40 @@ bool model_source(const struct core *core, const struct lan *lan, uint8_t family
 		}
 	}
 	iface = bond_carrier_iface(core, bond);
-	return iface && iface_source(iface, family, out);
+	return iface && iface_source(iface, family, routed, out);
+}
+
+/* One list serves all nodes: our own address in it is what the others know us by, and none to send to. The others come first in it
+ * from now on. */
+static bool sort_peers(struct core *core, struct vip *vip, struct ip *own)
+{
+	struct ip *peers = core->config.peers + vip->cfg.first_peer;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < vip->cfg.n_peers; i++) {
+		struct ip peer = peers[i];
+		if (model_is_own_source(core, &core->lans[vip->lan], &peer))
+			continue;
+		peers[i] = peers[n];
+		peers[n++] = peer;
+	}
+	vip->n_peers = n;
+	if (n < vip->cfg.n_peers)
+		*own = peers[n];
+	return n < vip->cfg.n_peers;
+}
+
+bool model_source(struct core *core, struct vip *vip)
+{
+	const struct ip *peer = core->config.peers + vip->cfg.first_peer;
+	const struct lan *lan = &core->lans[vip->lan];
+
+	if (!vip->cfg.n_peers)
+		return lan_source(core, lan, vip->cfg.family, false, &vip->source);
+	if (sort_peers(core, vip, &vip->source))
+		return true;
+	return lan_source(core, lan, vip->cfg.family, !is_link_local(peer), &vip->source) ||
+	       lan_source(core, lan, vip->cfg.family, false, &vip->source);
 }
 
 struct source *model_source_room(struct iface *iface, const struct ip *ip)

@@ -192,6 +192,7 @@ static const struct field act_advert_fields[] = {
 	A("checksum", u.advert.checksum, KIND_U8),
 	A("source", u.advert.source, KIND_IP),
 	A("n", u.advert.n_addresses, KIND_U32),
+	A("peers", u.advert.n_peers, KIND_U32),
 	END,
 };
 
@@ -243,6 +244,8 @@ static const struct field act_sysctl_fields[] = {
 static const struct field act_listen_fields[] = {
 	A("ifname", u.listen.ifname, KIND_TEXT),
 	A("ifindex", u.listen.ifindex, KIND_INT),
+	A("family", u.listen.family, KIND_U8),
+	A("unicast", u.listen.unicast, KIND_BOOL),
 	END,
 };
 

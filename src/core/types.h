@@ -25,6 +25,7 @@ enum {
 	NODE_SIZE         = 64,   /* Linux host names are 64 bytes at most */
 	IFNAME_SIZE       = 16,   /* IFNAMSIZ */
 	MAC_SIZE          = 6,
+	MAX_PEERS         = 64,   /* of a unicast vip: each advert goes to each of them */
 	AUTH_SIZE         = 8,    /* the room that a version 2 advert has for its password */
 };
 
@@ -141,8 +142,9 @@ struct reason {
 };
 
 /* The two ways to sum an IPv4 v3 message: RFC 9568 §5.2.8 sums the message alone; RFC 5798 was read by keepalived and FRR
- * as "with pseudo-header". Over IPv6 both mean the pseudo-header. */
-enum vrrp_checksum { VRRP_CHECKSUM_RFC9568, VRRP_CHECKSUM_RFC5798 };
+ * as "with pseudo-header". Over IPv6 both mean the pseudo-header. GROUP is what old keepalived made of it in unicast packets:
+ * the group's address in the pseudo-header, where the destination should be; it is understood, never chosen. */
+enum vrrp_checksum { VRRP_CHECKSUM_RFC9568, VRRP_CHECKSUM_RFC5798, VRRP_CHECKSUM_GROUP };
 
 /* Why a packet was dropped (RFC 9568 §7.1, and the checklist of design/vrrp.md); also the counters' names. */
 enum drop_reason {
@@ -160,6 +162,7 @@ enum drop_reason {
 	DROP_DESTINATION,   /* neither the group nor an address of ours */
 	DROP_V2_INTERVAL,   /* version 2: another interval than ours */
 	DROP_V2_AUTH,       /* version 2: another authentication than ours */
+	DROP_NOT_PEER,      /* unicast: not from one of the configured peers */
 	DROP_REASONS
 };
 

@@ -133,6 +133,8 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.reason = vip->reason,
 		.since_ns = vip->since_ns,
 		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
+		.peers = core->config.peers + vip->cfg.first_peer,
+		.n_peers = vip->n_peers,
 		.removed = vip->removed,
 		.checksum = vip_checksum(vip),
 		.heard_checksum = vip->checksum,

@@ -308,7 +308,9 @@ static const struct iface *listener(const struct core *core, const struct vip *v
 	const struct iface *iface = vip_iface(core, vip);
 	const struct ear *ear = iface ? &iface->ears[six(vip->cfg.family)] : NULL;
 
-	return ear && ear->state == LISTEN_ON && ear->ifindex == iface->ifindex ? iface : NULL;
+	if (!ear || ear->state != LISTEN_ON || ear->ifindex != iface->ifindex)
+		return NULL;
+	return ear->unicast && !vip->cfg.n_peers ? NULL : iface;
 }
 
 static void wait_init(struct core *core, struct vip *vip, struct reason reason)
@@ -372,7 +374,7 @@ void vip_link(struct core *core, struct vip *vip)
 	}
 	/* While it holds or follows, an interface that loses its address for a moment is no reason to move: the old source
 	 * serves. To stand anew it needs one. */
-	if (vip->lan != NONE && !model_source(core, &core->lans[vip->lan], vip->cfg.family, &vip->source) &&
+	if (vip->lan != NONE && !model_source(core, vip) &&
 	    (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
 		vip->source = (struct ip){ .family = FAMILY_NONE };
 	check_taken(core, vip);
@@ -462,6 +464,10 @@ static void follow_checksum(struct core *core, struct vip *vip, const struct eve
 
 	if (vip->cfg.version != 3)
 		return;
+	if (advert->checksum == VRRP_CHECKSUM_GROUP) {
+		vip->counters.checksum_group++;
+		return;
+	}
 	if (advert->checksum)
 		vip->counters.checksum_rfc5798++;
 	else

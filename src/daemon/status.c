@@ -170,12 +170,22 @@ static json_t *counters_json(const struct vip_counters *c)
 		{ "repairs", c->repairs },
 		{ "checksum_rfc9568", c->checksum_rfc9568 },
 		{ "checksum_rfc5798", c->checksum_rfc5798 },
+		{ "checksum_group", c->checksum_group },
 	};
 	json_t *json = json_object();
 
 	for (unsigned i = 0; i < sizeof list / sizeof *list; i++)
 		json_object_set_new(json, list[i].name, json_integer((json_int_t)list[i].value));
 	json_object_set_new(json, "late_max_ms", json_real((double)c->late_max_ns / 1e6));
+	return json;
+}
+
+static json_t *peers_json(const struct vip_view *vip)
+{
+	json_t *json = json_array();
+
+	for (unsigned i = 0; i < vip->n_peers; i++)
+		json_array_append_new(json, ip_json(&vip->peers[i]));
 	return json;
 }
 
@@ -199,6 +209,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
 	json_object_set_new(json, "active_source", ip_json(&vip.active_source));
+	json_object_set_new(json, "unicast", peers_json(&vip));
 	json_object_set_new(json, "checksum", json_string(vrrp_checksum_name(vip.checksum)));
 	json_object_set_new(json, "removed", json_boolean(vip.removed));
 	json_object_set_new(json, "lease", json_boolean(!vip.lease_none));
@@ -350,9 +361,11 @@ static void warn_of_drops(json_t *warnings, const struct core_counters *c)
 		enum drop_reason reason;
 		const char *what;
 	} list[] = {
+		{ DROP_TTL, "with another TTL or hop limit than 255, so from behind a router or from a node that sets it too low" },
 		{ DROP_VERSION, "of another version of VRRP than the vip's" },
 		{ DROP_V2_INTERVAL, "with another interval than the vip's, which version 2 forbids" },
 		{ DROP_V2_AUTH, "with another authentication than the vip's" },
+		{ DROP_NOT_PEER, "from a node that is not among the vip's unicast peers" },
 		{ DROP_FIRST_ADDRESS, "over IPv6 whose list does not begin with a link-local address" },
 	};
 

@@ -52,7 +52,7 @@ int packet_close_failed(int fd)
 
 /* ---- listening to adverts --------------------------------------------------------------------------------------- */
 
-static int join_4(int fd, int ifindex)
+static int join_4(int fd, int ifindex, bool unicast)
 {
 	struct ip_mreqn group = {.imr_ifindex = ifindex};
 
@@ -60,10 +60,10 @@ static int join_4(int fd, int ifindex)
 	if (packet_set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
 	    packet_set(fd, IPPROTO_IP, IP_RECVTTL, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
 		return -1;
-	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group);
+	return unicast ? 0 : setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group);
 }
 
-static int join_6(int fd, int ifindex)
+static int join_6(int fd, int ifindex, bool unicast)
 {
 	struct ipv6_mreq group = {.ipv6mr_interface = (unsigned)ifindex};
 
@@ -73,7 +73,7 @@ static int join_6(int fd, int ifindex)
 	    packet_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) < 0)
 		return -1;
 	packet_set(fd, IPPROTO_IPV6, IP6_MULTICAST_ALL, 0); /* Linux 4.20; the destination is looked at in any case */
-	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof group);
+	return unicast ? 0 : setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof group);
 }
 
 int packets_listen(const struct action_listen *listen)
@@ -95,7 +95,7 @@ int packets_listen(const struct action_listen *listen)
 		return packet_close_failed(fd);
 	}
 	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
-	if ((v6 ? join_6(fd, listen->ifindex) : join_4(fd, listen->ifindex)) < 0)
+	if ((v6 ? join_6(fd, listen->ifindex, listen->unicast) : join_4(fd, listen->ifindex, listen->unicast)) < 0)
 		return packet_close_failed(fd);
 	return fd;
 }

@@ -11,7 +11,7 @@ struct packets;
 struct packets *packets_open(void);
 void packets_close(struct packets *);
 
-/* Opens a VRRP socket on the interface: raw protocol 112, bound to the device, group joined by ifindex, own multicast
+/* Opens a VRRP socket on the interface: raw protocol 112, bound to the device, group joined by ifindex (not with .unicast), own multicast
  * not looped, receive timestamps, TTL and destination told, large buffer. With .probes: a socket that hears the answers to
  * probes on the port, be it by itself or any port of a bond or team, in use or not; it makes the NIC let in what is sent to
  * .mac (zero: no other than its own) and to all nodes, while vlans are let in that the port's master has. The interface may

@@ -20,7 +20,7 @@ enum {
 	ADVERT_MAX = sizeof(struct ip6_hdr) + VRRP_MESSAGE_MAX,
 };
 
-_Static_assert(CMSG_SPACE(sizeof(struct in_pktinfo)) <= OUTBOX_CONTROL, "control data fits");
+_Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) <= OUTBOX_CONTROL, "control data fits");
 
 int outbox_open(struct outbox *box, int fd_or_error, size_t size)
 {
@@ -98,17 +98,17 @@ static struct msghdr *outbox_put(struct outbox *box, size_t length, const void *
 /* ---- adverts ---------------------------------------------------------------------------------------------------- */
 
 /* Total length, identification and header checksum are the kernel's to fill in. */
-static void put_header_4(unsigned char *out, const struct ip *source)
+static void put_header_4(unsigned char *out, const struct ip *source, const struct ip *to)
 {
 	struct iphdr header = {
 		.version = 4, .ihl = 5, .tos = INTERNETWORK_CONTROL, .ttl = VRRP_TTL, .protocol = VRRP_PROTOCOL};
 
 	memcpy(&header.saddr, source->bytes, sizeof header.saddr);
-	memcpy(&header.daddr, vrrp_group_4.bytes, sizeof header.daddr);
+	memcpy(&header.daddr, to->bytes, sizeof header.daddr);
 	memcpy(out, &header, sizeof header);
 }
 
-static void put_header_6(unsigned char *out, const struct ip *source, size_t length)
+static void put_header_6(unsigned char *out, const struct ip *source, const struct ip *to, size_t length)
 {
 	struct ip6_hdr header = {0};
 
@@ -117,41 +117,70 @@ static void put_header_6(unsigned char *out, const struct ip *source, size_t len
 	header.ip6_nxt = VRRP_PROTOCOL;
 	header.ip6_hlim = VRRP_TTL;
 	memcpy(&header.ip6_src, source->bytes, sizeof header.ip6_src);
-	memcpy(&header.ip6_dst, vrrp_group_6.bytes, sizeof header.ip6_dst);
+	memcpy(&header.ip6_dst, to->bytes, sizeof header.ip6_dst);
 	memcpy(out, &header, sizeof header);
 }
 
-/* Multicast has no route to follow: the interface goes with each packet. */
-static void outbox_put_4(struct outbox *box, size_t length, int ifindex)
+/* Whatever the routes say, the packet leaves by the vip's interface: it goes with each packet. */
+static void outbox_put_advert(struct outbox *box, size_t length, const void *to, socklen_t to_length, int level, int type,
+			      const void *info, size_t info_length)
+{
+	struct cmsghdr *c = (struct cmsghdr *)box->control[box->n];
+	struct msghdr *msg = outbox_put(box, length, to, to_length);
+
+	*c = (struct cmsghdr){.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(info_length)};
+	memcpy(CMSG_DATA(c), info, info_length);
+	msg->msg_control = c;
+	msg->msg_controllen = CMSG_SPACE(info_length);
+}
+
+static void outbox_put_4(struct outbox *box, size_t length, const struct ip *destination, int ifindex)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET};
 	struct in_pktinfo info = {.ipi_ifindex = ifindex};
-	struct cmsghdr *c = (struct cmsghdr *)box->control[box->n];
-	struct msghdr *msg;
 
-	memcpy(&to.sin_addr, vrrp_group_4.bytes, sizeof to.sin_addr);
-	msg = outbox_put(box, length, &to, sizeof to);
-	*c = (struct cmsghdr){
-		.cmsg_level = IPPROTO_IP, .cmsg_type = IP_PKTINFO, .cmsg_len = CMSG_LEN(sizeof info)};
-	memcpy(CMSG_DATA(c), &info, sizeof info);
-	msg->msg_control = c;
-	msg->msg_controllen = CMSG_SPACE(sizeof info);
+	memcpy(&to.sin_addr, destination->bytes, sizeof to.sin_addr);
+	outbox_put_advert(box, length, &to, sizeof to, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 }
 
-static void outbox_put_6(struct outbox *box, size_t length, int ifindex)
+static void outbox_put_6(struct outbox *box, size_t length, const struct ip *destination, int ifindex)
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_scope_id = (uint32_t)ifindex};
+	struct in6_pktinfo info = {.ipi6_ifindex = (unsigned)ifindex};
 
-	memcpy(&to.sin6_addr, vrrp_group_6.bytes, sizeof to.sin6_addr);
-	outbox_put(box, length, &to, sizeof to);
+	memcpy(&to.sin6_addr, destination->bytes, sizeof to.sin6_addr);
+	outbox_put_advert(box, length, &to, sizeof to, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
 }
 
-static void send_advert(struct packets *p, const struct action_advert *a)
+static void send_advert_to(struct packets *p, const struct action_advert *a, const struct ip *to, const struct ip *addresses,
+			   unsigned n)
 {
 	bool v6 = a->family == FAMILY_6;
 	struct outbox *box = v6 ? &p->adverts_6 : &p->adverts_4;
 	size_t header = v6 ? sizeof(struct ip6_hdr) : sizeof(struct iphdr), length;
-	unsigned char *out;
+	unsigned char *out = outbox_room(p, box, ADVERT_MAX);
+
+	if (!out)
+		return;
+	if (a->version == 2)
+		length = vrrp_encode_2(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs / 100U,
+				       a->has_auth ? a->auth : NULL, addresses, n);
+	else
+		length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source, to,
+				     addresses, n, a->checksum);
+	if (!length) {
+		count_error(p, EINVAL);
+	} else if (v6) {
+		put_header_6(out, &a->source, to, length);
+		outbox_put_6(box, header + length, to, a->ifindex);
+	} else {
+		put_header_4(out, &a->source, to);
+		outbox_put_4(box, header + length, to, a->ifindex);
+	}
+}
+
+static void send_advert(struct packets *p, const struct action_advert *a)
+{
 	struct ip addresses[MAX_VIP_ADDRESSES];
 	unsigned n = a->n_addresses < MAX_VIP_ADDRESSES ? a->n_addresses : MAX_VIP_ADDRESSES;
 
@@ -159,26 +188,12 @@ static void send_advert(struct packets *p, const struct action_advert *a)
 	 * and a client that was not told yet would speak to nobody. */
 	if (p->frames.n > 0)
 		packets_flush(p);
-	out = outbox_room(p, box, ADVERT_MAX);
-	if (!out)
-		return;
 	for (unsigned i = 0; i < n; i++)
 		addresses[i] = a->addresses[i].ip;
-	if (a->version == 2)
-		length = vrrp_encode_2(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs / 100U,
-				       a->has_auth ? a->auth : NULL, addresses, n);
-	else
-		length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source,
-				     v6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n, a->checksum);
-	if (!length) {
-		count_error(p, EINVAL);
-	} else if (v6) {
-		put_header_6(out, &a->source, length);
-		outbox_put_6(box, header + length, a->ifindex);
-	} else {
-		put_header_4(out, &a->source);
-		outbox_put_4(box, header + length, a->ifindex);
-	}
+	for (unsigned i = 0; i < a->n_peers; i++)
+		send_advert_to(p, a, &a->peers[i], addresses, n);
+	if (!a->n_peers)
+		send_advert_to(p, a, a->family == FAMILY_6 ? &vrrp_group_6 : &vrrp_group_4, addresses, n);
 }
 
 /* ---- announcements ---------------------------------------------------------------------------------------------- */

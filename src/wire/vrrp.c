@@ -30,6 +30,16 @@ static bool is_link_local(const uint8_t address[16])
 	return address[0] == 0xfe && (address[1] & 0xc0) == 0x80;
 }
 
+static bool is_multicast(const struct ip *ip)
+{
+	return ip->family == FAMILY_6 ? ip->bytes[0] == 0xff : (ip->bytes[0] & 0xf0) == 0xe0;
+}
+
+static const struct ip *group_of(uint8_t family)
+{
+	return family == FAMILY_6 ? &vrrp_group_6 : &vrrp_group_4;
+}
+
 static bool may_encode(const struct ip *source, const struct ip *destination, const struct ip *addresses, unsigned n)
 {
 	uint8_t family = source->family;
@@ -73,7 +83,8 @@ size_t vrrp_encode(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, ui
 	if (source->family == FAMILY_4 && form == VRRP_CHECKSUM_RFC9568)
 		sum = checksum_plain(out, length);
 	else
-		sum = checksum_pseudo(out, length, source, destination, VRRP_PROTOCOL);
+		sum = checksum_pseudo(out, length, source, form == VRRP_CHECKSUM_GROUP ? group_of(source->family) : destination,
+				      VRRP_PROTOCOL);
 	bytes_put16(out + AT_CHECKSUM, sum);
 	return length;
 }
@@ -113,7 +124,11 @@ static bool find_checksum(const uint8_t *bytes, size_t length, const struct vrrp
 	if (checksum_pseudo(bytes, length, &meta->source, &meta->destination, VRRP_PROTOCOL) == 0)
 		return true;
 	*form = VRRP_CHECKSUM_RFC9568;
-	return meta->source.family == FAMILY_4 && checksum_plain(bytes, length) == 0;
+	if (meta->source.family == FAMILY_4 && checksum_plain(bytes, length) == 0)
+		return true;
+	*form = VRRP_CHECKSUM_GROUP;
+	return !is_multicast(&meta->destination) &&
+	       checksum_pseudo(bytes, length, &meta->source, group_of(meta->source.family), VRRP_PROTOCOL) == 0;
 }
 
 /* Version 2, from the length on (RFC 3768 §7.1). */

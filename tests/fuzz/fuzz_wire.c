@@ -19,7 +19,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { CHOICE_VRRP_4, CHOICE_VRRP_6, CHOICE_ARP, CHOICE_ND, CHOICE_ARP_ANSWER, CHOICE_ND_ANSWER, CHOICES };
-enum { WITH_RIGHT_SUM = 1, WITH_PLAIN_SUM = 2, WITH_WRONG_TTL = 4 };
+enum { WITH_RIGHT_SUM = 1, WITH_PLAIN_SUM = 2, WITH_WRONG_TTL = 4, TO_A_PEER = 8 };
 
 /* Not assert: it must hold in any build. */
 #define MUST(condition) ((condition) ? (void)0 : broken(#condition, __LINE__))
@@ -264,6 +264,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	case CHOICE_VRRP_4:
 		if (how & WITH_RIGHT_SUM)
 			seal(bytes, size, &meta, how & WITH_PLAIN_SUM);
+		if (how & TO_A_PEER) /* its sum has the group's address now, or is none */
+			meta.destination = meta.source;
 		try_vrrp(bytes, size, &meta);
 		break;
 	case CHOICE_ARP:
@@ -340,7 +342,7 @@ static size_t make_input(uint8_t input[INPUT_MAX])
 	size_t length;
 
 	input[0] = (uint8_t)random_below(CHOICES);
-	input[1] = (uint8_t)(random_below(8) ? random_below(4) : random_below(256));
+	input[1] = (uint8_t)(random_below(8) ? random_below(4) | (random_below(4) ? 0 : TO_A_PEER) : random_below(256));
 	if (random_below(4) == 0) {
 		length = random_below(INPUT_MAX - 1);
 		for (size_t i = 0; i < length; i++)

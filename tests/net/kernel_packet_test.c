@@ -220,6 +220,26 @@ static void test_advert_version_2(void **state)
 	assert_int_equal(event.u.advert.auth_type, 0);
 }
 
+/* One packet for each peer, also one that no route leads to; both families. */
+static void test_advert_unicast(void **state)
+{
+	static const struct ip peers_4[] = {{.family = FAMILY_4, .bytes = {10, 9, 0, 77}}, {.family = FAMILY_4, .bytes = {10, 9, 0, 2}}};
+	struct action action = advert(FAMILY_4);
+	struct event event;
+
+	(void)state;
+	action.u.advert.peers = peers_4;
+	action.u.advert.n_peers = 2;
+	packets_send(here, &action);
+	packets_flush(here);
+	event = next_of(peer, EV_ADVERT);
+	assert_true(ip_equal(&event.u.advert.source, &source_4));
+	assert_int_equal(event.u.advert.checksum, VRRP_CHECKSUM_RFC5798);
+	assert_int_equal(packets_counters(here)->sent, 2);
+	assert_int_equal(packets_counters(here)->send_errors, 0);
+	expect_silence(peer);
+}
+
 static void test_advert_6(void **state)
 {
 	(void)state;
@@ -677,6 +697,7 @@ int main(int argc, char **argv)
 		TEST(test_advert_4),
 		TEST(test_advert_plain_sum),
 		TEST(test_advert_version_2),
+		TEST(test_advert_unicast),
 		TEST(test_advert_6),
 		TEST(test_advert_frame_4),
 		TEST(test_advert_frame_6),

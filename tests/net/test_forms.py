@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The forms that adverts have on the wire beside RFC 9568 over multicast: the two checksums of IPv4, and version 2."""
+"""The forms that adverts have on the wire beside RFC 9568 over multicast: the two checksums of IPv4, version 2, unicast."""
 import pytest
+from scapy.layers.inet import IP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
 
-from conftest import allowed, slack_ms
-from lab import VIP, Standbyd, now, pass_time, wait_for
-from test_packets import Wire, advert, checksum, dropped, frame
+from conftest import Pair, allowed, slack_ms
+from lab import VIP, VIP6, Standbyd, now, pass_time, wait_for
+from test_packets import STRANGER, Wire, advert, checksum, dropped, frame
 
 PLAIN, PSEUDO = "rfc9568", "rfc5798"
 
@@ -198,3 +201,179 @@ def test_version_2_no_password_is_none(pair):
     received = two.d1.vip()["counters"]["adverts_received"]
     wire.send(frame(advert_2(priority=5, auth=b"ignored!")))
     wait_for(lambda: two.d1.vip()["counters"]["adverts_received"] == received + 1, 3, "without a type the data is ignored")
+
+
+# ---- unicast ----
+
+UNICAST = {"ipv4": (VIP,), "ipv6": (VIP6,)}
+
+
+def listed(family):
+    """The list that is the same on all nodes: their own addresses."""
+    prefix = "192.0.2." if family == "ipv4" else "2001:db8::"
+    return [f"{prefix}{n}" for n in (11, 12)]
+
+
+def keepalived_unicast(family, extra=""):
+    def of(node):
+        own = listed(family)[node.number - 1]
+        other = next(a for a in listed(family) if a != own)
+        return f"  unicast_src_ip {own}\n  unicast_peer {{\n    {other}\n  }}\n{extra}"
+    return of
+
+
+@pytest.fixture(params=UNICAST)
+def pair_unicast(pair, request):
+    family = request.param
+    peers = ", ".join(f'"{a}"' for a in listed(family))
+
+    def make(**options):
+        # keepalived 2.2.7 sends IPv6 unicast with the interface's default hop limit, and RFC 9568 section 5.1.2.3 wants 255.
+        two = pair(addresses=UNICAST[family], unicast=f"[{peers}]", peer_extra=keepalived_unicast(family),
+                   sysctls={"ipv6/conf/eno1/hop_limit": 255}, **options)
+        two.family, (two.own, two.other) = family, listed(family)
+        return two
+    return make
+
+
+def groups(node):
+    """Whether the node has joined VRRP's groups on eno1: (IPv4, IPv6)."""
+    four = node.run("cat", "/proc/net/igmp").stdout.upper()
+    six = [line.split()[1:3] for line in node.run("cat", "/proc/net/igmp6").stdout.splitlines()]
+    return "120000E0" in four, ["eno1", "ff020000000000000000000000000012"] in six
+
+
+def unicast_frame(node, message, source=STRANGER, ttl=255, destination="192.0.2.11"):
+    return bytes(Ether(src="02:00:00:00:66:66", dst=node.mac("eno1")) /
+                 IP(src=source, dst=destination, ttl=ttl, proto=112) / Raw(message))
+
+
+def test_unicast_sends_to_each_peer_and_joins_no_group(pair_unicast):
+    two = pair_unicast()
+    sniffer = two.lab.sniff(two.n2, "eno1")
+    sent = wait_for(lambda: [f for f in sniffer.adverts() if f["source"] == two.own], 3)
+    assert {(f["ttl"], f["destination"]) for f in sent} == {(255, two.other)}
+    assert groups(two.n1) == (False, False) and groups(two.n2) == (False, False)
+    assert two.d1.vip()["unicast"] == [two.other] and two.d2.vip()["unicast"] == [two.own], "its own address is left out"
+    assert two.d1.vip()["active_source"] == two.own and two.d2.vip()["active_source"] == two.own
+
+
+def test_unicast_stop_return_and_loss(pair_unicast):
+    two = pair_unicast()
+    since = two.d1.stop()
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
+    since = now()
+    two.d1.start()
+    two.probe.answered_by("lb1", 15, since)
+    two.d2.wait_state("backup")
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
+    since = two.n1.power_off()
+    two.probe.answered_by("lb2", 5, since)
+    window = two.probe.window(since)
+    assert window.outage_ms <= two.down_ms() + slack_ms(), f"loss: {window}"
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_unicast_at_rest_beside_keepalived(pair_unicast, role):
+    two = pair_unicast(kinds=ROLES[role])
+    since = now()
+    pass_time(2 * two.down_ms() / 1000)
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    assert two.lab.overlaps(since, ip=two.addresses[0]) == 0
+    ours = next(d for d in (two.d1, two.d2) if isinstance(d, Standbyd))
+    assert ours.state() == role
+    assert not ours.status()["dropped"]["not-peer"] and not ours.status()["dropped"]["checksum"]
+
+
+@pytest.mark.parametrize("advert_ms", [100, 1000])
+def test_unicast_our_stop_and_return_lose_nothing_beside_keepalived(pair_unicast, advert_ms):
+    two = pair_unicast(kinds=ROLES["active"], advert_ms=advert_ms)
+    since = two.d1.stop()
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
+    since = now()
+    two.d1.start()
+    two.probe.answered_by("lb1", 15, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
+    wait_for(lambda: not two.n2.holds(two.addresses[0]), 5)
+
+
+def test_unicast_its_stop_and_return_beside_keepalived(pair_unicast):
+    two = pair_unicast(kinds=ROLES["backup"])
+    since = two.d1.stop()
+    two.probe.answered_by("lb2", 10, since)
+    window = two.probe.window(since)
+    assert window.outage_ms <= (256 - 100) * 100 / 256 + slack_ms(), window
+    since = now()
+    two.d1.start()
+    two.probe.answered_by("lb1", 20, since)
+    two.d2.wait_state("backup")
+    window = two.probe.window(since)
+    assert window.lost <= allowed(), f"its return: {window}"
+
+
+def test_unicast_with_a_low_hop_limit_is_dropped_counted_and_told(make_lab):
+    """Whatever the sender is configured to be: what has passed a router, or could have, is not believed."""
+    peers = ", ".join(f'"{a}"' for a in listed("ipv6"))
+    two = Pair(make_lab(ports=1), kinds=("keepalived", "standbyd"), addresses=(VIP6,), unicast=f"[{peers}]",
+               peer_extra=keepalived_unicast("ipv6"), sysctls={"ipv6/conf/eno1/hop_limit": 64})
+    two.d1.start()
+    two.d2.start()
+    wait_for(lambda: dropped(two.d2, "ttl") >= 3, 15)
+    assert any("hop limit" in w for w in two.d2.status()["warnings"])
+    two.n1.sysctl("ipv6/conf/eno1/hop_limit", 255)
+    two.d2.wait_state("backup")
+
+
+def test_unicast_hears_its_peers_only(pair):
+    two = pair(unicast="[192.0.2.11, 192.0.2.12]")
+    wire, since = Wire(two.lab), now()
+    for name, data in {
+        "a stranger's, to us alone": unicast_frame(two.n1, advert(priority=250)),
+        "a stranger's, to the group": frame(advert(priority=250)),
+    }.items():
+        before = dropped(two.d1, "not-peer") + dropped(two.d1, "checksum")
+        wire.send(data)
+        if "group" in name:
+            continue  # nobody has joined it
+        wait_for(lambda b=before: dropped(two.d1, "not-peer") + dropped(two.d1, "checksum") == b + 1, 3, name)
+    assert dropped(two.d1, "not-peer") == 1, "the group's address in the sum of a unicast packet is understood, and the peer unknown"
+    before = dropped(two.d1, "ttl")
+    wire.send(unicast_frame(two.n1, advert(source="192.0.2.12"), source="192.0.2.12", ttl=254))
+    wait_for(lambda: dropped(two.d1, "ttl") == before + 1, 3, "TTL 255 is still required")
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    assert two.d1.state() == "active" and any("unicast peers" in w for w in two.d1.status()["warnings"])
+
+
+def test_the_groups_address_in_a_unicast_sum_is_accepted_and_counted(pair):
+    """Old keepalived sums so. What is sent does not follow."""
+    two = pair(unicast="[192.0.2.11, 192.0.2.12]")
+    wire, sniffer = Wire(two.lab), two.lab.sniff(two.n2, "eno1")
+    before = two.d1.vip()["counters"]["checksum_group"]
+    wire.send(unicast_frame(two.n1, advert(priority=5, source="192.0.2.12"), source="192.0.2.12"))
+    wait_for(lambda: two.d1.vip()["counters"]["checksum_group"] == before + 1, 3)
+    wait_form(sniffer, "192.0.2.11", PSEUDO)
+    assert two.d1.state() == "active"
+
+
+def test_from_multicast_to_unicast_and_back_by_reload(pair):
+    """The role stays, and not a packet is lost."""
+    two = pair(advert_ms=500)
+    since = now()
+    for unicast in ("[192.0.2.11, 192.0.2.12]", None):
+        for daemon, node, priority in ((two.d1, two.n1, 200), (two.d2, two.n2, 100)):
+            daemon.write(two.config(node, priority, **({"unicast": unicast} if unicast else {})))
+            assert daemon.ctl("reload").returncode == 0
+        wait_for(lambda u=unicast: groups(two.n1)[0] == (u is None) and groups(two.n2)[0] == (u is None), 5)
+        received = two.d2.vip()["counters"]["adverts_received"]
+        wait_for(lambda r=received: two.d2.vip()["counters"]["adverts_received"] >= r + 3, 5)
+    window = two.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    assert two.d1.state() == "active" and two.d2.state() == "backup"

@@ -120,6 +120,8 @@ static void print_action(struct golden *g, const struct action *a)
 		fprintf(g->out, "advert %s vrid %u priority %u interval %ucs from %s",
 			golden_link_name(g, a->u.advert.ifindex), a->u.advert.vrid, a->u.advert.priority,
 			a->u.advert.interval_cs, trace_ip(&a->u.advert.source, ip));
+		for (unsigned i = 0; i < a->u.advert.n_peers; i++)
+			fprintf(g->out, "%s%s", i ? " " : " to ", trace_ip(&a->u.advert.peers[i], ip));
 		if (a->u.advert.version == 2)
 			fprintf(g->out, " version 2%s%.8s", a->u.advert.has_auth ? " auth " : "",
 				(const char *)a->u.advert.auth);
@@ -164,7 +166,8 @@ static void print_action(struct golden *g, const struct action *a)
 		if (a->u.listen.probes)
 			fprintf(g->out, "%s %s probes", action_type_name(a->type), a->u.listen.ifname);
 		else
-			fprintf(g->out, "%s %s ipv%u", action_type_name(a->type), a->u.listen.ifname, a->u.listen.family);
+			fprintf(g->out, "%s %s ipv%u%s", action_type_name(a->type), a->u.listen.ifname, a->u.listen.family,
+				a->u.listen.unicast ? " unicast" : "");
 		break;
 	case ACT_NOTE:
 		print_note(g, a);

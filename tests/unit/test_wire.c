@@ -342,6 +342,34 @@ static void receive_tells_rfc5798_where_both_sums_are_right(void **state)
 	assert_int_equal(message.checksum, VRRP_CHECKSUM_RFC5798);
 }
 
+/* Old keepalived sums the group's address where a unicast packet has its destination. */
+static void receive_tells_the_groups_sum_in_unicast_only(void **state)
+{
+	static const struct ip peer_4 = IP4(192, 0, 2, 12), other_group = IP4(224, 0, 0, 19);
+	struct ip peer_6 = source_6;
+
+	(void)state;
+	peer_6.bytes[15] = 2;
+	for (int i = 0; i < N_GOLDENS; i++) {
+		struct copy copy = copy_of(&goldens[i]);
+		bool six = copy.meta.source.family == FAMILY_6;
+		uint8_t out[VRRP_MESSAGE_MAX];
+
+		copy.meta.destination = six ? peer_6 : peer_4;
+		assert_int_equal(decode(&copy), DROP_NONE);
+		assert_int_equal(copy.message.checksum,
+				 goldens[i].form == VRRP_CHECKSUM_RFC9568 ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_GROUP);
+		assert_int_equal(vrrp_encode(out, sizeof out, 51, 200, 100, &copy.meta.source, &copy.meta.destination,
+					     goldens[i].list, 2, copy.message.checksum),
+				 copy.length);
+		assert_memory_equal(out, goldens[i].bytes, copy.length);
+		copy.meta.destination = other_group;
+		if (goldens[i].form == VRRP_CHECKSUM_RFC5798 && !six)
+			assert_int_equal(decode(&copy), DROP_CHECKSUM);
+		free(copy.bytes);
+	}
+}
+
 static void receive_drops_ttl_other_than_255(void **state)
 {
 	static const int ttls[] = { -1, 0, 1, 64, 254, 256 };
@@ -944,6 +972,7 @@ int main(void)
 		cmocka_unit_test(receive_golden_bytes_and_tell_the_sum),
 		cmocka_unit_test(receive_keepalived_ipv6_as_captured),
 		cmocka_unit_test(receive_tells_rfc5798_where_both_sums_are_right),
+		cmocka_unit_test(receive_tells_the_groups_sum_in_unicast_only),
 		cmocka_unit_test(receive_drops_ttl_other_than_255),
 		cmocka_unit_test(receive_drops_version_other_than_2_and_3),
 		cmocka_unit_test(send_version_2_golden_bytes),
