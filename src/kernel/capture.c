@@ -175,9 +175,11 @@ static struct nl_msg *dump_message(uint16_t type, uint8_t family, int ifindex)
 		struct ifaddrmsg address;
 		struct rtmsg route;
 		struct ndmsg neighbour;
-	} header = {.address.ifa_family = family};
+	} header;
 	size_t length = type == RTM_GETROUTE ? sizeof header.route : type == RTM_GETADDR ? sizeof header.address : sizeof header.neighbour;
 
+	memset(&header, 0, sizeof header); /* all of it, whichever is meant: the kernel looks */
+	header.address.ifa_family = family; /* each begins with it */
 	if (!message || !nlmsg_put(message, 0, 0, type, 0, NLM_F_REQUEST | NLM_F_DUMP) ||
 	    nlmsg_append(message, &header, length, NLMSG_ALIGNTO) < 0 ||
 	    (type == RTM_GETROUTE && nla_put_u32(message, RTA_OIF, (uint32_t)ifindex) < 0)) {
