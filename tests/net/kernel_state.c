@@ -91,6 +91,14 @@ static void each_name(struct reading *r, const struct nlmsghdr *h)
 	snprintf(r->names.link[r->names.n++].name, 16, "%s", (const char *)RTA_DATA(name));
 }
 
+/* What changes by itself: counters, and the port that a monitor chooses whose targets nobody answers for. */
+static bool is_fleeting(const struct rtattr *data, const struct rtattr *a)
+{
+	const struct rtattr *monitor = find(RTA_DATA(data), (int)RTA_PAYLOAD(data), IFLA_BOND_ARP_INTERVAL);
+
+	return a->rta_type == IFLA_BOND_AD_INFO || (a->rta_type == IFLA_BOND_ACTIVE_SLAVE && monitor && value_of(monitor));
+}
+
 static void put_kind(struct reading *r, const struct rtattr *info)
 {
 	const struct rtattr *kind = find(RTA_DATA(info), (int)RTA_PAYLOAD(info), IFLA_INFO_KIND);
@@ -101,7 +109,7 @@ static void put_kind(struct reading *r, const struct rtattr *info)
 		return;
 	fprintf(r->out, " kind %s", (const char *)RTA_DATA(kind));
 	for (a = data ? RTA_DATA(data) : NULL; left && RTA_OK(a, left); a = RTA_NEXT(a, left))
-		if (strcmp(RTA_DATA(kind), "bond") != 0 || a->rta_type != IFLA_BOND_AD_INFO)
+		if (strcmp(RTA_DATA(kind), "bond") != 0 || !is_fleeting(data, a))
 			put_raw(r->out, a);
 }
 
