@@ -11,6 +11,7 @@ _standbyctl_options() {
 	[[ $letters == *f* ]] && words+=" -f --follow"
 	[[ $letters == *v* ]] && words+=" -v --verbose"
 	[[ $letters == *j* ]] && words+=" --json"
+	[[ $letters == *F* ]] && words+=" --force"
 	printf '%s' "$words"
 }
 
@@ -75,6 +76,9 @@ _standbyctl() {
 		mapfile -t COMPREPLY < <(compgen -W "$names" -- "$current")
 	elif [[ $argument == "BOND PORT" && ${#given[@]} -le 2 ]]; then
 		mapfile -t found < <(_standbyctl_ports "$program" "$rundir" "${given[1]}")
+		_standbyctl_offer "$current" "${found[@]}"
+	elif [[ $argument == "VIP" && ${#given[@]} -le 1 ]]; then
+		mapfile -t found < <("$program" ${rundir:+-r "$rundir"} --vips 2>/dev/null)
 		_standbyctl_offer "$current" "${found[@]}"
 	fi
 }

@@ -12,15 +12,16 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_RUNNING = 3, EXI
 
 struct cli {
 	const char *rundir;
-	bool json, follow, verbose;
+	bool json, follow, verbose, force;
 	const char *arguments[2]; /* the command's, NULL: not given */
 };
 
 /* The table that drives dispatch, usage and completion. */
 struct command {
 	const char *name;
-	const char *options;  /* letters of the options that it takes: f (--follow), v (--verbose), j (--json) */
-	const char *argument; /* "[FILE]", "BOND PORT"; what is in brackets may be left out. NULL: none */
+	const char *options;  /* letters of the options that it takes: f (--follow), v (--verbose), j (--json),
+			       * F (--force) */
+	const char *argument; /* "[FILE]", "BOND PORT", "VIP"; what is in brackets may be left out. NULL: none */
 	const char *summary;
 	int (*run)(const struct cli *);
 };
@@ -29,6 +30,8 @@ const struct command *find_command(const char *name); /* NULL: none */
 
 /* For the completion: a line for each port of each bond, "bond0\teno1". An exit status. */
 int print_ports(const struct cli *);
+/* For the completion: a line for each vip. */
+int print_vips(const struct cli *);
 
 /* Writes what was printed. EXIT_FINE or EXIT_FAILED: main says why. */
 int output_flush(void);
@@ -39,6 +42,9 @@ int command_check(const struct cli *);
 int command_reload(const struct cli *);
 int command_diff(const struct cli *);
 int command_switch(const struct cli *);
+int command_handover(const struct cli *);
+int command_drain(const struct cli *);
+int command_undrain(const struct cli *);
 int command_help(const struct cli *);
 
 /* ---- talking to the daemon (connection.c) -----------------------------------------------------------------------*/
@@ -54,6 +60,9 @@ int connection_call(struct connection *, const struct cli *, const char *method,
 /* The next reply (a new reference), NULL: the connection broke, which was said. */
 json_t *connection_reply(struct connection *);
 void connection_close(struct connection *);
+/* One call with one reply: the reply's parameters (a new reference), or NULL: *status has the exit status, and why was
+ * said. Takes the reference of parameters. */
+json_t *connection_ask(const struct cli *, const char *method, json_t *parameters, int *status);
 
 /* 0, or the exit status for an error reply, which was said. */
 int reply_check(const json_t *reply);

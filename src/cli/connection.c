@@ -74,6 +74,25 @@ void connection_close(struct connection *c)
 	varlink_buffer_free(&c->out);
 }
 
+json_t *connection_ask(const struct cli *cli, const char *method, json_t *parameters, int *status)
+{
+	struct connection c;
+	json_t *reply = NULL, *result = NULL;
+
+	*status = connection_call(&c, cli, method, parameters, false);
+	if (*status == EXIT_FINE) {
+		reply = connection_reply(&c);
+		*status = reply ? reply_check(reply) : EXIT_FAILED;
+	}
+	if (*status == EXIT_FINE)
+		result = json_incref(json_object_get(reply, "parameters"));
+	if (*status == EXIT_FINE && !result)
+		*status = EXIT_FAILED;
+	json_decref(reply);
+	connection_close(&c);
+	return result;
+}
+
 int reply_check(const json_t *reply)
 {
 	const char *error = json_string_value(json_object_get(reply, "error"));

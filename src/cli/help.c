@@ -8,8 +8,9 @@ static void print_command(const struct command *c)
 {
 	char words[64];
 
-	snprintf(words, sizeof words, "%s%s%s%s%s%s", c->name, strchr(c->options, 'f') ? " [-f]" : "",
+	snprintf(words, sizeof words, "%s%s%s%s%s%s%s", c->name, strchr(c->options, 'f') ? " [-f]" : "",
 		 strchr(c->options, 'v') ? " [-v]" : "", strchr(c->options, 'j') ? " [--json]" : "",
+		 strchr(c->options, 'F') ? " [--force]" : "",
 		 c->argument ? " " : "", c->argument ? c->argument : "");
 	printf("  %-26s %s\n", words, c->summary);
 }

@@ -14,6 +14,9 @@ const struct command commands[] = {
 	{ "diff", "j", "[FILE]", "what a reload would change; FILE: with that configuration", command_diff },
 	{ "reload", "", NULL, "let the daemon read its configuration again", command_reload },
 	{ "switch", "", "BOND PORT", "use that port until it fails; 'auto' gives the choice back", command_switch },
+	{ "handover", "F", "VIP", "give the vip to another node, and keep it there; --force: even if none was ever heard", command_handover },
+	{ "drain", "", NULL, "give up every vip, and take none until 'undrain'", command_drain },
+	{ "undrain", "", NULL, "let every vip stand again, those that were handed over too", command_undrain },
 	{ "help", "", "[COMMAND]", "print this", command_help },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
@@ -93,7 +96,9 @@ static int run_command(const struct command *c, struct cli *cli, const char *giv
 	for (; *given; given++) {
 		if (!strchr(c->options, *given)) {
 			fprintf(stderr, "standbyctl: '%s' takes no option %s\n", c->name,
-				*given == 'f' ? "-f, --follow" : *given == 'v' ? "-v, --verbose" : "--json");
+				*given == 'f' ? "-f, --follow" : *given == 'v' ? "-v, --verbose"
+				: *given == 'F' ? "--force"
+						: "--json");
 			return try_help();
 		}
 	}
@@ -122,13 +127,14 @@ static bool note_option(char given[8], char letter)
 /* -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct cli *cli, char given[8])
 {
-	enum { OPT_JSON = 256, OPT_VERSION, OPT_HELP, OPT_COMMANDS, OPT_PORTS };
+	enum { OPT_JSON = 256, OPT_VERSION, OPT_HELP, OPT_COMMANDS, OPT_PORTS, OPT_VIPS, OPT_FORCE };
 	static const struct option table[] = {
 		{ "run-dir", required_argument, NULL, 'r' },	 { "follow", no_argument, NULL, 'f' },
 		{ "verbose", no_argument, NULL, 'v' },		 { "json", no_argument, NULL, OPT_JSON },
 		{ "version", no_argument, NULL, OPT_VERSION },	 { "help", no_argument, NULL, OPT_HELP },
-		{ "commands", no_argument, NULL, OPT_COMMANDS }, /* this and the next: for the completion */
-		{ "ports", no_argument, NULL, OPT_PORTS },	 { NULL, 0, NULL, 0 },
+		{ "commands", no_argument, NULL, OPT_COMMANDS }, /* this and the next two: for the completion */
+		{ "ports", no_argument, NULL, OPT_PORTS },	 { "vips", no_argument, NULL, OPT_VIPS },
+		{ "force", no_argument, NULL, OPT_FORCE },	 { NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -143,6 +149,10 @@ static int parse(int argc, char **argv, struct cli *cli, char given[8])
 			cli->json = note_option(given, 'j');
 		else if (c == OPT_COMMANDS)
 			return print_commands();
+		else if (c == OPT_FORCE)
+			cli->force = note_option(given, 'F');
+		else if (c == OPT_VIPS)
+			return print_vips(cli);
 		else if (c == OPT_PORTS)
 			return print_ports(cli);
 		else if (c == OPT_HELP || c == 'h')

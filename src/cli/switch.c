@@ -15,26 +15,6 @@ static const char *string(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-/* The reply's parameters (a new reference); NULL: *status has the exit status, and why was said. */
-static json_t *ask(const struct cli *cli, const char *method, json_t *parameters, int *status)
-{
-	struct connection c;
-	json_t *reply = NULL, *result = NULL;
-
-	*status = connection_call(&c, cli, method, parameters, false);
-	if (*status == EXIT_FINE) {
-		reply = connection_reply(&c);
-		*status = reply ? reply_check(reply) : EXIT_FAILED;
-	}
-	if (*status == EXIT_FINE)
-		result = json_incref(json_object_get(reply, "parameters"));
-	if (*status == EXIT_FINE && !result)
-		*status = EXIT_FAILED;
-	json_decref(reply);
-	connection_close(&c);
-	return result;
-}
-
 static const json_t *find(const json_t *list, const char *name)
 {
 	const json_t *item;
@@ -76,7 +56,7 @@ static json_t *wait_for(const struct cli *cli, const char *port, int *status)
 	const struct timespec poll = { .tv_nsec = POLL_MS * 1000000 };
 
 	for (int left = WAIT_MS / POLL_MS;; left--) {
-		json_t *now = ask(cli, VARLINK_INTERFACE ".Status", NULL, status);
+		json_t *now = connection_ask(cli, VARLINK_INTERFACE ".Status", NULL, status);
 		const json_t *bond = bond_of(now, cli->arguments[0]);
 		if (!now || left <= 0 || is_there(bond, port) || !is_pending(bond, port))
 			return now;
@@ -119,9 +99,9 @@ int command_switch(const struct cli *cli)
 	const char *name = cli->arguments[0];
 	bool automatic = strcmp(cli->arguments[1], "auto") == 0;
 	int status;
-	json_t *before = ask(cli, VARLINK_INTERFACE ".Status", NULL, &status), *now = NULL;
+	json_t *before = connection_ask(cli, VARLINK_INTERFACE ".Status", NULL, &status), *now = NULL;
 	json_t *done =
-		before ? ask(cli, VARLINK_INTERFACE ".Switch",
+		before ? connection_ask(cli, VARLINK_INTERFACE ".Switch",
 			     json_pack("{s:s, s:s?}", "bond", name, "port", automatic ? NULL : cli->arguments[1]),
 			     &status)
 		       : NULL;
@@ -140,7 +120,7 @@ int command_switch(const struct cli *cli)
 int print_ports(const struct cli *cli)
 {
 	int status;
-	json_t *now = ask(cli, VARLINK_INTERFACE ".Status", NULL, &status);
+	json_t *now = connection_ask(cli, VARLINK_INTERFACE ".Status", NULL, &status);
 	const json_t *bond, *port;
 	size_t i, j;
 

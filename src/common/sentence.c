@@ -113,11 +113,13 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_STARTING] = "starting: looks at the kernel and opens its sockets",
 	[REASON_INTERFACE_ABSENT] = "the interface does not exist",
 	[REASON_NO_SOURCE] = "the interface has no address of the vip's family to send from",
+	[REASON_DRAINED] = "this node is drained: holds nothing until 'standbyctl undrain'",
 	[REASON_OWNER_ADDRESS] = "priority is 255 (owner), but the address is not on the interface",
 	[REASON_LISTENING] = "listens first whether another node is active, for {a time} (Down)",
 	[REASON_OTHER_ACTIVE] = "hears {ip|another node} with priority {a}",
 	[REASON_LOST_ELECTION] = "{ip|another node} is better: priority {a}, ours is {b}",
 	[REASON_TAKING] = "takes over: {a} addresses are still to be added",
+	[REASON_HANDED_OVER] = "was handed over by hand to {ip|another node} with priority {a}, and stays backup until that fails or 'standbyctl undrain'",
 	[REASON_LATE_BACKUP] = "woke up {a time} late, so listens again",
 	[REASON_LATE_LOST] = "was active but woke up {a time} late, so stands again",
 	[REASON_ADDRESS_REFUSED] = "the kernel refused address {ip|(unknown)}: {a error}",
@@ -126,6 +128,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_RESUMED] = "went on after a restart of the daemon: the last sign of life was {a time} old",
 	[REASON_OWNER] = "owns the address (priority 255)",
 	[REASON_PREEMPTED] = "is better than {ip|the active node}: its priority is {a}, ours {b}",
+	[REASON_NOT_TAKEN] = "was handed over, but nobody took it within {a time}",
 	[REASON_STOPPING] = "the daemon stops",
 	[REASON_REMOVED] = "was removed from the configuration",
 	[REASON_BOND_DOWN] = "the bond has no active port",
@@ -172,6 +175,8 @@ static void say_reason(struct words *w, const struct reason *r)
 
 	if (r->code == REASON_LOST_ELECTION && r->arg[0] == r->arg[1])
 		pattern = "{ip|another node} has the same priority {a} and the larger address";
+	if (r->code == REASON_HANDED_OVER && r->ip.family == FAMILY_NONE)
+		pattern = "is handed over by hand to whoever takes it, and then stays backup until that fails or 'standbyctl undrain'";
 	if (r->code == REASON_TAKING && r->arg[0] == 1)
 		pattern = "takes over: 1 address is still to be added";
 	if (r->code == REASON_BOND_MODE && r->arg[0] < 0)
@@ -332,6 +337,8 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_PROBE_BACK] = "{ip|the target} answers its probes again, after {a time}",
 	[NOTE_TARGET_SILENT] = "{ip|the target} has never answered a probe through any port, so it decides nothing",
 	[NOTE_CHECKSUM] = "{ip|another node} sends adverts with the {a checksum} checksum, so do we from now on",
+	[NOTE_DRAINED] = "is drained by hand: leaves every vip and takes none until 'standbyctl undrain'",
+	[NOTE_UNDRAINED] = "is undrained: its vips stand again",
 };
 
 static void say_state(struct words *w, enum object_type type, const struct note *n)
@@ -434,6 +441,8 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_PROBE_BACK:
 	case NOTE_TARGET_SILENT:
 	case NOTE_CHECKSUM:
+	case NOTE_DRAINED:
+	case NOTE_UNDRAINED:
 		say_pattern(w, note_patterns[n->code], &material);
 		break;
 	case NOTE_REBUILT:

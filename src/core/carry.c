@@ -397,6 +397,8 @@ void carry_rest(struct core *core, const struct core *old)
 	core->epoch = old->epoch;
 	core->snap_open = false; /* one that is under way knows nothing of the new names */
 	core->snap_known = old->snap_known;
+	core->drained = old->drained;
+	core->roles_serial = old->roles_serial;
 	core->stopping = old->stopping;
 	core->stopped = old->stopped;
 	core->stop_ns = old->stop_ns;

@@ -198,6 +198,53 @@ static void handle_resume(struct core *core, const struct event_resume *record)
 	core->resumes[core->n_resumes++] = *record;
 }
 
+static struct vip *vip_by_name(struct core *core, const char *name)
+{
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		if (!core->vips[i].removed && strcmp(core->vips[i].cfg.name, name) == 0)
+			return &core->vips[i];
+	}
+	return NULL;
+}
+
+static void drain(struct core *core, bool drained)
+{
+	if (core->drained != drained) {
+		core->drained = drained;
+		core->roles_serial++;
+		core_note(core, drained ? NOTE_DRAINED : NOTE_UNDRAINED, (struct object){ .type = OBJECT_NODE });
+	}
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		if (!drained)
+			vip_set_given(core, &core->vips[i], 0);
+		vip_link(core, &core->vips[i]);
+	}
+}
+
+static void handle_role(struct core *core, const struct event_role *role)
+{
+	struct vip *vip = vip_by_name(core, role->vip);
+
+	if (core->stopping)
+		return;
+	switch ((enum role_order)role->order) {
+	case ROLE_HANDOVER:
+		if (vip)
+			vip_hand_over(core, vip, role->force);
+		break;
+	case ROLE_DRAIN:
+		drain(core, true);
+		break;
+	case ROLE_UNDRAIN:
+		drain(core, false);
+		break;
+	case ROLE_GIVEN:
+		if (vip && !core->snap_known)
+			vip_set_given(core, vip, core->now);
+		break;
+	}
+}
+
 static void handle_stop(struct core *core)
 {
 	uint64_t longest = 0;
@@ -302,6 +349,9 @@ void core_dispatch(struct core *core, const struct event *event)
 		break;
 	case EV_CLAIM:
 		handle_claim(core, &event->u.claim);
+		break;
+	case EV_ROLE:
+		handle_role(core, &event->u.role);
 		break;
 	case EV_RESUME:
 		handle_resume(core, &event->u.resume);

@@ -96,6 +96,8 @@ enum note_code {
 	NOTE_CHANGED,        /* options, MTU or MAC of a device of ours were changed and are set right; arg0 the culprit */
 	NOTE_REBUILT,        /* the bond was taken apart and built anew; arg0 its former mode, -1: it was a
 			      * team; arg1 it was a device of the other driver */
+	NOTE_DRAINED,        /* a person drained this node: it holds no vip until it is undrained */
+	NOTE_UNDRAINED,
 	NOTE_CODES
 };
 
@@ -232,6 +234,7 @@ enum event_type {
 	EV_TEAM,          /* what libteam says of a team; in a snapshot after its EV_LINK */
 	EV_DEVICE,        /* udev has something new about a device: a snapshot tells */
 	EV_SWITCH,        /* a person chooses a bond's port */
+	EV_ROLE,          /* a person says who shall hold what */
 	EV_RESUME,        /* what the state file says of one vip; only before the first EV_SNAP_END */
 	EV_LEFTOVER,      /* an address that this instance's record says may be ours; only before the first EV_SNAP_END */
 	EV_STOP,          /* stop: goodbye, leave, then ACT_STOPPED */
@@ -325,6 +328,19 @@ struct event_switch {
 	char port[PORT_SPEC_SIZE]; /* a device's name or an entry of `ports`; "": the choice is the daemon's again */
 };
 
+enum role_order {
+	ROLE_HANDOVER,  /* the vip is left to the others, although this node is better, until they fail */
+	ROLE_DRAIN,     /* every vip is left, and none is taken */
+	ROLE_UNDRAIN,   /* all stand again by the usual rules, those that were handed over too */
+	ROLE_GIVEN,     /* a predecessor of this process had handed the vip over; only before the first EV_SNAP_END */
+};
+
+struct event_role {
+	uint32_t order;           /* enum role_order */
+	char vip[NAME_SIZE];      /* ROLE_HANDOVER, ROLE_GIVEN */
+	bool force;               /* ROLE_HANDOVER: although nobody else was ever heard */
+};
+
 struct event_resume {
 	char vip[NAME_SIZE];
 	bool active;              /* it was active, in this boot */
@@ -355,6 +371,7 @@ struct event {
 		struct event_team team;
 		struct { int ifindex; } device;
 		struct event_switch select;
+		struct event_role role;
 		struct event_resume resume;
 		struct event_leftover leftover;
 	} u;
@@ -459,12 +476,20 @@ struct vip_view {
 	struct reason reason;
 	uint64_t since_ns;
 	uint64_t last_sign_ns;    /* last own advert; for the state file */
+	uint64_t heard_ns;        /* last advert of another, 0: none */
+	uint64_t down_ns;         /* so long after it the other is taken for dead */
+	bool other_left;          /* it was a goodbye */
+	bool given;               /* handed over by a person, and it stays so */
 	bool removed;             /* no longer configured, still leaving */
 	uint8_t checksum;         /* enum vrrp_checksum: the form that is sent */
 	uint8_t heard_checksum;   /* what `auto` has learned; for the state file */
 	bool lease_none;          /* too many IPv6 addresses for a kernel lease */
 	const struct vip_counters *counters;
 };
+
+/* Whether a person drained this node, and a number that changes whenever that or a vip's `given` does. */
+bool core_drained(const struct core *);
+uint64_t core_roles_serial(const struct core *);
 
 unsigned core_n_bonds(const struct core *); /* vlans too */
 unsigned core_n_vips(const struct core *);

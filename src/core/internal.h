@@ -263,6 +263,7 @@ struct vip {
 	uint64_t retry_ns;       /* fault by refusal: stands again */
 	uint64_t taking_ns;      /* decided to take over */
 	uint64_t place_ns;       /* earliest retry among its addresses */
+	uint64_t given_ns;       /* when a person handed it over; until it is active again it does not preempt. 0: it was not */
 	uint8_t refusals;
 	bool left;               /* the last thing heard was priority 0 */
 	uint64_t conflict_ns;    /* a claim of another is dealt with then; NEVER: none waits */
@@ -340,6 +341,9 @@ struct core {
 	bool snap_open, snap_wanted, snap_known; /* known: one was completed */
 	uint64_t snap_retry_ns;
 	unsigned snap_failures;  /* in a row */
+	/* orders of people */
+	bool drained;
+	uint64_t roles_serial;
 	/* stop */
 	bool stopping, stopped;
 	uint64_t stop_ns;        /* gives up waiting */
@@ -521,6 +525,8 @@ void vip_advert(struct core *, struct vip *, const struct event_advert *);
 void vip_claim(struct core *, struct vip *, struct addr *, const struct event_claim *);
 void vip_timer(struct core *, struct vip *);
 void vip_stop(struct core *, struct vip *, enum reason_code);
+void vip_hand_over(struct core *, struct vip *, bool force);   /* if it is active, and somebody may take it */
+void vip_set_given(struct core *, struct vip *, uint64_t when_ns); /* 0: it preempts again */
 void vip_addresses(struct core *, struct vip *);               /* presence of its addresses changed */
 void vip_refused(struct core *, struct vip *, const struct addr *, int error);
 void vip_announce(struct core *, struct vip *);                /* start the schedule anew */

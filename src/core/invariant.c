@@ -10,6 +10,11 @@ static const char *broken_vip(const struct core *core, const struct vip *vip)
 		return "a backup without a down timer";
 	if ((vip->phase == PHASE_LEAVING) != (vip->leave_ns != NEVER))
 		return "a leaving vip that would never let go";
+	if (core->drained && core->snap_known && !vip->stopping && vip->phase != PHASE_INIT && vip->phase != PHASE_FAULT &&
+	    vip->phase != PHASE_LEAVING)
+		return "a vip of a drained node stands for election";
+	if (vip->phase == PHASE_ACTIVE && vip->given_ns)
+		return "an active vip that was handed over";
 	if (vip->phase == PHASE_ACTIVE && vip->down_ns != NEVER)
 		return "an active vip with a down timer";
 	if (vip->gone && (vip_wants_addresses(vip) || !vip->stopping))

@@ -43,11 +43,13 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_STARTING: return "starting";
 	case REASON_INTERFACE_ABSENT: return "interface-absent";
 	case REASON_NO_SOURCE: return "no-source";
+	case REASON_DRAINED: return "drained";
 	case REASON_OWNER_ADDRESS: return "owner-address";
 	case REASON_LISTENING: return "listening";
 	case REASON_OTHER_ACTIVE: return "other-active";
 	case REASON_LOST_ELECTION: return "lost-election";
 	case REASON_TAKING: return "taking";
+	case REASON_HANDED_OVER: return "handed-over";
 	case REASON_LATE_BACKUP: return "late-backup";
 	case REASON_LATE_LOST: return "late-lost";
 	case REASON_ADDRESS_REFUSED: return "address-refused";
@@ -56,6 +58,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_RESUMED: return "resumed";
 	case REASON_OWNER: return "owner";
 	case REASON_PREEMPTED: return "preempted";
+	case REASON_NOT_TAKEN: return "not-taken";
 	case REASON_STOPPING: return "stopping";
 	case REASON_REMOVED: return "removed";
 	case REASON_LINK_DOWN: return "link-down";
@@ -149,6 +152,8 @@ const char *note_code_name(enum note_code code)
 	case NOTE_CHANGED: return "changed";
 	case NOTE_CHECKSUM: return "checksum";
 	case NOTE_REBUILT: return "rebuilt";
+	case NOTE_DRAINED: return "drained";
+	case NOTE_UNDRAINED: return "undrained";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -211,6 +216,7 @@ const char *event_type_name(enum event_type type)
 	case EV_TEAM: return "team";
 	case EV_DEVICE: return "device";
 	case EV_SWITCH: return "switch";
+	case EV_ROLE: return "role";
 	case EV_RESUME: return "resume";
 	case EV_LEFTOVER: return "leftover";
 	case EV_STOP: return "stop";

@@ -140,6 +140,13 @@ static const struct field switch_fields[] = {
 	END,
 };
 
+static const struct field role_fields[] = {
+	F("order", u.role.order, KIND_U32),
+	F("vip", u.role.vip, KIND_TEXT),
+	F("force", u.role.force, KIND_BOOL),
+	END,
+};
+
 static const struct field resume_fields[] = {
 	F("vip", u.resume.vip, KIND_TEXT),
 	F("active", u.resume.active, KIND_BOOL),
@@ -175,6 +182,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_TEAM: return team_fields;
 	case EV_DEVICE: return device_fields;
 	case EV_SWITCH: return switch_fields;
+	case EV_ROLE: return role_fields;
 	case EV_RESUME: return resume_fields;
 	case EV_LEFTOVER: return leftover_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:

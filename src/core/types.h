@@ -81,12 +81,14 @@ enum reason_code {
 	REASON_STARTING,          /* waiting for the first snapshot */
 	REASON_INTERFACE_ABSENT,  /* the interface does not exist (yet) */
 	REASON_NO_SOURCE,         /* the interface has no address of the vip's family to send from */
+	REASON_DRAINED,           /* a person drained this node */
 	REASON_OWNER_ADDRESS,     /* priority 255, but the address is not on the interface */
 	/* backup */
 	REASON_LISTENING,         /* just started: listens one Down time; arg0 Down, arg1 age of a predecessor's last sign, 0: none */
 	REASON_OTHER_ACTIVE,      /* hears another; arg0 its priority, ip its source */
 	REASON_LOST_ELECTION,     /* heard a better one while active; arg0 its priority, arg1 ours, ip its source */
 	REASON_TAKING,            /* decided to take over, addresses are being added; arg0 how many are missing */
+	REASON_HANDED_OVER,       /* given away by a person; arg0 the other's priority, ip its source, FAMILY_NONE: none heard yet */
 	REASON_LATE_BACKUP,       /* woke up late, listens again; arg0 how late */
 	REASON_LATE_LOST,         /* was active, woke up later than the lease or another took over; arg0 how late */
 	REASON_ADDRESS_REFUSED,   /* the kernel refused an address; arg0 errno, ip the address */
@@ -96,6 +98,7 @@ enum reason_code {
 	REASON_RESUMED,           /* adopted what a predecessor of this process held; arg0 how old its last sign is */
 	REASON_OWNER,             /* priority 255 */
 	REASON_PREEMPTED,         /* took over from a lower one; arg0 its priority, arg1 ours, ip its source */
+	REASON_NOT_TAKEN,         /* handed over, and nobody took it; arg0 how long it was waited for */
 	/* leaving */
 	REASON_STOPPING,          /* the daemon stops */
 	REASON_REMOVED,           /* removed from the configuration */

@@ -4,6 +4,16 @@
 
 #include <assert.h>
 
+bool core_drained(const struct core *core)
+{
+	return core->drained;
+}
+
+uint64_t core_roles_serial(const struct core *core)
+{
+	return core->roles_serial;
+}
+
 unsigned core_n_bonds(const struct core *core)
 {
 	return core->n_bonds;
@@ -135,6 +145,10 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
 		.peers = core->config.peers + vip->cfg.first_peer,
 		.n_peers = vip->n_peers,
+		.heard_ns = vip->heard_ns,
+		.down_ns = vip_down_ns(vip),
+		.other_left = vip->left,
+		.given = vip->given_ns != 0,
 		.removed = vip->removed,
 		.checksum = vip_checksum(vip),
 		.heard_checksum = vip->checksum,
@@ -143,7 +157,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 	};
 	if (vip->phase == PHASE_ACTIVE)
 		view->active_source = vip->source;
-	else if (!vip->left && vip->heard_ns && (vip->phase == PHASE_BACKUP || hears_successor(vip)))
+	else if (!vip->left && vip->heard_ns && (vip->phase == PHASE_BACKUP || vip->reason.code == REASON_DRAINED || hears_successor(vip)))
 		view->active_source = vip->heard_source;
 	if (vip->phase == PHASE_TAKING) {
 		view->reason.code = REASON_TAKING;

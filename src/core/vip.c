@@ -8,6 +8,8 @@
  *    │ FAULT ◄── link lost, refused │  new holder's announcements seen, or time             ▼
  *    └──┘                           └────────────────────────────────────────────────── LEAVING
  *
+ * What bars a vip (vip_bar) sends it from anywhere, an active one by way of LEAVING, to where it waits until the bar is gone.
+ *
  * The phase says whether the addresses are wanted (TAKING, ACTIVE, LEAVING); the plan makes it so. Nothing is sent here:
  * send_advert, send_zero and the addresses' announce flags are due until the plan has emitted them. */
 #include "core/internal.h"
@@ -55,6 +57,34 @@ struct iface *vip_iface(const struct core *core, const struct vip *vip)
 bool vip_address_has_lease(const struct core *core, const struct addr *addr)
 {
 	return addr->ip.family == FAMILY_4 || core->n_vip_addresses_6 <= MAX_LEASED_6;
+}
+
+/* Why it may not be held here, other than for its own link, whatever others do; and where it waits meanwhile. */
+static struct reason bar(const struct core *core, const struct vip *vip)
+{
+	(void)vip;
+	return (struct reason){ .code = core->drained ? REASON_DRAINED : REASON_NONE };
+}
+
+static enum vip_phase barred_phase(enum reason_code code)
+{
+	return code == REASON_DRAINED ? PHASE_INIT : PHASE_FAULT;
+}
+
+static bool is_bar(enum reason_code code)
+{
+	return code == REASON_DRAINED;
+}
+
+static bool may_stand(const struct core *core, const struct vip *vip)
+{
+	return !vip->stopping && bar(core, vip).code == REASON_NONE;
+}
+
+/* Whether it takes over from a worse one that is active. */
+static bool preempts(const struct vip *vip)
+{
+	return vip->cfg.preempt && !vip->given_ns;
 }
 
 static bool has_lease(const struct core *core, const struct vip *vip)
@@ -161,6 +191,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	vip->advert_ns = next_advert(core, vip);
 	vip->refusals = 0;
 	vip->rearmed = vip->told_interval = false;
+	vip_set_given(core, vip, 0);
 	vip->counters.became_active++;
 	vip->answered_ns = core->now;
 	/* Staggered, so that the vips of a node do not renew all in one turn for ever. */
@@ -198,13 +229,19 @@ static void leave(struct core *core, struct vip *vip, struct reason reason)
 
 static void leave_done(struct core *core, struct vip *vip)
 {
+	struct reason barred = bar(core, vip);
 	uint64_t down = vip->down_ns;
 
 	if (vip->stopping) {
 		enter_rest(core, vip, PHASE_INIT, vip->reason);
 		return;
 	}
-	if (down == NEVER) { /* was removed, and is back before it had gone */
+	if (barred.code != REASON_NONE) {
+		enter_rest(core, vip, barred_phase(barred.code), barred);
+		return;
+	}
+	/* Was removed, or barred, and is back before it had gone. */
+	if (down == NEVER || is_bar(vip->reason.code)) {
 		enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
 		return;
 	}
@@ -360,9 +397,27 @@ static void check_taken(struct core *core, struct vip *vip)
 		enter_active(core, vip, vip->reason);
 }
 
+/* From wherever it is to where it holds nothing. An active one says goodbye and answers until another does. */
+static void depart(struct core *core, struct vip *vip, enum vip_phase rest, struct reason reason)
+{
+	late_is_lost(core, vip, false);
+	if (vip->phase == PHASE_ACTIVE) {
+		leave(core, vip, reason);
+		vip->down_ns = NEVER;
+		vip->send_zero = true;
+		if (is_owner(vip))
+			leave_done(core, vip);
+	} else if (vip->phase == PHASE_LEAVING) {
+		vip->down_ns = NEVER;
+		vip->reason = reason;
+	} else if (vip->phase != rest || vip->reason.code != reason.code) {
+		enter_rest(core, vip, rest, reason);
+	}
+}
+
 void vip_link(struct core *core, struct vip *vip)
 {
-	struct reason trouble;
+	struct reason trouble, barred;
 
 	if (!core->snap_known || vip->gone)
 		return;
@@ -378,9 +433,12 @@ void vip_link(struct core *core, struct vip *vip)
 	    (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
 		vip->source = (struct ip){ .family = FAMILY_NONE };
 	check_taken(core, vip);
-	if (vip->stopping || vip->retry_ns != NEVER)
+	if (vip->stopping)
 		return;
-	if (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT)
+	barred = bar(core, vip);
+	if (barred.code != REASON_NONE)
+		depart(core, vip, barred_phase(barred.code), barred);
+	else if (vip->retry_ns == NEVER && (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
 		stand(core, vip);
 }
 
@@ -513,16 +571,21 @@ static void follow(struct core *core, struct vip *vip, const struct event_advert
 	vip->rearmed = false;
 }
 
+static struct reason following(const struct vip *vip, const struct event_advert *advert)
+{
+	return (struct reason){ .code = vip->given_ns ? REASON_HANDED_OVER : REASON_OTHER_ACTIVE,
+				.arg = { advert->priority },
+				.ip = advert->source };
+}
+
 /* RFC 9568 §6.4.2. A lower one does not reset the timer where preemption is on. */
 static void backup_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	if (advert->priority == 0) {
 		vip->down_ns = core->now + vip_skew_ns(vip);
-	} else if (!vip->cfg.preempt || advert->priority >= vip->cfg.priority) {
+	} else if (!preempts(vip) || advert->priority >= vip->cfg.priority) {
 		follow(core, vip, advert);
-		vip->reason = (struct reason){ .code = REASON_OTHER_ACTIVE,
-					       .arg = { advert->priority },
-					       .ip = advert->source };
+		vip->reason = following(vip, advert);
 	}
 }
 
@@ -587,7 +650,7 @@ static void leaving_advert(struct core *core, struct vip *vip, const struct even
 {
 	if (advert->priority)
 		vip->leave_ns = min64(vip->leave_ns, core->seen + LEAVE_AFTER_ADVERT);
-	if (!vip->stopping) {
+	if (may_stand(core, vip)) {
 		struct reason lost = vip->reason; /* stays the reason while it leaves */
 		backup_advert(core, vip, advert);
 		vip->reason = lost;
@@ -596,13 +659,13 @@ static void leaving_advert(struct core *core, struct vip *vip, const struct even
 
 static void taking_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
-	bool better = !vip->cfg.preempt ? advert->priority != 0 : advert->priority && beats(vip, advert);
+	bool better = !preempts(vip) ? advert->priority != 0 : advert->priority && beats(vip, advert);
 
 	if (!better)
 		return;
 	enter_backup(core, vip, (struct reason){ .code = REASON_NONE });
 	backup_advert(core, vip, advert);
-	vip->reason = (struct reason){ .code = REASON_OTHER_ACTIVE, .arg = { advert->priority }, .ip = advert->source };
+	vip->reason = following(vip, advert);
 }
 
 void vip_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
@@ -748,6 +811,9 @@ static struct reason take_reason(const struct core *core, const struct vip *vip)
 {
 	uint64_t silent = core->now - vip->heard_ns, down = vip_down_ns(vip);
 
+	if (vip->given_ns && vip->heard_ns < vip->given_ns)
+		return (struct reason){ .code = REASON_NOT_TAKEN, .arg = { (int64_t)(core->now - vip->given_ns) } };
+
 	if (vip->heard_ns && vip->left)
 		return (struct reason){ .code = REASON_PREDECESSOR_LEFT, .ip = vip->heard_source };
 	if (vip->heard_ns && silent < down && vip->heard_priority < vip->cfg.priority)
@@ -789,7 +855,7 @@ void vip_timer(struct core *core, struct vip *vip)
 			leave_done(core, vip);
 		else if (vip->renew_ns <= core->now)
 			vip_renew(core, vip, false);
-		if (!vip->stopping && vip->down_ns <= core->now)
+		if (vip->phase == PHASE_LEAVING && may_stand(core, vip) && vip->down_ns <= core->now)
 			down_timer(core, vip);
 		break;
 	case PHASE_INIT:
@@ -820,22 +886,30 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 
 void vip_stop(struct core *core, struct vip *vip, enum reason_code code)
 {
-	struct reason reason = { .code = code };
-
 	if (vip->stopping || vip->gone)
 		return;
-	late_is_lost(core, vip, false);
 	vip->stopping = true;
-	if (vip->phase == PHASE_ACTIVE) {
-		leave(core, vip, reason);
-		vip->down_ns = NEVER;
-		vip->send_zero = true;
-		if (is_owner(vip))
-			leave_done(core, vip);
-	} else if (vip->phase == PHASE_LEAVING) {
-		vip->down_ns = NEVER;
-		vip->reason = reason;
-	} else {
-		enter_rest(core, vip, PHASE_INIT, reason);
-	}
+	depart(core, vip, PHASE_INIT, (struct reason){ .code = code });
+	vip->gone |= vip->phase == PHASE_INIT;
+}
+
+void vip_set_given(struct core *core, struct vip *vip, uint64_t when_ns)
+{
+	if ((vip->given_ns != 0) != (when_ns != 0))
+		core->roles_serial++;
+	vip->given_ns = when_ns;
+}
+
+/* It leaves as at a stop, and then stands as one that does not preempt. Nobody may be there to take it: the Down timer
+ * runs, is shorter than the stay in LEAVING, and so nothing is lost then. */
+void vip_hand_over(struct core *core, struct vip *vip, bool force)
+{
+	late_is_lost(core, vip, false);
+	if (vip->phase != PHASE_ACTIVE || is_owner(vip) || (!vip->heard_ns && !force))
+		return;
+	leave(core, vip, (struct reason){ .code = REASON_HANDED_OVER });
+	vip_set_given(core, vip, core->now);
+	vip->down_ns = core->now + vip_down_ns(vip);
+	vip->left = false;
+	vip->send_zero = true;
 }

@@ -371,9 +371,25 @@ static void keep_record(struct engine *e)
 	record_data_free(&current);
 }
 
+/* Orders end by themselves too: a vip that was handed over is active again. */
+static void keep_orders(struct engine *e)
+{
+	uint64_t serial = core_roles_serial(e->core);
+	int r;
+
+	if (serial == e->orders_serial)
+		return;
+	e->orders_serial = serial;
+	r = orders_write(e->rundir, &e->world, e->core);
+	if (r < 0)
+		log_at(LOG_WARNING, "cannot write the file of orders: %s; a restart will not know of drain and handover",
+		       strerror(-r));
+}
+
 void engine_settle(struct engine *e)
 {
 	keep_record(e);
+	keep_orders(e);
 	packets_flush(e->packets);
 	applier_kick(e->applier);
 	if (e->trace)
@@ -484,6 +500,34 @@ void engine_switch(struct engine *e, const char *bond, const char *port)
 	snprintf(event.u.select.bond, sizeof event.u.select.bond, "%s", bond);
 	snprintf(event.u.select.port, sizeof event.u.select.port, "%s", port);
 	feed(e, &event);
+}
+
+void engine_role(struct engine *e, enum role_order order, const char *vip, bool force)
+{
+	struct event event = { .type = EV_ROLE };
+
+	if (strlen(vip) >= sizeof event.u.role.vip)
+		return;
+	event.u.role.order = order;
+	event.u.role.force = force;
+	snprintf(event.u.role.vip, sizeof event.u.role.vip, "%s", vip);
+	feed(e, &event);
+	keep_orders(e);
+}
+
+void engine_obey(struct engine *e, const struct orders *orders)
+{
+	struct event drain = { .type = EV_ROLE };
+
+	drain.u.role.order = ROLE_DRAIN;
+	if (orders->drained)
+		feed(e, &drain);
+	for (unsigned i = 0; i < orders->n_given; i++) {
+		struct event event = { .type = EV_ROLE };
+		event.u.role.order = ROLE_GIVEN;
+		memcpy(event.u.role.vip, orders->given[i], sizeof event.u.role.vip);
+		feed(e, &event);
+	}
 }
 
 void engine_stop(struct engine *e)

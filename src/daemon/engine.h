@@ -10,6 +10,7 @@
 
 #include "core/core.h"
 #include "daemon/journal.h"
+#include "daemon/orders.h"
 #include "daemon/record.h"
 #include "kernel/applier.h"
 #include "kernel/device.h"
@@ -25,6 +26,9 @@ struct engine {
 	struct devices *devices;
 	struct journal *journal;
 	struct record *record;
+	int rundir;                     /* borrowed: where the orders are kept */
+	struct record_world world;
+	uint64_t orders_serial;         /* of the core, when its orders were last written */
 	FILE *trace;                    /* NULL: none */
 
 	bool decided;                   /* the first snapshot was taken and its actions given out */
@@ -54,6 +58,13 @@ void engine_plan(struct engine *);
 /* A person chooses a bond's port: EV_SWITCH. The names as in struct event_switch; what is unknown or too long changes
  * nothing. The core's views show at once whether it took the choice. */
 void engine_switch(struct engine *, const char *bond, const char *port);
+
+/* A person says who shall hold what: EV_ROLE, and what a restart must not forget of it is written before this returns. vip:
+ * "" where the order needs none; what is unknown or too long changes nothing. */
+void engine_role(struct engine *, enum role_order, const char *vip, bool force);
+
+/* What people told a predecessor. After engine_configure, before any snapshot. */
+void engine_obey(struct engine *, const struct orders *);
 
 /* Says goodbye for everything; engine.stopped follows. */
 void engine_stop(struct engine *);

@@ -234,6 +234,7 @@ static int level_of(const struct entry *e)
 	case NOTE_PROBE_BACK:
 	case NOTE_MANUAL:
 	case NOTE_REBUILT:
+	case NOTE_UNDRAINED:
 		return LOG_NOTICE;
 	case NOTE_PROBE_LOST:
 	case NOTE_TARGET_SILENT:
@@ -248,6 +249,7 @@ static int level_of(const struct entry *e)
 	case NOTE_OWNER_CLASH:
 	case NOTE_OVERRUN:
 	case NOTE_LATE:
+	case NOTE_DRAINED:
 	case NOTE_CODES:
 		break;
 	}

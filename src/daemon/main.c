@@ -32,6 +32,7 @@ struct daemon {
 	struct control *control;
 	struct record_world world;
 	struct record_data previous;
+	struct orders orders;
 	struct engine engine;
 };
 
@@ -135,6 +136,17 @@ static void read_record(struct daemon *d)
 		log_at(LOG_WARNING, "cannot read the state file: %s", strerror(-r));
 }
 
+/* Nothing of it is obeyed by half: a file that is not right is none. */
+static void read_orders(struct daemon *d)
+{
+	int r = orders_read(d->rundir, &d->world, &d->orders);
+
+	if (r == -EBADMSG)
+		log_at(LOG_WARNING, "the file of orders is damaged, ignored: this node is not drained, nothing is handed over");
+	else if (r < 0 && r != -ENOENT && r != -ESTALE)
+		log_at(LOG_WARNING, "cannot read the file of orders: %s", strerror(-r));
+}
+
 static int make_engine(struct daemon *d)
 {
 	struct engine *e = &d->engine;
@@ -142,6 +154,8 @@ static int make_engine(struct daemon *d)
 
 	if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0)
 		log_at(LOG_DEBUG, "no random seed yet: %s", strerror(errno));
+	e->rundir = d->rundir;
+	e->world = d->world;
 	e->core = core_new(seed);
 	e->journal = journal_new();
 	e->record = record_new(d->rundir, &d->world);
@@ -164,6 +178,7 @@ static int run(struct daemon *d)
 {
 	struct control *control = d->control;
 
+	engine_obey(&d->engine, &d->orders);
 	engine_resume(&d->engine, &d->previous);
 	engine_plan(&d->engine);
 	engine_settle(&d->engine);
@@ -189,6 +204,7 @@ static void clean_up(struct daemon *d)
 	config_free(e->config);
 	config_free(d->config);
 	record_data_free(&d->previous);
+	orders_free(&d->orders);
 	free(e->failed);
 	if (e->trace)
 		fclose(e->trace);
@@ -218,6 +234,7 @@ static int start(struct daemon *d)
 	if (status < 0) {
 		start_log();
 		read_record(d);
+		read_orders(d);
 		status = make_engine(d);
 	}
 	if (status < 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/client.h"
+#include "daemon/roles.h"
 #include "daemon/status.h"
 #include "daemon/switch.h"
 
@@ -203,6 +204,51 @@ static int call_switch(struct client *c, const json_t *parameters)
 	return reply(c, json_pack("{s:s?}", "port", text[0] ? text : NULL), false);
 }
 
+static int call_handover(struct client *c, const json_t *parameters)
+{
+	static const char *const errors[] = {
+		[HANDOVER_NO_VIP] = VARLINK_INTERFACE ".NoSuchVip",
+		[HANDOVER_NOT_ACTIVE] = VARLINK_INTERFACE ".VipNotActive",
+		[HANDOVER_OWNED] = VARLINK_INTERFACE ".VipOwned",
+		[HANDOVER_NOBODY] = VARLINK_INTERFACE ".NobodyHeard",
+	};
+	const char *vip = json_string_value(json_object_get(parameters, "vip"));
+	const json_t *force = json_object_get(parameters, "force");
+	char text[ROLES_TEXT_SIZE];
+	enum handover_result result;
+
+	if (c->uid != 0)
+		return reply_error(c, VARLINK_INTERFACE ".NotPermitted", json_object());
+	if (!vip)
+		return invalid(c, "vip");
+	if (force && !json_is_boolean(force) && !json_is_null(force))
+		return invalid(c, "force");
+	result = roles_hand_over(c->control->engine, vip, json_is_true(force), text);
+	if (result != HANDOVER_BEGUN)
+		return reply_error(c, errors[result], json_pack("{s:s}", "message", text));
+	return reply(c, json_object(), false);
+}
+
+static int drain(struct client *c, bool drained)
+{
+	if (c->uid != 0)
+		return reply_error(c, VARLINK_INTERFACE ".NotPermitted", json_object());
+	roles_drain(c->control->engine, drained);
+	return reply(c, json_object(), false);
+}
+
+static int call_drain(struct client *c, const json_t *parameters)
+{
+	(void)parameters;
+	return drain(c, true);
+}
+
+static int call_undrain(struct client *c, const json_t *parameters)
+{
+	(void)parameters;
+	return drain(c, false);
+}
+
 static int call_diff(struct client *c, const json_t *parameters)
 {
 	json_t *text = json_object_get(parameters, "text");
@@ -236,6 +282,9 @@ static const struct {
 	{ VARLINK_INTERFACE ".Reload", call_reload },
 	{ VARLINK_INTERFACE ".Diff", call_diff },
 	{ VARLINK_INTERFACE ".Switch", call_switch },
+	{ VARLINK_INTERFACE ".Handover", call_handover },
+	{ VARLINK_INTERFACE ".Drain", call_drain },
+	{ VARLINK_INTERFACE ".Undrain", call_undrain },
 	{ "org.varlink.service.GetInfo", call_get_info },
 	{ "org.varlink.service.GetInterfaceDescription", call_get_description },
 };

@@ -108,7 +108,7 @@ void notify_status(const struct core *core)
 		degraded += bond.state == BOND_DEGRADED;
 		down += bond.state == BOND_DOWN;
 	}
-	n = snprintf(text, sizeof text, "STATUS=%u of %u vips active", active, vips);
+	n = snprintf(text, sizeof text, "STATUS=%s%u of %u vips active", core_drained(core) ? "drained, " : "", active, vips);
 	n += count(text + n, sizeof text - (size_t)n, fault, "in fault");
 	n += count(text + n, sizeof text - (size_t)n, degraded, "bonds degraded");
 	count(text + n, sizeof text - (size_t)n, down, "bonds down");

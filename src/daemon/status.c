@@ -189,6 +189,13 @@ static json_t *peers_json(const struct vip_view *vip)
 	return json;
 }
 
+/* Whether nobody else can be active: the last advert is older than Down, or was a goodbye. While a vip stands the core's own
+ * timer tells. */
+static bool is_unheld(const struct vip_view *vip)
+{
+	return vip->state == VIP_INIT && (!vip->heard_ns || vip->other_left || clock_boot() - vip->heard_ns > vip->down_ns);
+}
+
 static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 {
 	struct vip_view vip;
@@ -208,9 +215,12 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "addresses", addresses_json(vip.addresses, vip.n_addresses));
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
-	json_object_set_new(json, "active_source", ip_json(&vip.active_source));
 	json_object_set_new(json, "unicast", peers_json(&vip));
 	json_object_set_new(json, "checksum", json_string(vrrp_checksum_name(vip.checksum)));
+	json_object_set_new(json, "active_source",
+			    is_unheld(&vip) ? json_null() : ip_json(&vip.active_source));
+	json_object_set_new(json, "last_heard_ms", ago_json(vip.heard_ns));
+	json_object_set_new(json, "handed_over", json_boolean(vip.given));
 	json_object_set_new(json, "removed", json_boolean(vip.removed));
 	json_object_set_new(json, "lease", json_boolean(!vip.lease_none));
 	json_object_set_new(json, "counters", counters_json(vip.counters));
@@ -327,6 +337,13 @@ static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 
 	core_vip(core, i, &vip);
 	const struct vip_counters *c = vip.counters;
+	if (vip.given && vip.state != VIP_LEAVING)
+		warn(warnings,
+		     "vip %s: was handed over by hand, and does not preempt until the other fails; 'standbyctl undrain' ends "
+		     "that",
+		     vip.name);
+	if (core_drained(core) && !vip.removed && is_unheld(&vip))
+		warn(warnings, "vip %s: no other node is heard to hold it while this one is drained", vip.name);
 	if (vip.lease_none)
 		warn(warnings, "vip %s: too many IPv6 addresses for a kernel lease, so they outlive a dead daemon",
 		     vip.name);
@@ -347,6 +364,9 @@ static void warn_of_node(json_t *warnings, const struct engine *e)
 {
 	char time[TEXT_TIME_SIZE];
 
+	if (core_drained(e->core))
+		warn(warnings, "this node is drained: it takes no vip, even if nobody else does; 'standbyctl undrain' ends "
+			       "that");
 	if (e->refused_ns)
 		warn(warnings, "the configuration on disk was refused at %s, the one before it is in force",
 		     text_time(clock_wall(e->refused_ns), time));
@@ -429,8 +449,8 @@ json_t *status_json(struct engine *e)
 		json_array_append_new(vips, vip_json(e->core, i, node));
 		warn_of_vip(warnings, e->core, i);
 	}
-	return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o, s:[], s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
-			 node, "digest", e->config->digest, "bonds", bonds, "vlans", vlans, "vips", vips, "nodes",
+	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:[], s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
+			 node, "digest", e->config->digest, "drained", core_drained(e->core), "bonds", bonds, "vlans", vlans, "vips", vips, "nodes",
 			 "checks", "warnings", warnings, "dropped", dropped_json(core_counters(e->core)), "counters",
 			 totals_json(e));
 }

@@ -117,6 +117,7 @@ def test_status_has_what_the_description_says(daemon):
     fits(daemon.events()[0], "Event")
     fits(daemon.call("Diff"), "Diff")
     fits(daemon.call("Switch", bond="bond0"), "Switch")
+    assert daemon.call("Drain") == {} and daemon.call("Undrain") == {}
 
 
 def test_errors_are_varlinks(daemon):
@@ -425,6 +426,7 @@ def test_completion_knows_bonds_and_ports(moving):
         return done.stdout.split()
     assert offered("switch", "") == ["bond0"] and offered("switch", "x") == []
     assert offered("switch", "bond0", "") == ["eno1", "eno2", "auto"]
+    assert offered("handover", "") == ["web"] and offered("handover", "web", "") == []
     assert offered("switch", "bond0", "a") == ["auto"] and offered("switch", "bond0", "eno1", "") == []
 
 
@@ -491,7 +493,7 @@ def test_what_cannot_be_written_is_a_failure(daemon, words):
 def test_without_a_daemon(daemon):
     daemon.stop()
     for words in (["status"], ["events"], ["reload"], ["status", "--json"], ["diff"], ["diff", daemon.config_path],
-                  ["switch", "bond0", "eno1"]):
+                  ["switch", "bond0", "eno1"], ["handover", "web"], ["drain"], ["undrain"]):
         done = daemon.ctl(*words)
         assert done.returncode == 3 and "not running" in done.stderr, words
     assert daemon.ctl("check", daemon.config_path).returncode == 0
@@ -519,7 +521,8 @@ def test_permissions(daemon):
     readable.write_text(daemon.config)
     readable.chmod(0o644)
     assert as_nobody(daemon, ["diff"]).stdout == "a reload would change nothing\n"
-    for words in (["reload"], ["switch", "bond0", "eno1"], ["switch", "bond0", "auto"], ["diff", str(readable)]):
+    for words in (["reload"], ["switch", "bond0", "eno1"], ["switch", "bond0", "auto"], ["diff", str(readable)],
+                  ["handover", "web"], ["drain"], ["undrain"]):
         done = as_nobody(daemon, words)
         assert done.returncode == 1 and "only root" in done.stderr, words
 

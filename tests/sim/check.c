@@ -317,6 +317,7 @@ void check_states(struct world *w, struct node *node)
 			continue;
 		node->watch[v].reason = views[v].reason.code;
 		node->watch[v].priority = views[v].effective_priority;
+		node->given[v] = views[v].given;
 		if (views[v].state != node->watch[v].state)
 			state_changed(w, node, v, &views[v]);
 	}
@@ -934,7 +935,7 @@ static void check_node(struct world *w, struct node *node)
 		check_stray(w, node, v);
 		if (!node->watch[v].known)
 			continue;
-		if (node->configured[v] && !node->stopping)
+		if (node->configured[v] && !node->stopping && !node->drained)
 			check_none(w, node, v);
 		check_holding(w, node, v);
 	}

@@ -37,6 +37,7 @@ static const char *const names[FAULT_KINDS] = {
 	[FAULT_FLAP] = "flap",
 	[FAULT_SILENT] = "silent",
 	[FAULT_RENAMED] = "renamed",
+	[FAULT_ROLE] = "role",
 };
 
 const char *fault_name(enum fault_kind kind)
@@ -270,6 +271,10 @@ static int fault_at_once(struct world *w, struct node *node, enum fault_kind kin
 		check_disturb(w, node, 0);
 		shell_switch(w, node, (const char *const[]){ "eth0", "eth1", NULL }[rng_below(&w->rng, 3)]);
 		return true;
+	case FAULT_ROLE: /* a handover is over at once, a drained node is undrained */
+		if (rng_chance(&w->rng, 500000))
+			return -1;
+		return shell_role(w, node, ROLE_HANDOVER, (unsigned)rng_below(&w->rng, w->n_vips));
 	default:
 		return -1;
 	}
@@ -366,6 +371,8 @@ static bool fault_begin(struct world *w, struct fault *f)
 		return refusing_begins(w, node);
 	case FAULT_RENAMED:
 		return renaming_begins(w, node, f);
+	case FAULT_ROLE:
+		return shell_role(w, node, ROLE_DRAIN, 0);
 	case FAULT_PARTITION:
 		f->node = (unsigned)rng_range(&w->rng, 1, (1U << w->n_nodes) - 2);
 		break;
@@ -428,7 +435,8 @@ static void fault_lasting(struct world *w, enum fault_kind kind)
 static enum fault_kind fault_draw(struct world *w)
 {
 	static const enum fault_kind movers[] = { FAULT_CABLE, FAULT_SWITCH, FAULT_CRASH,     FAULT_POWER,
-						  FAULT_STALL, FAULT_STOP,   FAULT_PARTITION, FAULT_LINK_DOWN };
+						  FAULT_STALL, FAULT_STOP,   FAULT_PARTITION, FAULT_LINK_DOWN,
+						  FAULT_ROLE };
 
 	if (rng_chance(&w->rng, 500000))
 		return movers[rng_below(&w->rng, sizeof movers / sizeof movers[0])];
@@ -515,6 +523,9 @@ void fault_heal(struct world *w, unsigned slot)
 		if (node->powered && node->links[f->port].exists)
 			kernel_rename(w, node, &node->links[f->port], false);
 		break;
+	case FAULT_ROLE:
+		shell_role(w, node, ROLE_UNDRAIN, 0);
+		break;
 	case FAULT_REFUSE_LONG:
 		node->refuse_types = 0;
 		check_disturb(w, node, REFUSED_LONG_GRACE);
@@ -533,4 +544,6 @@ void fault_heal_all(struct world *w)
 			0;
 	for (unsigned i = 0; i < SIM_FAULTS && !w->failed; i++)
 		fault_heal(w, i);
+	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
+		shell_role(w, &w->nodes[n], ROLE_UNDRAIN, 0);
 }

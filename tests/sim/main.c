@@ -129,7 +129,7 @@ static void parse(int argc, char **argv, struct options *o)
 			o->faults &= ~fault_list(optarg);
 			break;
 		case 'm':
-			o->faults = (uint32_t)number(optarg, 0, (1U << FAULT_KINDS) - 1);
+			o->faults = (uint32_t)number(optarg, 0, ALL_FAULTS);
 			break;
 		case 'V':
 			o->verbose_from_ns = optarg ? number(optarg, 0, 1000000000) * NSEC_PER_SEC : 0;
@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 {
 	static struct world world;
 	static struct statistics statistics;
-	struct options options = { .seed = 1, .kind = -1, .faults = (1U << FAULT_KINDS) - 1, .verbose_from_ns = NEVER };
+	struct options options = { .seed = 1, .kind = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER };
 	struct failures failures[64] = { { NULL, 0, 0 } };
 	struct timespec begin, end;
 	uint64_t seed, failed = 0;

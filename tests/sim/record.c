@@ -98,7 +98,7 @@ static void replay_print(const struct world *w)
 		printf(" --time %llu", o->time_ns / NSEC_PER_SEC);
 	if (o->kind >= 0)
 		printf(" --kind %s", (const char *const[]){ "plain", "move", "kernel", "team" }[o->kind]);
-	if (o->faults != (1U << FAULT_KINDS) - 1)
+	if (o->faults != ALL_FAULTS)
 		printf(" --fault-mask 0x%x", o->faults);
 	for (unsigned type = 0; type < ACT_TYPES; type++)
 		if (o->lies >> type & 1)

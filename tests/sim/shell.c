@@ -293,8 +293,16 @@ static void fire_timer(struct world *w, struct node *node)
 			   (unsigned long long)(w->now - core_deadline(node->core)));
 }
 
+static void forget_orders(struct node *node)
+{
+	node->drained = node->undrain_waits = false;
+	memset(node->given, 0, sizeof node->given);
+}
+
 static void process_gone(struct world *w, struct node *node)
 {
+	if (node->undrain_waits)
+		forget_orders(node);
 	while (node->socket_n) {
 		lan_release(w, node->socket[node->socket_head].slot);
 		node->socket_head = (node->socket_head + 1) % SIM_SOCKET;
@@ -358,6 +366,23 @@ void shell_run(struct world *w, struct node *node)
 
 /* ---- the process's life ---- */
 
+static void feed_orders(struct world *w, struct node *node)
+{
+	struct event drain = { .type = EV_ROLE };
+
+	drain.u.role.order = ROLE_DRAIN;
+	if (node->drained)
+		shell_feed(w, node, &drain);
+	for (unsigned i = 0; i < node->config.n_vips; i++) {
+		struct event event = { .type = EV_ROLE };
+
+		event.u.role.order = ROLE_GIVEN;
+		memcpy(event.u.role.vip, node->config_vips[i].name, NAME_SIZE);
+		if (node->given[node->config_vips[i].vrid - 1])
+			shell_feed(w, node, &event);
+	}
+}
+
 static void feed_record(struct world *w, struct node *node)
 {
 	for (unsigned i = 0; i < node->config.n_vips; i++) {
@@ -371,6 +396,8 @@ static void feed_record(struct world *w, struct node *node)
 		event.u.resume.last_sign_ns = record->last_sign_ns;
 		shell_feed(w, node, &event);
 	}
+	if (node->record_boot == node->boot)
+		feed_orders(w, node);
 	for (unsigned i = 0; i < node->n_leftovers && node->record_boot == node->boot; i++) {
 		struct event event = { .type = EV_LEFTOVER };
 
@@ -414,6 +441,8 @@ void shell_start(struct world *w, struct node *node)
 		watch->state = VIP_INIT;
 	}
 	check_disturb(w, node, 0);
+	if (node->record_boot != node->boot)
+		forget_orders(node);
 	feed_record(w, node);
 	node->record_boot = node->boot;
 	if (!w->failed)
@@ -478,6 +507,31 @@ void shell_switch(struct world *w, struct node *node, const char *port)
 		next_wake(w, node);
 }
 
+/* What is told to a process that hangs waits in its socket: here only the word that ends a fault does. */
+bool shell_role(struct world *w, struct node *node, enum role_order order, unsigned vip)
+{
+	struct event event = { .type = EV_ROLE };
+
+	if (order == ROLE_UNDRAIN && (node->stalled || node->loop_stalled))
+		node->undrain_waits = true;
+	else if (order == ROLE_UNDRAIN && !node->running)
+		forget_orders(node);
+	if (!node->running || node->stopping || node->stalled || node->loop_stalled)
+		return false;
+	trace_add_text(w, node->id, "role %d, vip %u", (int)order, vip);
+	check_disturb(w, node, 0);
+	event.u.role.order = order;
+	event.u.role.force = true;
+	node->undrain_waits = false;
+	if (order == ROLE_HANDOVER && node->config.n_vips)
+		snprintf(event.u.role.vip, sizeof event.u.role.vip, "%s", node->config_vips[vip % node->config.n_vips].name);
+	node->drained = order == ROLE_DRAIN || (order == ROLE_HANDOVER && node->drained);
+	shell_feed(w, node, &event);
+	if (!w->failed && node->process_ns != NEVER)
+		next_wake(w, node);
+	return true;
+}
+
 void shell_stall(struct world *w, struct node *node, bool loop_only)
 {
 	if (!node->running || node->stalled || node->loop_stalled)
@@ -510,4 +564,6 @@ void shell_wake(struct world *w, struct node *node)
 	}
 	node->stalled = node->loop_stalled = false;
 	shell_wake_at(w, node, w->now + rng_below(&w->rng, w->loop_ns));
+	if (node->undrain_waits)
+		shell_role(w, node, ROLE_UNDRAIN, 0);
 }

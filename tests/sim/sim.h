@@ -274,6 +274,7 @@ struct node {
 	} flight[SIM_QUEUE]; /* changes that are not answered yet */
 	unsigned n_flight;
 	struct watch watch[SIM_VIPS];
+	bool drained, undrain_waits, given[SIM_VIPS]; /* what people ordered, as the file of orders has it */
 	uint64_t stopping_ns;
 	uint64_t deleted_ns; /* when somebody last deleted something here */
 	uint64_t excused_ns; /* checks by time start counting here: the last fault that touched this node */
@@ -336,8 +337,12 @@ enum fault_kind {
 	FAULT_FLAP,
 	FAULT_SILENT,
 	FAULT_RENAMED,
+	FAULT_ROLE,
 	FAULT_KINDS
 };
+
+_Static_assert(FAULT_KINDS <= 32, "a mask of faults has 32 bits");
+#define ALL_FAULTS (UINT32_MAX >> (32 - FAULT_KINDS))
 
 struct fault {
 	bool on;
@@ -485,6 +490,7 @@ void shell_stop(struct world *, struct node *);
 void shell_reload(struct world *, struct node *);
 /* A person chooses the bond's port; NULL: gives the choice back. */
 void shell_switch(struct world *, struct node *, const char *port);
+bool shell_role(struct world *, struct node *, enum role_order, unsigned vip); /* false: not possible now */
 void shell_stall(struct world *, struct node *, bool loop_only);
 void shell_wake(struct world *, struct node *);
 void shell_run(struct world *, struct node *);

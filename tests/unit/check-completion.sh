@@ -30,13 +30,15 @@ same "help takes a command" "$commands" "$(offered help '')"
 # Every option that is offered after a command is one that the command takes, and the other way round.
 for command in $commands; do
 	letters=$(echo "$table" | awk -F '\t' -v c="$command" '$1 == c {print $2}')
+	needed=$(echo "$table" | awk -F '\t' -v c="$command" '$1 == c && $3 !~ /^\[/ {print $3}')
 	wanted="-r --run-dir --help --version"
 	case $letters in *f*) wanted="$wanted -f --follow" ;; esac
 	case $letters in *v*) wanted="$wanted -v --verbose" ;; esac
 	case $letters in *j*) wanted="$wanted --json" ;; esac
+	case $letters in *F*) wanted="$wanted --force" ;; esac
 	same "options of $command" "$(echo $wanted | tr ' ' '\n' | sort)" "$(offered "$command" -)"
-	for option in --follow --verbose --json; do
-		"$ctl" -r /nonexistent "$command" "$option" >/dev/null 2>&1 </dev/null
+	for option in --follow --verbose --json --force; do
+		"$ctl" -r /nonexistent "$command" $needed "$option" >/dev/null 2>&1 </dev/null
 		status=$?
 		case " $wanted " in
 		*" $option "*) [ $status -ne 2 ] || same "$command $option" "understood" "exit status 2" ;;

@@ -146,9 +146,13 @@ static bool word_early(struct golden *g, const struct words *w)
 	uint64_t ns = 0;
 
 	memset(event, 0, sizeof *event);
-	if (g->n_early == sizeof g->early / sizeof g->early[0] || w->n < 3 || g->core)
+	if (g->n_early == sizeof g->early / sizeof g->early[0] || w->n < (w->word[0][0] == 'g' ? 2 : 3) || g->core)
 		return wrong(g, "too many, too short, or too late");
-	if (strcmp(w->word[0], "resume") == 0) {
+	if (strcmp(w->word[0], "given") == 0) {
+		event->type = EV_ROLE;
+		event->u.role.order = ROLE_GIVEN;
+		strncpy(event->u.role.vip, w->word[1], NAME_SIZE - 1);
+	} else if (strcmp(w->word[0], "resume") == 0) {
 		event->type = EV_RESUME;
 		strncpy(event->u.resume.vip, w->word[1], NAME_SIZE - 1);
 		event->u.resume.active = has(w, "active");
@@ -528,6 +532,21 @@ static bool word_drops(struct golden *g)
 	return true;
 }
 
+static bool word_role(struct golden *g, const struct words *w, enum role_order order)
+{
+	struct event event = { .type = EV_ROLE };
+
+	event.u.role.order = order;
+	event.u.role.force = has(w, "force");
+	if (order == ROLE_HANDOVER) {
+		if (w->n < 2)
+			return wrong(g, "handover VIP [force]");
+		snprintf(event.u.role.vip, sizeof event.u.role.vip, "%s", w->word[1]);
+	}
+	golden_feed(g, &event);
+	return true;
+}
+
 static bool word_fail(struct golden *g, const struct words *w)
 {
 	enum action_type type = w->n > 2 ? action_named(w->word[1]) : ACT_TYPES;
@@ -586,7 +605,7 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_route(g, w);
 	if (strcmp(verb, "reach") == 0 || strcmp(verb, "deaf") == 0)
 		return word_reach(g, w);
-	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0)
+	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0 || strcmp(verb, "given") == 0)
 		return word_early(g, w);
 	if (strcmp(verb, "fail") == 0)
 		return word_fail(g, w);
@@ -614,6 +633,12 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_claim(g, w);
 	if (strcmp(verb, "drops") == 0)
 		return word_drops(g);
+	if (strcmp(verb, "handover") == 0)
+		return word_role(g, w, ROLE_HANDOVER);
+	if (strcmp(verb, "drain") == 0)
+		return word_role(g, w, ROLE_DRAIN);
+	if (strcmp(verb, "undrain") == 0)
+		return word_role(g, w, ROLE_UNDRAIN);
 	if (strcmp(verb, "stop") == 0)
 		return word_simple(g, EV_STOP);
 	if (strcmp(verb, "overrun") == 0)
