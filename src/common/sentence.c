@@ -120,6 +120,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_LOST_ELECTION] = "{ip|another node} is better: priority {a}, ours is {b}",
 	[REASON_TAKING] = "takes over: {a} addresses are still to be added",
 	[REASON_HANDED_OVER] = "was handed over by hand to {ip|another node} with priority {a}, and stays backup until that fails or 'standbyctl undrain'",
+	[REASON_PREEMPT_DELAY] = "is better than {ip|the active node}, whose priority is {a}, and preempts it in {b time} (preempt-delay)",
 	[REASON_LATE_BACKUP] = "woke up {a time} late, so listens again",
 	[REASON_LATE_LOST] = "was active but woke up {a time} late, so stands again",
 	[REASON_ADDRESS_REFUSED] = "the kernel refused address {ip|(unknown)}: {a error}",

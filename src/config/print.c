@@ -230,6 +230,7 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_duration(out, "advert", vip->advert_ns);
 	print_checksum(out, vip);
 	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");
+	print_duration(out, "preempt-delay", vip->preempt_delay_ns);
 	print_duration(out, "lease", vip->lease_ns);
 	print_duration(out, "leave-timeout", vip->leave_timeout_ns);
 }

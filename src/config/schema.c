@@ -313,7 +313,7 @@ static const struct schema_key vip_keys[] = {
 				.type = SCHEMA_DURATION,
 				.max = SEC(3600),
 				.fallback = "0s",
-				.about = "how long to wait before that" },
+				.about = "how long to wait before that, while the lower one lives" },
 	[VIP_LEASE] = { .name = "lease",
 			.type = SCHEMA_DURATION,
 			.min = SEC(3),

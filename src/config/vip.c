@@ -206,6 +206,7 @@ void build_vip(struct build *build, unsigned index)
 	vip->checksum = (enum checksum_policy)values[VIP_CHECKSUM].number;
 	vip->preempt = values[VIP_PREEMPT].number;
 	vip->version = (uint8_t)values[VIP_VERSION].number;
+	vip->preempt_delay_ns = values[VIP_PREEMPT_DELAY].number;
 	vip->advert_ns = values[VIP_ADVERT].number;
 	vip->leave_timeout_ns = values[VIP_LEAVE_TIMEOUT].number;
 	take_addresses(build, vip, source);
@@ -213,9 +214,11 @@ void build_vip(struct build *build, unsigned index)
 	take_peers(build, vip, source);
 	take_auth(build, vip, source);
 	check_version(build, vip, source);
-	if (values[VIP_PREEMPT_DELAY].valid && values[VIP_PREEMPT_DELAY].number)
-		diagnostics_error(build->reader->diagnostics, &values[VIP_PREEMPT_DELAY].place,
-				  "'preempt-delay' of %s other than 0s is not supported yet", source->title);
+	if (values[VIP_PREEMPT_DELAY].given && values[VIP_PREEMPT_DELAY].number && (!vip->preempt || vip->priority == 255))
+		diagnostics_warning(build->reader->diagnostics, &values[VIP_PREEMPT_DELAY].place,
+				    "'preempt-delay' of %s has no effect%s", source->title,
+				    vip->preempt ? " at priority 255: the owner always takes its addresses"
+						 : " with 'preempt: false'");
 	if (vip->priority == 255 && values[VIP_PREEMPT].valid && !vip->preempt)
 		diagnostics_warning(
 			build->reader->diagnostics, &values[VIP_PREEMPT].place,

@@ -100,6 +100,7 @@ struct config_vip {
 	uint8_t auth[AUTH_SIZE]; /* padded with NUL */
 	enum checksum_policy checksum; /* IPv4, version 3; elsewhere there is one form */
 	bool preempt;
+	uint64_t preempt_delay_ns; /* 0: as soon as the RFC has it */
 	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms; version 2: 1 s … 255 s, whole seconds */
 	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses) */
 	uint64_t leave_timeout_ns;

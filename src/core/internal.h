@@ -263,6 +263,8 @@ struct vip {
 	uint64_t retry_ns;       /* fault by refusal: stands again */
 	uint64_t taking_ns;      /* decided to take over */
 	uint64_t place_ns;       /* earliest retry among its addresses */
+	uint64_t lower_ns;       /* backup: since when it hears a lower one, but for goodbyes; 0: it does not */
+	uint64_t lower_floor_ns; /* and when its Down would have ended then: the RFC would not preempt before */
 	uint64_t given_ns;       /* when a person handed it over; until it is active again it does not preempt. 0: it was not */
 	uint8_t refusals;
 	bool left;               /* the last thing heard was priority 0 */
@@ -534,6 +536,7 @@ uint8_t vip_checksum(const struct vip *);                      /* enum vrrp_chec
 uint64_t vip_deadline(const struct core *, const struct vip *);
 uint64_t vip_down_ns(const struct vip *);                      /* Active_Down_Interval */
 uint64_t vip_skew_ns(const struct vip *);
+uint64_t vip_preempt_ns(const struct vip *);                   /* when a preempt-delay ends; NEVER: none runs */
 unsigned vip_missing(const struct core *, const struct vip *); /* addresses that are not where they should be */
 bool vip_wants_addresses(const struct vip *);
 enum vip_state vip_state_of(const struct vip *);

@@ -50,6 +50,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_LOST_ELECTION: return "lost-election";
 	case REASON_TAKING: return "taking";
 	case REASON_HANDED_OVER: return "handed-over";
+	case REASON_PREEMPT_DELAY: return "preempt-delay";
 	case REASON_LATE_BACKUP: return "late-backup";
 	case REASON_LATE_LOST: return "late-lost";
 	case REASON_ADDRESS_REFUSED: return "address-refused";

@@ -89,6 +89,7 @@ enum reason_code {
 	REASON_LOST_ELECTION,     /* heard a better one while active; arg0 its priority, arg1 ours, ip its source */
 	REASON_TAKING,            /* decided to take over, addresses are being added; arg0 how many are missing */
 	REASON_HANDED_OVER,       /* given away by a person; arg0 the other's priority, ip its source, FAMILY_NONE: none heard yet */
+	REASON_PREEMPT_DELAY,     /* waits before it preempts; arg0 the other's priority, arg1 the remaining time, ip its source */
 	REASON_LATE_BACKUP,       /* woke up late, listens again; arg0 how late */
 	REASON_LATE_LOST,         /* was active, woke up later than the lease or another took over; arg0 how late */
 	REASON_ADDRESS_REFUSED,   /* the kernel refused an address; arg0 errno, ip the address */

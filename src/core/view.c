@@ -159,6 +159,10 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		view->active_source = vip->source;
 	else if (!vip->left && vip->heard_ns && (vip->phase == PHASE_BACKUP || vip->reason.code == REASON_DRAINED || hears_successor(vip)))
 		view->active_source = vip->heard_source;
+	if (vip->phase == PHASE_BACKUP && vip->reason.code == REASON_PREEMPT_DELAY) {
+		uint64_t at = vip_preempt_ns(vip);
+		view->reason.arg[1] = at > core->now ? (int64_t)(at - core->now) : 0;
+	}
 	if (vip->phase == PHASE_TAKING) {
 		view->reason.code = REASON_TAKING;
 		view->reason.arg[0] = vip_missing(core, vip);

@@ -26,6 +26,14 @@ uint64_t vip_down_ns(const struct vip *vip)
 	return 3 * vip->interval_ns + vip_skew_ns(vip);
 }
 
+/* Not before the RFC would: Down, as it ran when the lower one was first heard. */
+uint64_t vip_preempt_ns(const struct vip *vip)
+{
+	if (vip->phase != PHASE_BACKUP || !vip->lower_ns)
+		return NEVER;
+	return max64(vip->lower_floor_ns, vip->lower_ns + vip->cfg.preempt_delay_ns);
+}
+
 bool vip_wants_addresses(const struct vip *vip)
 {
 	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE || vip->phase == PHASE_LEAVING;
@@ -136,6 +144,7 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 	vip->retry_ns = NEVER;
 	vip->renew_ns = NEVER;
 	vip->conflict_ns = NEVER;
+	vip->lower_ns = 0;
 	vip->send_advert = vip->first_advert = false;
 	vip->announce_step = ANNOUNCE_STEPS;
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
@@ -578,14 +587,30 @@ static struct reason following(const struct vip *vip, const struct event_advert 
 				.ip = advert->source };
 }
 
+/* Until the delay is over it follows the lower one as without preemption, so that its silence is noticed. */
+static void await_preemption(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	if (!vip->lower_ns) {
+		vip->lower_ns = max64(core->seen, vip->since_ns); /* what waited in the socket is older */
+		vip->lower_floor_ns = vip->down_ns;
+	}
+	follow(core, vip, advert);
+	vip->reason = (struct reason){ .code = REASON_PREEMPT_DELAY,
+				       .arg = { advert->priority, (int64_t)(vip->lower_ns + vip->cfg.preempt_delay_ns - core->seen) },
+				       .ip = advert->source };
+}
+
 /* RFC 9568 §6.4.2. A lower one does not reset the timer where preemption is on. */
 static void backup_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	if (advert->priority == 0) {
 		vip->down_ns = core->now + vip_skew_ns(vip);
 	} else if (!preempts(vip) || advert->priority >= vip->cfg.priority) {
+		vip->lower_ns = 0;
 		follow(core, vip, advert);
 		vip->reason = following(vip, advert);
+	} else if (vip->cfg.preempt_delay_ns) {
+		await_preemption(core, vip, advert);
 	}
 }
 
@@ -657,15 +682,20 @@ static void leaving_advert(struct core *core, struct vip *vip, const struct even
 	}
 }
 
+/* Whether a lower one that speaks now goes before: a preemption that has a delay begins with it, or has had it. */
+static bool yields_to_any(const struct vip *vip)
+{
+	return !preempts(vip) || (vip->cfg.preempt_delay_ns && vip->reason.code != REASON_PREEMPTED);
+}
+
 static void taking_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
-	bool better = !preempts(vip) ? advert->priority != 0 : advert->priority && beats(vip, advert);
+	bool better = yields_to_any(vip) ? advert->priority != 0 : advert->priority && beats(vip, advert);
 
 	if (!better)
 		return;
-	enter_backup(core, vip, (struct reason){ .code = REASON_NONE });
+	enter_backup(core, vip, following(vip, advert));
 	backup_advert(core, vip, advert);
-	vip->reason = following(vip, advert);
 }
 
 void vip_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
@@ -849,6 +879,8 @@ void vip_timer(struct core *core, struct vip *vip)
 	case PHASE_BACKUP:
 		if (vip->down_ns <= core->now)
 			down_timer(core, vip);
+		else if (vip_preempt_ns(vip) <= core->now)
+			take(core, vip, take_reason(core, vip));
 		break;
 	case PHASE_LEAVING:
 		if (vip->leave_ns <= core->now)
@@ -872,7 +904,7 @@ void vip_timer(struct core *core, struct vip *vip)
 
 uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 {
-	uint64_t due = min64(vip->down_ns, min64(vip->advert_ns, vip->leave_ns));
+	uint64_t due = min64(min64(vip->down_ns, vip_preempt_ns(vip)), min64(vip->advert_ns, vip->leave_ns));
 
 	due = min64(due, min64(vip->renew_ns, min64(vip->retry_ns, vip->conflict_ns)));
 	if (vip->announce_step < ANNOUNCE_STEPS)

@@ -247,3 +247,37 @@ def test_events_tell_who_asked_for_it(pair):
     assert ("active", "leaving", "handed-over") in states and ("backup", "init", "drained") in states, states
     assert [e["code"] for e in events if e["object_type"] == "node"] == ["drained", "undrained"]
     assert json.loads(two.d1.ctl("status", "--json").stdout)["drained"] is False
+
+
+def returned(two):
+    """lb1 was away, lb2 holds the vip, and lb1 is back and listens; since when."""
+    two.d1.stop()
+    two.probe.answered_by("lb2", 10)
+    since = now()
+    two.d1.start().wait_state("backup")
+    return since
+
+
+@pytest.mark.parametrize("advert_ms", [100, 1000])
+def test_preempt_delay_waits_and_loses_nothing(beside, advert_ms):
+    delay_ms = 4000 if advert_ms == 1000 else 1500
+    two = beside(advert_ms=advert_ms, preempt_delay=f"{delay_ms}ms")
+    since = returned(two)
+    wait_for(lambda: two.d1.vip()["reason_code"] == "preempt-delay", 5)
+    assert "192.0.2.12" in two.d1.vip()["reason"] and two.d1.vip()["active_source"] == "192.0.2.12"
+    two.probe.answered_by("lb1", 10, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed(two.kinds[1] == "keepalived") and window.nodes == ["lb2", "lb1"], window
+    took = (window.first("lb1") - since) / MS
+    assert delay_ms <= took <= delay_ms + two.down_ms(200) + 2 * advert_ms + slack_ms(), took
+
+
+@pytest.mark.parametrize("how", ["dies", "stops"])
+def test_preempt_delay_is_none_while_nobody_is_active(beside, how):
+    two = beside(preempt_delay="60s")
+    returned(two)
+    wait_for(lambda: two.d1.vip()["reason_code"] == "preempt-delay", 5)
+    since = two.n2.power_off() if how == "dies" else two.d2.stop()
+    two.probe.answered_by("lb1", 5, since)
+    window = two.probe.window(since)
+    assert window.outage_ms <= two.down_ms(200) + slack_ms(), window

@@ -244,6 +244,10 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 {
 	struct watch *watch = &node->watch[vip];
 
+	if (view->state == VIP_ACTIVE && view->reason.code == REASON_PREEMPTED && watch->state == VIP_BACKUP &&
+	    since(w, watch->state_since_ns) < w->vips[vip].preempt_delay_ns)
+		world_fail(w, node, "preempt-delay", "vip %u: preempts after %llu ms", vip,
+			   since(w, watch->state_since_ns) / NSEC_PER_MSEC);
 	watch->state_since_ns = w->now;
 	watch->zero_ns = watch->claimed = watch->claimed_ns = 0;
 	watch->was_late = false;

@@ -35,6 +35,7 @@ enum {
 #define SIM_START	   (1000 * NSEC_PER_SEC)
 #define REFUSED_LONG_GRACE (34 * NSEC_PER_SEC) /* the longest back-off */
 #define REBUILT_GRACE	   (12 * NSEC_PER_SEC) /* a bond is not built anew more often than every ten seconds */
+#define PREEMPT_DELAY_MAX  (5 * NSEC_PER_SEC)
 #define HOLD_MAX	   (3 * NSEC_PER_SEC)
 #define REFUSED_GRACE	   (5 * NSEC_PER_SEC) /* a refusal makes the core wait before it tries again, longer each time */
 
@@ -300,6 +301,7 @@ struct world_vip {
 	unsigned first;	      /* mask of those in the first configuration */
 	uint64_t advert_ns, lease_ns, leave_timeout_ns; /* advert: the largest of all nodes */
 	bool preempt;
+	uint64_t preempt_delay_ns;
 	uint64_t any, all;     /* which nodes' kernels have any, all of its addresses */
 	uint64_t disturbed_ns; /* the last packet of it that was lost */
 	int holder;	       /* the last node that became active, -1 */

@@ -137,6 +137,7 @@ static void configure_vip(struct world *w, struct node *node, unsigned v)
 	c->family = FAMILY_4;
 	c->version = 3;
 	c->preempt = vip->preempt;
+	c->preempt_delay_ns = vip->preempt_delay_ns;
 	c->advert_ns = node->advert_ns[v];
 	c->lease_ns = setup->lease_ns;
 	c->leave_timeout_ns = vip->leave_timeout_ns;
@@ -176,6 +177,7 @@ static void vip_make(struct world *w, unsigned v)
 	vip->holder = -1;
 	vip->advert_ns = adverts_ms[rng_below(&w->rng, sizeof adverts_ms / sizeof adverts_ms[0])] * NSEC_PER_MSEC;
 	vip->preempt = rng_chance(&w->rng, 700000);
+	vip->preempt_delay_ns = rng_chance(&w->rng, 300000) ? rng_below(&w->rng, PREEMPT_DELAY_MAX) : 0;
 	vip->leave_timeout_ns = rng_chance(&w->rng, 300000) ? 200 * NSEC_PER_MSEC : 10 * NSEC_PER_SEC;
 	vip->first = (1U << rng_range(&w->rng, 1, 3)) - 1;
 	if (sixes)
@@ -388,7 +390,7 @@ static uint64_t settle_ns(const struct world *w)
 {
 	uint64_t refused = w->fault_mask >> FAULT_REFUSE_LONG & 1 ? 2 * REFUSED_LONG_GRACE : 0;
 
-	return 20 * NSEC_PER_SEC + 6 * down_max(w) + HOLD_MAX + refused;
+	return 20 * NSEC_PER_SEC + 6 * down_max(w) + HOLD_MAX + PREEMPT_DELAY_MAX + refused;
 }
 
 static bool settle(struct world *w)
