@@ -810,8 +810,11 @@ void vip_renew(struct core *core, struct vip *vip, bool all)
 		const struct addr *addr = &core->addrs[vip->first_addr + i];
 		if (!all && !vip_address_has_lease(core, addr))
 			continue;
-		for (unsigned j = 0; j < addr->n_places; j++)
-			core->places[addr->first_place + j].renew = core->places[addr->first_place + j].present;
+		/* One that is on its way may have been given another lifetime. */
+		for (unsigned j = 0; j < addr->n_places; j++) {
+			struct place *place = &core->places[addr->first_place + j];
+			place->renew = place->present || place->change.gen;
+		}
 	}
 	if (vip->phase != PHASE_TAKING)
 		schedule_renewal(core, vip);
