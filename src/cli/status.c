@@ -305,10 +305,13 @@ static void print_vip(const json_t *vip, const char *node)
 	w = begin_line(INDENT);
 	print_addresses(&w, json_object_get(vip, "addresses"));
 	print_holder(&w, vip, node);
-	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld", string(vip, "protocol"),
-	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective);
+	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld%s", string(vip, "protocol"),
+	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective,
+	       string(vip, "group")[0] && effective == priority ? "," : "");
 	if (effective != priority)
-		phrase(&w, 1, PAINT_DIM, "of %lld", priority);
+		phrase(&w, 1, PAINT_DIM, "of %lld%s", priority, string(vip, "group")[0] ? "," : "");
+	if (string(vip, "group")[0])
+		phrase(&w, 1, PAINT_DIM, "group %s", string(vip, "group"));
 	putchar('\n');
 }
 

@@ -47,6 +47,7 @@ static const char *port_name(const struct core *core, const struct object *bond,
  * {a error} {a mode}   as an errno, as the mode of a bond
  * {a port}             as a port of the bond that the note is about
  * {ip|another node}    the address, or these words where there is none
+ * {name}               the name that the reason has
  * {subject}            the address or route that the note is about
  * {mac} */
 
@@ -83,6 +84,8 @@ static void say_place(struct words *w, const struct material *m, const char *pla
 		words_add(w, "%s", port_name(m->core, m->object, value));
 	else if (is_place(place, length, "subject"))
 		words_add(w, "%s", words_subject(m->object, &r->ip, f.subject));
+	else if (is_place(place, length, "name"))
+		words_add(w, "%s", r->name[0] ? r->name : "(unknown)");
 	else if (is_place(place, length, "mac"))
 		words_add(w, "%s", text_mac(m->mac, f.mac));
 	else if (strncmp(place, "ip|", 3) == 0) {
@@ -121,6 +124,9 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_TAKING] = "takes over: {a} addresses are still to be added",
 	[REASON_HANDED_OVER] = "was handed over by hand to {ip|another node} with priority {a}, and stays backup until that fails or 'standbyctl undrain'",
 	[REASON_PREEMPT_DELAY] = "is better than {ip|the active node}, whose priority is {a}, and preempts it in {b time} (preempt-delay)",
+	[REASON_GROUP_WAITS] = "would take over, but {name} of its group cannot yet",
+	[REASON_GROUP_LEFT] = "{name} of its group left this node",
+	[REASON_GROUP_MEMBER] = "{name} of its group cannot be held here",
 	[REASON_LATE_BACKUP] = "woke up {a time} late, so listens again",
 	[REASON_LATE_LOST] = "was active but woke up {a time} late, so stands again",
 	[REASON_ADDRESS_REFUSED] = "the kernel refused address {ip|(unknown)}: {a error}",

@@ -25,6 +25,11 @@ static bool check_name(struct reader *reader, const struct schema_object *object
 	return false;
 }
 
+bool build_check_name(struct build *build, const struct schema_object *object, const struct node *name)
+{
+	return check_name(build->reader, object, name);
+}
+
 /* Reads all objects of a section; those that are no objects at all are told and left out. */
 static struct object_source *read_section(struct reader *reader, const struct section *section,
 					  const struct schema_object *schema, unsigned max, unsigned *n)
@@ -120,6 +125,7 @@ static bool fill(struct build *build, const struct sections *sections)
 		build_probes(build, i);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_vip(build, i);
+	build_groups(build, &sections->groups);
 	build_check(build);
 	return !build->reader->arena->failed;
 }

@@ -17,7 +17,7 @@ struct section {
 
 /* All of them, of all files. */
 struct sections {
-	struct section bonds, vlans, vips;
+	struct section bonds, vlans, vips, groups;
 };
 
 /* A bond, vlan or vip that was read; its index is that of the struct config's array. */
@@ -41,6 +41,12 @@ void build_bond(struct build *, unsigned index);
 void build_vlan(struct build *, unsigned index);
 void build_probes(struct build *, unsigned index);
 void build_vip(struct build *, unsigned index);
+
+/* When all vips are there. */
+void build_groups(struct build *, const struct section *);
+
+/* Whether an object of that kind may have that name; false: it was told why not. */
+bool build_check_name(struct build *, const struct schema_object *, const struct node *name);
 
 /* A bond's or vlan's addresses and routes. */
 void build_belongings(struct build *, struct config_bond *, const struct value *addresses, const struct value *routes,

@@ -77,6 +77,8 @@ static void take_top_key(struct load *load, const struct schema_key *key, const 
 		add_section(load, &load->sections.vlans, key, pair->value);
 	else if (index == TOP_VIPS)
 		add_section(load, &load->sections.vips, key, pair->value);
+	else if (index == TOP_GROUPS)
+		add_section(load, &load->sections.groups, key, pair->value);
 	else if (key->support != SCHEMA_SUPPORTED || is_first(load, index, pair->key))
 		read_value(&reader, key, &pair->key->place, pair->value, "", value);
 }
@@ -226,6 +228,7 @@ static void load_all(struct load *load, const char *path, const char *wanted)
 	refuse_equal_names(load, &load->sections.bonds, &schema_bond);
 	refuse_equal_names(load, &load->sections.vlans, &schema_vlan);
 	refuse_equal_names(load, &load->sections.vips, &schema_vip);
+	refuse_equal_names(load, &load->sections.groups, &schema_group);
 	const char *node = own_node(load, wanted, host);
 	if (!node || load->arena.failed)
 		return;

@@ -246,9 +246,45 @@ void print_one_bond(const struct config *config, const struct config_bond *bond,
 void print_one_vip(const struct config *config, const struct config_vip *vip, FILE *out)
 {
 	print_vip(out, config, vip);
+	if (!vip->group[0])
+		return;
+	fputs("    group: ", out);
+	print_name(out, vip->group);
+	fputc('\n', out);
 }
 
-static void print_all(const struct config *config, const struct config_bond *const *bonds,
+static int by_group(const void *a, const void *b)
+{
+	const struct config_vip *one = *(const struct config_vip *const *)a, *other = *(const struct config_vip *const *)b;
+	int order = strcmp(one->group, other->group);
+	return order ? order : one->group_rank < other->group_rank ? -1 : 1;
+}
+
+/* By name, for what order they are written in means nothing. */
+static bool print_groups(FILE *out, const struct config *config)
+{
+	const struct config_vip **members = calloc(config->n_vips + 1, sizeof *members);
+	unsigned n = 0;
+	for (unsigned i = 0; members && i < config->n_vips; i++)
+		if (config->vips[i].group[0])
+			members[n++] = &config->vips[i];
+	if (n)
+		qsort(members, n, sizeof *members, by_group);
+	fputs(n ? "\ngroups:\n" : "", out);
+	for (unsigned i = 0; i < n; i++) {
+		bool first = !i || strcmp(members[i - 1]->group, members[i]->group) != 0;
+		fputs(first ? "  " : ", ", out);
+		if (first)
+			print_name(out, members[i]->group);
+		fputs(first ? ": [" : "", out);
+		print_name(out, members[i]->name);
+		fputs(i + 1 == n || strcmp(members[i + 1]->group, members[i]->group) != 0 ? "]\n" : "", out);
+	}
+	free(members);
+	return members != NULL;
+}
+
+static bool print_all(const struct config *config, const struct config_bond *const *bonds,
 		      const struct config_vip *const *vips, FILE *out)
 {
 	unsigned n_vlans = 0;
@@ -269,6 +305,7 @@ static void print_all(const struct config *config, const struct config_bond *con
 	fputs(config->n_vips ? "\nvips:\n" : "", out);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		print_vip(out, config, vips ? vips[i] : &config->vips[i]);
+	return print_groups(out, config);
 }
 
 void config_print(const struct config *config, FILE *out)
@@ -313,8 +350,7 @@ static bool hash_sorted(const struct config *config, const struct config_bond **
 	FILE *out = open_memstream(&text, &size);
 	if (!out)
 		return false;
-	print_all(config, bonds, vips, out);
-	bool whole = !ferror(out);
+	bool whole = print_all(config, bonds, vips, out) && !ferror(out);
 	if (fclose(out) != 0 || !whole) {
 		free(text);
 		return false;

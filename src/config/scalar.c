@@ -426,6 +426,7 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 	case SCHEMA_UNREAD:
 	case SCHEMA_OBJECT:
 	case SCHEMA_NAMED:
+	case SCHEMA_MEMBERS:
 		break;
 	}
 	return REFUSE("%s must be a map", NAME);

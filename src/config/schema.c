@@ -360,12 +360,19 @@ static const struct schema_key top_keys[] = {
 		       .object = &schema_vip,
 		       .also_known_as = "vip vrrp-instance",
 		       .about = "vips by name" },
+	[TOP_GROUPS] = { .name = "groups",
+			 .type = SCHEMA_MEMBERS,
+			 .same_on_all = true,
+			 .max_items = MAX_VIPS,
+			 .also_known_as = "group vrrp-sync-group sync-groups",
+			 .about = "vips that move together, by the group's name" },
 	{ .name = "nodes", .support = SCHEMA_LATER },
 	{ .name = "heartbeat", .support = SCHEMA_LATER },
 	{ .name = "checks", .support = SCHEMA_LATER },
 	{ .name = "hooks", .support = SCHEMA_LATER },
-	{ .name = "groups", .support = SCHEMA_LATER },
 };
+const struct schema_object schema_group = { .kind = "group" };
+
 const struct schema_object schema_top = { .kind = "file", KEYS(top_keys) };
 
 #define FITS(array) _Static_assert(sizeof(array) / sizeof(array)[0] <= SCHEMA_KEYS_MAX, "SCHEMA_KEYS_MAX is too small")

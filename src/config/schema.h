@@ -25,6 +25,7 @@ enum schema_type {
 	SCHEMA_OBJECT,	  /* value.items: the values of `object`, by its keys' index */
 	SCHEMA_NAMED,	  /* a map of names to objects. In an object: value.items, each with the name as text and the object's values
 			   * as items; at the top it is read by its own code */
+	SCHEMA_MEMBERS,	  /* a map of names to lists of names, read by its own code */
 };
 
 enum schema_support {
@@ -65,7 +66,7 @@ struct schema_object {
 };
 
 /* Indexes of the tables' keys, as far as the code asks for them; not supported ones follow. */
-enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS };
+enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS, TOP_GROUPS };
 enum bond_key {
 	BOND_DRIVER,
 	BOND_PORTS,
@@ -102,7 +103,7 @@ enum vip_key {
 	VIP_LEAVE_TIMEOUT
 };
 
-extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_vip;
+extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_vip, schema_group;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
 

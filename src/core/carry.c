@@ -344,6 +344,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->iface = fixed.iface;
 	vip->next = fixed.next;
 	vip->n_peers = fixed.n_peers;
+	vip->next_member = fixed.next_member;
 	vip->removed = fixed.removed;
 	vip->address_hash = fixed.address_hash;
 }
@@ -377,9 +378,13 @@ void carry_over(struct core *core, const struct change_over *over)
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
 		const struct vip *from = vip->removed ? staying_vip(old, vip) : configure_old_vip(over, &vip->cfg);
+		bool member = from && !from->removed && strcmp(from->cfg.group, vip->cfg.group) == 0;
+		if (from)
+			carry_vip(vip, from);
+		if (!member) /* what the others of its group are is seen once all are there */
+			vip->joining = vip->newcomer = vip->cfg.group[0] != 0;
 		if (!from)
 			continue;
-		carry_vip(vip, from);
 		if (from->removed && !vip->removed)
 			vip->stopping = false;
 	}

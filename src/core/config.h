@@ -92,6 +92,8 @@ struct config_vip {
 	char name[NAME_SIZE];
 	char on[IFNAME_SIZE]; /* interface or bond */
 	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface */
+	char group[NAME_SIZE]; /* "": none. Its members have one priority, preempt and preempt_delay_ns, and none is an owner */
+	unsigned group_rank;  /* its place in the group's list */
 	uint8_t vrid;         /* 1…255 */
 	uint8_t priority;     /* 1…255; 255: owner */
 	uint8_t family;       /* of the adverts */

@@ -476,6 +476,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .n_peers = cfg->n_peers,
 			     .iface = NONE,
 			     .next = NONE,
+			     .next_member = (int)index,
 			     .removed = removed,
 			     .announce_step = ANNOUNCE_STEPS,
 			     .down_ns = NEVER,
@@ -593,6 +594,36 @@ static void copy_config(struct core *core, const struct config *config)
 	}
 }
 
+/* The rings of the groups' members. New members of a group that is held here are joining. */
+static int link_groups(struct core *core)
+{
+	struct names groups = { 0 };
+
+	if (names_init(&groups, core->n_vips) < 0)
+		return -ENOMEM;
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i], *first = NULL;
+		unsigned cursor = 0;
+		int at;
+		if (vip->removed || !vip->cfg.group[0])
+			continue;
+		while (!first && (at = names_next(&groups, vip->cfg.group, &cursor)) != NONE) {
+			if (strcmp(core->vips[at].cfg.group, vip->cfg.group) == 0)
+				first = &core->vips[at];
+		}
+		if (!first) {
+			names_add(&groups, vip->cfg.group, i);
+			continue;
+		}
+		vip->next_member = first->next_member;
+		first->next_member = (int)i;
+	}
+	free(groups.slots);
+	for (unsigned i = 0; i < core->n_vips; i++)
+		vip_check_joining(core, &core->vips[i]);
+	return 0;
+}
+
 static void build(struct core *core, const struct change_over *over)
 {
 	const struct config *config = over->config;
@@ -644,7 +675,7 @@ static int prepare(const struct core *core, const struct config *config, struct 
 	if (r == 0) {
 		build(next, &over);
 		change_over_free(&over);
-		if (queue_init(&next->dirty, unit_count(next)) < 0 || heap_init(&next->heap, unit_count(next)) < 0)
+		if (link_groups(next) < 0 || queue_init(&next->dirty, unit_count(next)) < 0 || heap_init(&next->heap, unit_count(next)) < 0)
 			r = -ENOMEM;
 	}
 	if (r < 0) {

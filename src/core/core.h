@@ -464,6 +464,7 @@ struct vip_counters {
 
 struct vip_view {
 	const char *name, *on;
+	const char *group;        /* "": none */
 	uint8_t vrid, family, version;
 	enum vip_state state;
 	bool holding;             /* all its addresses are on the interface */

@@ -263,6 +263,14 @@ struct vip {
 	uint64_t retry_ns;       /* fault by refusal: stands again */
 	uint64_t taking_ns;      /* decided to take over */
 	uint64_t place_ns;       /* earliest retry among its addresses */
+	/* its group */
+	int next_member;         /* ring of the members' indexes; its own: it is in no group */
+	struct reason disabled;  /* why it cannot be held here for its own part; REASON_NONE: it can */
+	bool joining;            /* the others are held here and it is not yet: nobody waits for it */
+	bool newcomer;           /* and a reload made it a member meanwhile: what is wrong with it takes nobody along */
+	uint64_t won_ns;         /* when it would have taken over, and waits for the others since then; 0: it does not */
+	struct reason won_reason;
+	uint64_t tie_ns;         /* active: since when another is active that only has the larger address; 0: none */
 	uint64_t lower_ns;       /* backup: since when it hears a lower one, but for goodbyes; 0: it does not */
 	uint64_t lower_floor_ns; /* and when its Down would have ended then: the RFC would not preempt before */
 	uint64_t given_ns;       /* when a person handed it over; until it is active again it does not preempt. 0: it was not */
@@ -536,6 +544,7 @@ uint8_t vip_checksum(const struct vip *);                      /* enum vrrp_chec
 uint64_t vip_deadline(const struct core *, const struct vip *);
 uint64_t vip_down_ns(const struct vip *);                      /* Active_Down_Interval */
 uint64_t vip_skew_ns(const struct vip *);
+void vip_check_joining(struct core *, struct vip *);           /* whether it still is */
 uint64_t vip_preempt_ns(const struct vip *);                   /* when a preempt-delay ends; NEVER: none runs */
 unsigned vip_missing(const struct core *, const struct vip *); /* addresses that are not where they should be */
 bool vip_wants_addresses(const struct vip *);

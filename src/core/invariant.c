@@ -6,7 +6,7 @@ static const char *broken_vip(const struct core *core, const struct vip *vip)
 {
 	if ((vip->phase == PHASE_ACTIVE) != (vip->advert_ns != NEVER))
 		return "an active vip without an advert timer, or another with one";
-	if ((vip->phase == PHASE_BACKUP) && vip->down_ns == NEVER)
+	if (vip->phase == PHASE_BACKUP && vip->down_ns == NEVER)
 		return "a backup without a down timer";
 	if ((vip->phase == PHASE_LEAVING) != (vip->leave_ns != NEVER))
 		return "a leaving vip that would never let go";
@@ -23,6 +23,20 @@ static const char *broken_vip(const struct core *core, const struct vip *vip)
 		return "an active vip on a dead link";
 	if (vip->phase == PHASE_ACTIVE && vip->cfg.bond != NONE && core->bonds[vip->cfg.bond].state == BOND_DOWN)
 		return "an active vip on a bond that is down";
+	return NULL;
+}
+
+/* A member that is held has all the others beside it, but for those that are joining. */
+static const char *broken_group(const struct core *core, const struct vip *vip)
+{
+	const struct vip *m = &core->vips[vip->next_member];
+
+	if ((vip->phase != PHASE_ACTIVE && vip->phase != PHASE_TAKING) || vip->joining)
+		return NULL;
+	for (; m != vip; m = &core->vips[m->next_member]) {
+		if (m->phase != PHASE_ACTIVE && m->phase != PHASE_TAKING && !m->joining)
+			return "the members of a group are apart";
+	}
 	return NULL;
 }
 
@@ -52,6 +66,8 @@ const char *core_broken(const struct core *core)
 
 	for (unsigned i = 0; i < core->n_vips && !broken; i++)
 		broken = broken_vip(core, &core->vips[i]);
+	for (unsigned i = 0; i < core->n_vips && !broken; i++)
+		broken = broken_group(core, &core->vips[i]);
 	for (unsigned i = 0; i < core->n_bonds && !broken; i++)
 		broken = broken_bond(core, &core->bonds[i]);
 	for (unsigned i = 0; i < core->n_places && !broken; i++)

@@ -51,6 +51,9 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_TAKING: return "taking";
 	case REASON_HANDED_OVER: return "handed-over";
 	case REASON_PREEMPT_DELAY: return "preempt-delay";
+	case REASON_GROUP_WAITS: return "group-waits";
+	case REASON_GROUP_LEFT: return "group-left";
+	case REASON_GROUP_MEMBER: return "group-member";
 	case REASON_LATE_BACKUP: return "late-backup";
 	case REASON_LATE_LOST: return "late-lost";
 	case REASON_ADDRESS_REFUSED: return "address-refused";

@@ -280,6 +280,7 @@ static const struct field act_note_fields[] = {
 	A("arg0", u.note.reason.arg[0], KIND_U64),
 	A("arg1", u.note.reason.arg[1], KIND_U64),
 	A("ip", u.note.reason.ip, KIND_IP),
+	A("name", u.note.reason.name, KIND_TEXT),
 	END,
 };
 

@@ -90,6 +90,7 @@ enum reason_code {
 	REASON_TAKING,            /* decided to take over, addresses are being added; arg0 how many are missing */
 	REASON_HANDED_OVER,       /* given away by a person; arg0 the other's priority, ip its source, FAMILY_NONE: none heard yet */
 	REASON_PREEMPT_DELAY,     /* waits before it preempts; arg0 the other's priority, arg1 the remaining time, ip its source */
+	REASON_GROUP_WAITS,       /* would take over, but a member of its group cannot yet: name */
 	REASON_LATE_BACKUP,       /* woke up late, listens again; arg0 how late */
 	REASON_LATE_LOST,         /* was active, woke up later than the lease or another took over; arg0 how late */
 	REASON_ADDRESS_REFUSED,   /* the kernel refused an address; arg0 errno, ip the address */
@@ -103,7 +104,9 @@ enum reason_code {
 	/* leaving */
 	REASON_STOPPING,          /* the daemon stops */
 	REASON_REMOVED,           /* removed from the configuration */
+	REASON_GROUP_LEFT,        /* a member of its group left this node: name */
 	/* fault */
+	REASON_GROUP_MEMBER,      /* a member of its group cannot be held here: name; arg0 why, a reason code */
 	REASON_LINK_DOWN,         /* the interface has no carrier */
 	REASON_INTERFACE_DOWN,    /* the interface is administratively down */
 	REASON_INTERFACE_GONE,    /* the interface was deleted */
@@ -143,6 +146,7 @@ struct reason {
 	enum reason_code code;
 	int64_t arg[2];
 	struct ip ip;
+	char name[NAME_SIZE]; /* of another object that is the reason; "": none */
 };
 
 /* The two ways to sum an IPv4 v3 message: RFC 9568 §5.2.8 sums the message alone; RFC 5798 was read by keepalived and FRR

@@ -131,6 +131,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 	*view = (struct vip_view){
 		.name = vip->cfg.name,
 		.on = vip->cfg.on,
+		.group = vip->cfg.group,
 		.vrid = vip->cfg.vrid,
 		.family = vip->cfg.family,
 		.version = vip->cfg.version,

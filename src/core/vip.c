@@ -67,11 +67,59 @@ bool vip_address_has_lease(const struct core *core, const struct addr *addr)
 	return addr->ip.family == FAMILY_4 || core->n_vip_addresses_6 <= MAX_LEASED_6;
 }
 
-/* Why it may not be held here, other than for its own link, whatever others do; and where it waits meanwhile. */
+/* ---- groups -------------------------------------------------------------------------------------------------------
+ *
+ * Each member has its election on the wire, and all have one decision:
+ * - While one cannot be held here, none is: those that are held say goodbye (vip_link, bar).
+ * - One that would take over waits until all would: then all take (win).
+ * - When one has lost to a better node, the others leave too, with a goodbye (group_lost).
+ * All members have one priority, so that two nodes agree on who is better; where that ties, the larger address decides for
+ * the first of the group's list alone, for any other only when it lasts (beats).
+ * A member that is not held while the others are (after a restart that was too late for it) is joining: nobody waits for
+ * it. Where a reload made it a member it is a newcomer too: until it is held, nothing takes the others along. */
+
+static struct vip *next_member(const struct core *core, const struct vip *vip)
+{
+	return &core->vips[vip->next_member];
+}
+
+static bool has_group(const struct core *core, const struct vip *vip)
+{
+	return next_member(core, vip) != vip;
+}
+
+static bool has_role(const struct vip *vip)
+{
+	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE;
+}
+
+static bool others_have_role(const struct core *core, const struct vip *vip)
+{
+	for (const struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m)) {
+		if (has_role(m))
+			return true;
+	}
+	return false;
+}
+
+void vip_check_joining(struct core *core, struct vip *vip)
+{
+	vip->joining &= !has_role(vip) && others_have_role(core, vip);
+	vip->newcomer &= vip->joining;
+}
+
+/* Why it may not be held here, other than for its own part, whatever other nodes do; and where it waits meanwhile. */
 static struct reason bar(const struct core *core, const struct vip *vip)
 {
-	(void)vip;
-	return (struct reason){ .code = core->drained ? REASON_DRAINED : REASON_NONE };
+	struct reason reason = { .code = core->drained ? REASON_DRAINED : REASON_NONE };
+
+	for (const struct vip *m = next_member(core, vip); m != vip && !reason.code; m = next_member(core, m)) {
+		if (m->newcomer || !m->disabled.code)
+			continue;
+		reason = (struct reason){ .code = REASON_GROUP_MEMBER, .arg = { m->disabled.code } };
+		memcpy(reason.name, m->cfg.name, sizeof reason.name);
+	}
+	return reason;
 }
 
 static enum vip_phase barred_phase(enum reason_code code)
@@ -81,7 +129,7 @@ static enum vip_phase barred_phase(enum reason_code code)
 
 static bool is_bar(enum reason_code code)
 {
-	return code == REASON_DRAINED;
+	return code == REASON_DRAINED || code == REASON_GROUP_MEMBER;
 }
 
 static bool may_stand(const struct core *core, const struct vip *vip)
@@ -133,11 +181,23 @@ unsigned vip_missing(const struct core *core, const struct vip *vip)
 
 /* ---- changes of phase --------------------------------------------------------------------------------------------- */
 
+static void check_joining(struct core *core, struct vip *vip)
+{
+	vip_check_joining(core, vip);
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		vip_check_joining(core, m);
+}
+
 static void enter(struct core *core, struct vip *vip, enum vip_phase phase, struct reason reason)
 {
+	bool had_role = has_role(vip);
+
 	if (vip_state_of(vip) != vip_state_of(&(struct vip){ .phase = phase }) || !vip->since_ns)
 		vip->since_ns = core->now;
 	vip->phase = phase;
+	if (has_role(vip) ? phase == PHASE_ACTIVE : had_role)
+		check_joining(core, vip);
+	vip->won_ns = vip->tie_ns = 0;
 	vip->reason = reason;
 	vip->advert_ns = NEVER;
 	vip->leave_ns = NEVER;
@@ -229,17 +289,39 @@ static void take(struct core *core, struct vip *vip, struct reason reason)
 
 static void leave(struct core *core, struct vip *vip, struct reason reason)
 {
-	uint64_t longest = min64(4 * vip->cfg.advert_ns, vip->cfg.leave_timeout_ns);
+	uint64_t advert = vip->cfg.advert_ns;
 
+	/* The others of a group take it when they take the slowest. */
+	for (const struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		advert = max64(advert, m->cfg.advert_ns);
 	enter(core, vip, PHASE_LEAVING, reason);
-	vip->leave_ns = core->now + longest;
+	vip->leave_ns = core->now + min64(4 * advert, vip->cfg.leave_timeout_ns);
 	schedule_renewal(core, vip);
+}
+
+/* Whoever of the group has won takes over, if every member has, or is held here already. */
+static void take_if_all_won(struct core *core, struct vip *vip)
+{
+	for (const struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m)) {
+		if (m->won_ns || has_role(m) || m->joining)
+			continue;
+		if (vip->phase == PHASE_BACKUP) {
+			vip->reason = (struct reason){ .code = REASON_GROUP_WAITS };
+			memcpy(vip->reason.name, m->cfg.name, sizeof vip->reason.name);
+		}
+		return;
+	}
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m)) {
+		if (m->won_ns)
+			take(core, m, m->won_reason);
+	}
+	take(core, vip, vip->won_reason);
 }
 
 static void leave_done(struct core *core, struct vip *vip)
 {
-	struct reason barred = bar(core, vip);
-	uint64_t down = vip->down_ns;
+	struct reason barred = bar(core, vip), won_reason = vip->won_reason;
+	uint64_t down = vip->down_ns, won = vip->won_ns;
 
 	if (vip->stopping) {
 		enter_rest(core, vip, PHASE_INIT, vip->reason);
@@ -256,6 +338,27 @@ static void leave_done(struct core *core, struct vip *vip)
 	}
 	enter(core, vip, PHASE_BACKUP, vip->reason);
 	vip->down_ns = down;
+	vip->won_ns = won;
+	vip->won_reason = won_reason;
+}
+
+/* One of the group left this node: so do the others. They stand on, as it does. */
+static void group_lost(struct core *core, const struct vip *vip)
+{
+	struct reason reason = { .code = REASON_GROUP_LEFT };
+
+	memcpy(reason.name, vip->cfg.name, sizeof reason.name);
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m)) {
+		uint64_t silent = core->now - m->sent_ns;
+		if (m->phase == PHASE_TAKING || (m->phase == PHASE_ACTIVE && silent >= m->cfg.lease_ns)) {
+			enter_backup(core, m, reason);
+		} else if (m->phase == PHASE_ACTIVE) {
+			leave(core, m, reason);
+			m->down_ns = core->now + vip_down_ns(m);
+			m->left = false;
+			m->send_zero = true;
+		}
+	}
 }
 
 /* Awake again after others must have taken over: nothing is sent any more, the addresses go, and it stands anew. */
@@ -263,6 +366,7 @@ static void lost_by_lateness(struct core *core, struct vip *vip, uint64_t late)
 {
 	core_note(core, NOTE_LATE, vip_object(core, vip))->reason.arg[0] = (int64_t)late;
 	enter_backup(core, vip, (struct reason){ .code = REASON_LATE_LOST, .arg = { (int64_t)late } });
+	group_lost(core, vip);
 }
 
 /* "Late is lost" (design/vrrp.md): true when the vip just lost its role to its own lateness. */
@@ -345,6 +449,8 @@ static bool resume(struct core *core, struct vip *vip)
 	if (age >= 3 * vip->cfg.advert_ns)
 		return false;
 	enter_active(core, vip, (struct reason){ .code = REASON_RESUMED, .arg = { (int64_t)age } });
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		m->joining |= !has_role(m);
 	vip->renew_ns = vip->renew_ns == NEVER ? NEVER : core->now;
 	return true;
 }
@@ -383,6 +489,7 @@ static void stand(struct core *core, struct vip *vip)
 					   .arg = { refused } });
 		return;
 	}
+	vip->joining |= others_have_role(core, vip);
 	if (!is_owner(vip))
 		enter_backup(core, vip,
 			     (struct reason){ .code = REASON_LISTENING,
@@ -424,23 +531,37 @@ static void depart(struct core *core, struct vip *vip, enum vip_phase rest, stru
 	}
 }
 
-void vip_link(struct core *core, struct vip *vip)
+/* Why it cannot be held here for its own part. True: it can no longer, or can again. */
+static bool judge(struct core *core, struct vip *vip)
 {
-	struct reason trouble, barred;
+	const struct iface *iface = vip_iface(core, vip);
+	bool was = vip->disabled.code == REASON_NONE, idle = vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT;
 
-	if (!core->snap_known || vip->gone)
-		return;
+	vip->disabled = link_trouble(core, vip);
+	if (vip->disabled.code != REASON_NONE)
+		return was;
+	/* While it holds or follows, an interface that loses its address for a moment is no reason to move: the old source
+	 * serves. To stand anew it needs one. */
+	if (vip->lan != NONE && !model_source(core, vip) && idle)
+		vip->source = (struct ip){ .family = FAMILY_NONE };
+	if (vip->source.family == FAMILY_NONE)
+		vip->disabled.code = REASON_NO_SOURCE;
+	else if (idle && !listener(core, vip) && iface && iface->ears[six(vip->cfg.family)].opening.error)
+		vip->disabled.code = REASON_CANNOT_LISTEN;
+	else if (vip->retry_ns != NEVER)
+		vip->disabled = vip->reason;
+	return was != (vip->disabled.code == REASON_NONE);
+}
+
+static void settle_phase(struct core *core, struct vip *vip)
+{
+	struct reason trouble = link_trouble(core, vip), barred;
+
 	core_dirty_vip(core, vip);
-	trouble = link_trouble(core, vip);
 	if (trouble.code != REASON_NONE) {
 		lose_link(core, vip, trouble);
 		return;
 	}
-	/* While it holds or follows, an interface that loses its address for a moment is no reason to move: the old source
-	 * serves. To stand anew it needs one. */
-	if (vip->lan != NONE && !model_source(core, vip) &&
-	    (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
-		vip->source = (struct ip){ .family = FAMILY_NONE };
 	check_taken(core, vip);
 	if (vip->stopping)
 		return;
@@ -449,6 +570,22 @@ void vip_link(struct core *core, struct vip *vip)
 		depart(core, vip, barred_phase(barred.code), barred);
 	else if (vip->retry_ns == NEVER && (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
 		stand(core, vip);
+	else if (vip->won_ns)
+		take_if_all_won(core, vip);
+}
+
+void vip_link(struct core *core, struct vip *vip)
+{
+	bool changed;
+
+	if (!core->snap_known || vip->gone)
+		return;
+	changed = judge(core, vip);
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		changed |= judge(core, m);
+	settle_phase(core, vip);
+	for (struct vip *m = next_member(core, vip); changed && m != vip; m = next_member(core, m))
+		settle_phase(core, m);
 }
 
 void vip_addresses(struct core *core, struct vip *vip)
@@ -489,6 +626,7 @@ void vip_refused(struct core *core, struct vip *vip, const struct addr *addr, in
 	vip->retry_ns = core->now + min64(NSEC_PER_SEC << (vip->refusals < 5 ? vip->refusals : 5), RETRY_MAX);
 	if (vip->refusals < UINT8_MAX)
 		vip->refusals++;
+	vip_link(core, vip);
 }
 
 /* ---- packets ------------------------------------------------------------------------------------------------------ */
@@ -565,12 +703,20 @@ static void adopt_interval(struct core *core, struct vip *vip, const struct even
 	vip->told_interval = true;
 }
 
-/* Whether the sender wins against us as active: RFC 9568 §6.4.3, (705). */
-static bool beats(const struct vip *vip, const struct event_advert *advert)
+/* Whether the sender wins against us as active: RFC 9568 §6.4.3, (705). Members of a group may have their addresses in
+ * different order on their links: so that both nodes do not leave at once, the first one decides; one of the others does
+ * when it lasts, for then the first ones do not hear each other. */
+static bool beats(const struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	if (advert->priority != vip->cfg.priority)
 		return advert->priority > vip->cfg.priority;
-	return ip_compare(&advert->source, &vip->source) > 0;
+	if (ip_compare(&advert->source, &vip->source) <= 0)
+		return false;
+	if (!has_group(core, vip) || vip->cfg.group_rank == 0)
+		return true;
+	if (!vip->tie_ns)
+		vip->tie_ns = core->seen;
+	return core->seen >= vip->tie_ns + vip_down_ns(vip);
 }
 
 static void follow(struct core *core, struct vip *vip, const struct event_advert *advert)
@@ -578,6 +724,7 @@ static void follow(struct core *core, struct vip *vip, const struct event_advert
 	adopt_interval(core, vip, advert);
 	vip->down_ns = core->seen + vip_down_ns(vip);
 	vip->rearmed = false;
+	vip->won_ns = 0;
 }
 
 static struct reason following(const struct vip *vip, const struct event_advert *advert)
@@ -592,7 +739,7 @@ static void await_preemption(struct core *core, struct vip *vip, const struct ev
 {
 	if (!vip->lower_ns) {
 		vip->lower_ns = max64(core->seen, vip->since_ns); /* what waited in the socket is older */
-		vip->lower_floor_ns = vip->down_ns;
+		vip->lower_floor_ns = vip->won_ns ? 0 : vip->down_ns; /* its Down has passed, it waited for its group */
 	}
 	follow(core, vip, advert);
 	vip->reason = (struct reason){ .code = REASON_PREEMPT_DELAY,
@@ -604,12 +751,13 @@ static void await_preemption(struct core *core, struct vip *vip, const struct ev
 static void backup_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	if (advert->priority == 0) {
-		vip->down_ns = core->now + vip_skew_ns(vip);
+		if (!vip->won_ns)
+			vip->down_ns = core->now + vip_skew_ns(vip);
 	} else if (!preempts(vip) || advert->priority >= vip->cfg.priority) {
 		vip->lower_ns = 0;
 		follow(core, vip, advert);
 		vip->reason = following(vip, advert);
-	} else if (vip->cfg.preempt_delay_ns) {
+	} else if (vip->cfg.preempt_delay_ns && !(vip->won_ns && vip->won_reason.code == REASON_PREEMPTED)) {
 		await_preemption(core, vip, advert);
 	}
 }
@@ -661,9 +809,10 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 	if (advert->priority == 0) {
 		vip->send_advert = true;
 		vip->advert_ns = next_advert(core, vip);
-	} else if (beats(vip, advert)) {
+	} else if (beats(core, vip, advert)) {
 		leave(core, vip, reason);
 		follow(core, vip, advert);
+		group_lost(core, vip);
 		vip->leave_ns = min64(vip->leave_ns, core->now + LEAVE_AFTER_ADVERT);
 		release_claimed(core, vip);
 	} else {
@@ -690,12 +839,13 @@ static bool yields_to_any(const struct vip *vip)
 
 static void taking_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
-	bool better = yields_to_any(vip) ? advert->priority != 0 : advert->priority && beats(vip, advert);
+	bool better = yields_to_any(vip) ? advert->priority != 0 : advert->priority && beats(core, vip, advert);
 
 	if (!better)
 		return;
 	enter_backup(core, vip, following(vip, advert));
 	backup_advert(core, vip, advert);
+	group_lost(core, vip);
 }
 
 void vip_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
@@ -857,6 +1007,22 @@ static struct reason take_reason(const struct core *core, const struct vip *vip)
 				.arg = { (int64_t)(vip->heard_ns ? silent : down), (int64_t)down } };
 }
 
+/* Nothing keeps it from taking over but the others of its group. */
+static void win(struct core *core, struct vip *vip, struct reason reason)
+{
+	if (!has_group(core, vip)) {
+		take(core, vip, reason);
+		return;
+	}
+	if (!vip->won_ns) {
+		vip->won_ns = core->now;
+		vip->won_reason = reason;
+	}
+	vip->lower_ns = 0;
+	vip->down_ns = core->now + vip_down_ns(vip); /* while it waits: only a timer can tell that it slept */
+	take_if_all_won(core, vip);
+}
+
 static void down_timer(struct core *core, struct vip *vip)
 {
 	uint64_t late = core->now - vip->down_ns;
@@ -864,12 +1030,13 @@ static void down_timer(struct core *core, struct vip *vip)
 	if (late > max64(vip->interval_ns, LATE_BACKUP_MIN) && !vip->rearmed) {
 		core_note(core, NOTE_LATE, vip_object(core, vip))->reason.arg[0] = (int64_t)late;
 		vip->rearmed = true;
+		vip->won_ns = 0;
 		vip->down_ns = core->now + vip_down_ns(vip);
 		if (vip->phase == PHASE_BACKUP)
 			vip->reason = (struct reason){ .code = REASON_LATE_BACKUP, .arg = { (int64_t)late } };
 		return;
 	}
-	take(core, vip, take_reason(core, vip));
+	win(core, vip, take_reason(core, vip));
 }
 
 void vip_timer(struct core *core, struct vip *vip)
@@ -883,7 +1050,7 @@ void vip_timer(struct core *core, struct vip *vip)
 		if (vip->down_ns <= core->now)
 			down_timer(core, vip);
 		else if (vip_preempt_ns(vip) <= core->now)
-			take(core, vip, take_reason(core, vip));
+			win(core, vip, take_reason(core, vip));
 		break;
 	case PHASE_LEAVING:
 		if (vip->leave_ns <= core->now)
@@ -935,16 +1102,29 @@ void vip_set_given(struct core *core, struct vip *vip, uint64_t when_ns)
 	vip->given_ns = when_ns;
 }
 
-/* It leaves as at a stop, and then stands as one that does not preempt. Nobody may be there to take it: the Down timer
+static void give(struct core *core, struct vip *vip)
+{
+	struct reason reason = { .code = REASON_HANDED_OVER };
+
+	vip_set_given(core, vip, core->now);
+	if (vip->phase == PHASE_TAKING)
+		enter_backup(core, vip, reason);
+	if (vip->phase != PHASE_ACTIVE)
+		return;
+	leave(core, vip, reason);
+	vip->down_ns = core->now + vip_down_ns(vip);
+	vip->left = false;
+	vip->send_zero = true;
+}
+
+/* With its group it leaves as at a stop, and then stands as one that does not preempt. Nobody may be there to take it: the Down timer
  * runs, is shorter than the stay in LEAVING, and so nothing is lost then. */
 void vip_hand_over(struct core *core, struct vip *vip, bool force)
 {
 	late_is_lost(core, vip, false);
 	if (vip->phase != PHASE_ACTIVE || is_owner(vip) || (!vip->heard_ns && !force))
 		return;
-	leave(core, vip, (struct reason){ .code = REASON_HANDED_OVER });
-	vip_set_given(core, vip, core->now);
-	vip->down_ns = core->now + vip_down_ns(vip);
-	vip->left = false;
-	vip->send_zero = true;
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		give(core, m);
+	give(core, vip);
 }

@@ -206,6 +206,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "vrid", json_integer(vip.vrid));
 	json_object_set_new(json, "family", json_string(vip.family == FAMILY_6 ? "ipv6" : "ipv4"));
 	json_object_set_new(json, "on", json_string(vip.on));
+	json_object_set_new(json, "group", vip.group[0] ? json_string(vip.group) : json_null());
 	json_object_set_new(json, "protocol", json_string("vrrp"));
 	json_object_set_new(json, "version", json_integer(vip.version));
 	add_state(json, vip_state_name(vip.state), &vip.reason, vip.since_ns);

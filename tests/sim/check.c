@@ -137,6 +137,27 @@ static bool connected(const struct world *w, unsigned a, unsigned b, unsigned vi
 	return w->trunk || lan_switch_of(&w->nodes[a], (unsigned)pa) == lan_switch_of(&w->nodes[b], (unsigned)pb);
 }
 
+/* ---- the group ---- */
+
+bool check_is_grouped(const struct world *w, const struct node *node, unsigned vip)
+{
+	for (unsigned v = 0; v < w->n_vips && w->vips[vip].grouped; v++)
+		if (v != vip && w->vips[v].grouped && node->configured[v])
+			return true;
+	return false;
+}
+
+/* Two nodes whose addresses tie in different order on their links, and the slowest of the members. */
+static uint64_t group_grace(const struct world *w, unsigned vip)
+{
+	uint64_t most = 0;
+
+	for (unsigned v = 0; v < w->n_vips && w->vips[vip].grouped; v++)
+		if (w->vips[v].grouped)
+			most = later(most, 4 * w->vips[v].advert_ns);
+	return most;
+}
+
 /* Two well nodes that hear each other: the loser hears the winner's advert within one interval and lets go 100 ms
  * later. */
 static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
@@ -159,7 +180,7 @@ static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
 		w->statistics->two_holders_ns = both;
 		w->statistics->two_seed = w->seed;
 	}
-	if (both > v->advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns)
+	if (both > v->advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns + group_grace(w, vip))
 		world_fail(w, na, "two-holders", "vip %u is on nodes %u and %u for %llu ms", vip, a, b,
 			   both / NSEC_PER_MSEC);
 }
@@ -691,18 +712,63 @@ static bool usable(const struct world *w, const struct node *node, unsigned vip)
 	return false;
 }
 
+/* Members of a group are held together: what keeps one away keeps all. */
+static bool group_usable(const struct world *w, const struct node *node, unsigned vip)
+{
+	for (unsigned v = 0; v < w->n_vips; v++)
+		if ((v == vip || (w->vips[v].grouped && w->vips[vip].grouped)) && node->configured[v] && !usable(w, node, v))
+			return false;
+	return true;
+}
+
+static uint64_t none_since(const struct world *w, const struct node *node, unsigned vip)
+{
+	uint64_t from = later(node->excused_ns, node->process_ns);
+
+	for (unsigned v = 0; v < w->n_vips; v++)
+		if (v == vip || (w->vips[v].grouped && w->vips[vip].grouped))
+			from = later(from, later(node->watch[v].heard_ns, node->watch[v].configured_ns));
+	return from;
+}
+
+/* Either all members are active here or none is, but for a time in which they come or go. */
+static void check_group(struct world *w, struct node *node)
+{
+	unsigned active = 0, members = 0, first = w->n_vips;
+	uint64_t from;
+
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		if (!w->vips[v].grouped || !node->configured[v])
+			continue;
+		first = first < v ? first : v;
+		members++;
+		active += node->watch[v].known && node->watch[v].state == VIP_ACTIVE;
+	}
+	if (!active || active == members || w->uneven || node->stopping || !group_usable(w, node, first)) {
+		node->split_ns = 0;
+		return;
+	}
+	if (!node->split_ns)
+		node->split_ns = w->now;
+	from = later(node->split_ns, none_since(w, node, first));
+	if (since(w, from) > 2 * group_grace(w, first) + w->vips[first].preempt_delay_ns + slack(w) + w->linkwatch_ns)
+		world_fail(w, node, "group-split", "%u of %u members are active for %llu ms", active, members,
+			   since(w, node->split_ns) / NSEC_PER_MSEC);
+}
+
 static void check_none(struct world *w, struct node *node, unsigned vip)
 {
 	struct watch *watch = &node->watch[vip];
-	uint64_t from = later(later(watch->heard_ns, watch->configured_ns), later(node->excused_ns, node->process_ns));
-	uint64_t bound = check_down(w, node, vip) + w->vips[vip].advert_ns + slack(w) + w->linkwatch_ns;
+	uint64_t from = none_since(w, node, vip);
+	uint64_t bound = check_down(w, node, vip) + w->vips[vip].advert_ns + slack(w) + w->linkwatch_ns +
+			 group_grace(w, vip);
 	uint64_t none;
 
 	if (watch->complete) {
 		watch->heard_ns = later(watch->heard_ns, w->now); /* counts from when it lost it */
 		return;
 	}
-	if (!usable(w, node, vip))
+	if (!group_usable(w, node, vip))
 		return;
 	if (node->kind != NODE_PLAIN)
 		bound += 2 * BOND_MIIMON_MS * NSEC_PER_MSEC;
@@ -721,7 +787,7 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 {
 	struct watch *watch = &node->watch[vip];
 	uint64_t state_ns = since(w, later(watch->state_since_ns, node->excused_ns));
-	uint64_t leave = 4 * longest_advert(w, node, vip);
+	uint64_t leave = later(4 * longest_advert(w, node, vip), group_grace(w, vip));
 
 	if (leave > w->vips[vip].leave_timeout_ns)
 		leave = w->vips[vip].leave_timeout_ns;
@@ -731,7 +797,7 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 	if (watch->claimed_ns && watch->total && since(w, later(watch->claimed_ns, node->excused_ns)) > slack(w))
 		world_fail(w, node, "release", "vip %u: saw the new holder announce everything and still has addresses",
 			   vip);
-	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node, vip) &&
+	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node, vip) && !check_is_grouped(w, node, vip) &&
 	    since(w, later(watch->zero_ns, node->excused_ns)) >
 		    (256U - node->priority[vip]) * w->vips[vip].advert_ns / 256 + slack(w))
 		world_fail(w, node, "goodbye", "vip %u: the active one said goodbye %llu ms ago", vip,
@@ -930,6 +996,8 @@ static void check_node(struct world *w, struct node *node)
 	    since(w, later(node->stopping_ns, node->excused_ns)) > 12 * NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "stop-hangs", "still there %llu ms after it was told to stop",
 			   since(w, node->stopping_ns) / NSEC_PER_MSEC);
+	if (well(node))
+		check_group(w, node);
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
 		if (!well(node)) {
 			check_lease(w, node, v);

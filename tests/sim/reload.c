@@ -13,7 +13,12 @@ static void renamed(struct world *w, struct node *node, unsigned vip)
 static bool change_priority(struct world *w, struct node *node, unsigned vip)
 {
 	node->priority[vip] = (uint8_t)rng_range(&w->rng, 1, 254);
-	renamed(w, node, vip);
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		if (w->vips[v].grouped && w->vips[vip].grouped)
+			node->priority[v] = node->priority[vip];
+		if (v == vip || (w->vips[v].grouped && w->vips[vip].grouped))
+			renamed(w, node, v);
+	}
 	trace_add_text(w, node->id, "reload: vip %u priority %u", vip, node->priority[vip]);
 	return true;
 }
@@ -26,6 +31,9 @@ static bool change_presence(struct world *w, struct node *node, unsigned vip)
 		left += node->configured[v];
 	if (node->configured[vip] && left == 1)
 		return false;
+	if (w->vips[vip].grouped && rng_chance(&w->rng, 800000))
+		return false;
+	w->uneven |= w->vips[vip].grouped;
 	node->configured[vip] = !node->configured[vip];
 	renamed(w, node, vip);
 	trace_add_text(w, node->id, "reload: vip %u %s", vip, node->configured[vip] ? "is back" : "is gone");

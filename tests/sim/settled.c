@@ -119,7 +119,7 @@ static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_
 	if (holds && watch->total != wanted)
 		world_fail(w, node, "settled-vip", "vip %u: %u addresses, %u are configured", vip, watch->total,
 			   wanted);
-	if (holds && w->vips[vip].preempt && node->priority[vip] != best)
+	if (holds && w->vips[vip].preempt && node->priority[vip] != best && !(w->vips[vip].grouped && w->uneven))
 		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
 			   node->priority[vip], best);
 }
@@ -137,6 +137,21 @@ static void settled_leases(struct world *w, struct node *node)
 	}
 }
 
+/* All members of the group are on one node. */
+static void settled_group(struct world *w)
+{
+	int first = -1;
+
+	for (unsigned v = 0; v < w->n_vips && !w->uneven && !w->failed; v++) {
+		if (!w->vips[v].grouped)
+			continue;
+		if (first >= 0 && w->vips[v].all != w->vips[first].all)
+			world_fail(w, NULL, "settled-group", "vip %d is on 0x%" PRIx64 ", vip %u on 0x%" PRIx64, first,
+				   w->vips[first].all, v, w->vips[v].all);
+		first = first < 0 ? (int)v : first;
+	}
+}
+
 void check_settled(struct world *w)
 {
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
@@ -146,11 +161,12 @@ void check_settled(struct world *w)
 		for (unsigned n = 0; n < w->n_nodes; n++)
 			if (w->nodes[n].configured[v] && w->nodes[n].priority[v] > best)
 				best = w->nodes[n].priority[v];
-		if (best && (all == 0 || all & (all - 1)))
+		if (best && ((all == 0 && !(w->vips[v].grouped && w->uneven)) || all & (all - 1)))
 			world_fail(w, NULL, "settled-holders", "vip %u: holders 0x%" PRIx64, v, all);
 		for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
 			settled_vip(w, &w->nodes[n], v, best);
 	}
+	settled_group(w);
 	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
 		struct node *node = &w->nodes[n];
 

@@ -276,6 +276,7 @@ struct node {
 	unsigned n_flight;
 	struct watch watch[SIM_VIPS];
 	bool drained, undrain_waits, given[SIM_VIPS]; /* what people ordered, as the file of orders has it */
+	uint64_t split_ns; /* since when its group is partly active, 0: it is not */
 	uint64_t stopping_ns;
 	uint64_t deleted_ns; /* when somebody last deleted something here */
 	uint64_t excused_ns; /* checks by time start counting here: the last fault that touched this node */
@@ -302,6 +303,7 @@ struct world_vip {
 	uint64_t advert_ns, lease_ns, leave_timeout_ns; /* advert: the largest of all nodes */
 	bool preempt;
 	uint64_t preempt_delay_ns;
+	bool grouped; /* a member of the world's one group, in the order of the numbers */
 	uint64_t any, all;     /* which nodes' kernels have any, all of its addresses */
 	uint64_t disturbed_ns; /* the last packet of it that was lost */
 	int holder;	       /* the last node that became active, -1 */
@@ -411,6 +413,7 @@ struct world {
 	unsigned cap;
 	uint32_t fault_mask;
 	uint64_t fault_gap_ns, hold_ns, check_ns;
+	bool uneven; /* some node had not all members of the group: parts of it may be on different nodes */
 	bool faults_on;
 	struct fault faults[SIM_FAULTS];
 
@@ -531,6 +534,7 @@ void check_woken(struct world *, struct node *, uint64_t late_ns);
 void check_time(struct world *);
 void check_disturb_lan(struct world *, struct node *);
 void check_disturb(struct world *, struct node *, uint64_t grace_ns);
+bool check_is_grouped(const struct world *, const struct node *, unsigned vip); /* with another that is configured here */
 int check_vip_of(const struct world *, const struct ip *, unsigned *address);
 uint64_t check_down(const struct world *, const struct node *, unsigned vip);
 

@@ -136,6 +136,11 @@ static void configure_vip(struct world *w, struct node *node, unsigned v)
 	c->priority = node->priority[v];
 	c->family = FAMILY_4;
 	c->version = 3;
+	if (vip->grouped) {
+		strcpy(c->group, "g");
+		for (unsigned i = 0; i < v; i++)
+			c->group_rank += w->vips[i].grouped && node->configured[i];
+	}
 	c->preempt = vip->preempt;
 	c->preempt_delay_ns = vip->preempt_delay_ns;
 	c->advert_ns = node->advert_ns[v];
@@ -203,6 +208,24 @@ static void vip_make(struct world *w, unsigned v)
 	}
 }
 
+/* Some of the vips, all of the same settings where the configuration demands it. */
+static void group_make(struct world *w)
+{
+	struct world_vip *first = NULL;
+
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		struct world_vip *vip = &w->vips[v];
+		if (rng_chance(&w->rng, 250000))
+			continue;
+		vip->grouped = true;
+		if (first) {
+			vip->preempt = first->preempt;
+			vip->preempt_delay_ns = first->preempt_delay_ns;
+		}
+		first = first ? first : vip;
+	}
+}
+
 static void bond_make(const struct world *w, struct node *node)
 {
 	node->bond.ports = (1U << SIM_PORTS) - 1;
@@ -245,6 +268,9 @@ static void node_make(struct world *w, unsigned n, int kind)
 		node->setup[v].wanted = w->vips[v].first;
 		node->setup[v].lease_ns = node->setup[v].old_lease_ns = w->vips[v].lease_ns;
 		node->setup[v].plain = node->has_plain && rng_chance(&w->rng, 250000);
+		for (unsigned i = 0; i < v && w->vips[v].grouped; i++)
+			if (w->vips[i].grouped)
+				node->priority[v] = node->priority[i];
 	}
 }
 
@@ -291,6 +317,9 @@ static void world_make(struct world *w)
 	w->n_vips = o->vips ? o->vips : (unsigned)rng_range(&w->rng, 1, 4);
 	for (unsigned v = 0; v < w->n_vips; v++)
 		vip_make(w, v);
+	w->uneven = false;
+	if (rng_chance(&w->rng, 400000))
+		group_make(w);
 	world_chances(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		node_make(w, n, kind < NODE_KINDS ? kind : -1);

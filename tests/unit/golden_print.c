@@ -34,6 +34,8 @@ static void print_note(struct golden *g, const struct action *a)
 		fprintf(g->out, " %s", action_type_name((enum action_type)n->reason.arg[1]));
 	else if (n->reason.arg[1])
 		fprintf(g->out, " %" PRId64, n->reason.arg[1]);
+	if (n->reason.name[0])
+		fprintf(g->out, " %s", n->reason.name);
 	if (n->reason.ip.family)
 		fprintf(g->out, " %s", trace_ip(&n->reason.ip, ip));
 }

@@ -43,6 +43,7 @@ static const char *pattern_of(const struct schema_key *key)
 	case SCHEMA_CHOICE:
 	case SCHEMA_OBJECT:
 	case SCHEMA_NAMED:
+	case SCHEMA_MEMBERS:
 		break;
 	}
 	return "";
@@ -59,10 +60,12 @@ static json_t *choices_schema(const struct schema_choice *choices)
 	return json_pack("{s:o}", "enum", words);
 }
 
+#define NAME_PATTERN "^[A-Za-z0-9._-]{1,31}$"
+
 static json_t *named_schema(const struct schema_object *object)
 {
 	return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames", "pattern",
-			 object == &schema_bond || object == &schema_vlan ? "^[A-Za-z0-9._-]{1,15}$" : "^[A-Za-z0-9._-]{1,31}$",
+			 object == &schema_bond || object == &schema_vlan ? "^[A-Za-z0-9._-]{1,15}$" : NAME_PATTERN,
 			 "additionalProperties", object_schema(object));
 }
 
@@ -91,6 +94,10 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_NETWORK:
 	case SCHEMA_PASSWORD:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern_of(key));
+	case SCHEMA_MEMBERS:
+		return json_pack("{s:s, s:{s:s}, s:{s:s, s:{s:s, s:s}, s:i, s:i}}", "type", "object", "propertyNames", "pattern",
+				 NAME_PATTERN, "additionalProperties", "type", "array", "items", "type", "string", "pattern",
+				 NAME_PATTERN, "minItems", 1, "maxItems", (int)key->max_items);
 	case SCHEMA_UNREAD:
 		break;
 	}
