@@ -728,6 +728,9 @@ static uint64_t none_since(const struct world *w, const struct node *node, unsig
 	for (unsigned v = 0; v < w->n_vips; v++)
 		if (v == vip || (w->vips[v].grouped && w->vips[vip].grouped))
 			from = later(from, later(node->watch[v].heard_ns, node->watch[v].configured_ns));
+	/* A goodbye sets the timer to the skew anew, also where others of the group were silent for long. */
+	for (unsigned v = 0; v < w->n_vips && check_is_grouped(w, node, vip); v++)
+		from = w->vips[v].grouped ? later(from, node->watch[v].any_heard_ns) : from;
 	return from;
 }
 
