@@ -126,6 +126,10 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_PREEMPT_DELAY] = "is better than {ip|the active node}, whose priority is {a}, and preempts it in {b time} (preempt-delay)",
 	[REASON_GROUP_WAITS] = "would take over, but {name} of its group cannot yet",
 	[REASON_GROUP_LEFT] = "{name} of its group left this node",
+	[REASON_REQUIRED] = "requires {name}",
+	[REASON_ROUTE_ABSENT] = "the routing table has no such route",
+	[REASON_REELECTED] = "its priority was lowered to {a} of {b}, and nobody has a higher one",
+	[REASON_HEALTH] = "its priority was lowered to {a} from {b}: asks who has a higher one",
 	[REASON_GROUP_MEMBER] = "{name} of its group cannot be held here",
 	[REASON_LATE_BACKUP] = "woke up {a time} late, so listens again",
 	[REASON_LATE_LOST] = "was active but woke up {a time} late, so stands again",
@@ -194,6 +198,10 @@ static void say_reason(struct words *w, const struct reason *r)
 		say_pattern(w, pattern, &material);
 	else if (r->code != REASON_NONE)
 		words_add(w, "unknown reason");
+	if (r->code == REASON_REQUIRED && r->arg[0] > 0 && r->arg[0] < REASON_COUNT && reason_patterns[r->arg[0]]) {
+		words_add(w, ", but ");
+		say_pattern(w, reason_patterns[r->arg[0]], &material);
+	}
 	if (r->code == REASON_LISTENING && r->arg[1] > 0)
 		words_add(w, "; its predecessor's last sign of life was %s old, too old to go on",
 			  duration(r->arg[1], old));

@@ -59,7 +59,7 @@ static struct object_source *read_section(struct reader *reader, const struct se
 static bool allocate(struct build *build)
 {
 	struct config *config = build->config;
-	size_t addresses = 1, routes = 1, probes = 1, peers = 1;
+	size_t addresses = 1, routes = 1, probes = 1, peers = 1, tracks = 1;
 	for (unsigned i = 0; i < config->n_bonds; i++) {
 		const struct value *values = build->bonds[i].values;
 		bool vlan = i >= build->n_bonds;
@@ -67,20 +67,24 @@ static bool allocate(struct build *build)
 		routes += values[vlan ? (unsigned)VLAN_ROUTES : (unsigned)BOND_ROUTES].n_items;
 		probes += vlan ? 0 : values[BOND_PROBES].n_items;
 	}
-	for (unsigned i = 0; i < config->n_vips; i++)
-		addresses += build->vips[i].values[VIP_ADDRESSES].n_items + 1; /* a link-local one may be added */
-	for (unsigned i = 0; i < config->n_vips; i++)
-		peers += build->vips[i].values[VIP_UNICAST].n_items;
+	for (unsigned i = 0; i < config->n_vips; i++) {
+		const struct value *values = build->vips[i].values;
+		addresses += values[VIP_ADDRESSES].n_items + 1; /* a link-local one may be added */
+		peers += values[VIP_UNICAST].n_items;
+		tracks += values[VIP_REQUIRE].n_items + values[VIP_LOWER].n_items;
+	}
 	config->peers = calloc(peers, sizeof *config->peers);
 	config->bonds = calloc(config->n_bonds + 1, sizeof *config->bonds);
 	config->vips = calloc(config->n_vips + 1, sizeof *config->vips);
 	config->addresses = calloc(addresses, sizeof *config->addresses);
 	config->routes = calloc(routes, sizeof *config->routes);
 	config->probes = calloc(probes, sizeof *config->probes);
+	config->tracks = calloc(tracks, sizeof *config->tracks);
 	build->address_at = arena_alloc(build->reader->arena, addresses, sizeof *build->address_at);
 	build->address_of = arena_alloc(build->reader->arena, addresses, sizeof *build->address_of);
 	build->route_at = arena_alloc(build->reader->arena, routes, sizeof *build->route_at);
-	return config->bonds && config->vips && config->peers && config->addresses && config->routes && config->probes && build->address_at &&
+	return config->bonds && config->vips && config->peers && config->addresses && config->routes && config->probes &&
+	       config->tracks && build->address_at &&
 	       build->address_of && build->route_at;
 }
 
@@ -125,6 +129,8 @@ static bool fill(struct build *build, const struct sections *sections)
 		build_probes(build, i);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_vip(build, i);
+	for (unsigned i = 0; i < config->n_vips; i++)
+		build_tracks(build, i);
 	build_groups(build, &sections->groups);
 	build_check(build);
 	return !build->reader->arena->failed;
@@ -152,5 +158,6 @@ void config_free(struct config *config)
 	free(config->routes);
 	free(config->probes);
 	free(config->peers);
+	free(config->tracks);
 	free(config);
 }

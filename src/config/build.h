@@ -42,6 +42,9 @@ void build_vlan(struct build *, unsigned index);
 void build_probes(struct build *, unsigned index);
 void build_vip(struct build *, unsigned index);
 
+/* What a vip rests on; when its bonds are there. */
+void build_tracks(struct build *, unsigned index);
+
 /* When all vips are there. */
 void build_groups(struct build *, const struct section *);
 

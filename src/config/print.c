@@ -215,6 +215,22 @@ static void print_version(FILE *out, const struct config_vip *vip)
 	fputs("}\n", out);
 }
 
+/* Names have characters that make some readers see a map: quotes. */
+static void print_tracks(FILE *out, const struct config *config, const struct config_vip *vip, bool lower)
+{
+	unsigned n = 0;
+	for (unsigned i = vip->first_track; i < vip->first_track + vip->n_tracks; i++) {
+		const struct config_track *track = &config->tracks[i];
+		if ((track->lower > 0) != lower)
+			continue;
+		fputs(n++ ? ", " : lower ? "    lower: {" : "    require: [", out);
+		print_name(out, track->name);
+		if (lower)
+			fprintf(out, ": %d", track->lower);
+	}
+	fputs(!n ? "" : lower ? "}\n" : "]\n", out);
+}
+
 static void print_vip(FILE *out, const struct config *config, const struct config_vip *vip)
 {
 	fputs("  ", out);
@@ -233,6 +249,8 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_duration(out, "preempt-delay", vip->preempt_delay_ns);
 	print_duration(out, "lease", vip->lease_ns);
 	print_duration(out, "leave-timeout", vip->leave_timeout_ns);
+	print_tracks(out, config, vip, false);
+	print_tracks(out, config, vip, true);
 }
 
 void print_one_bond(const struct config *config, const struct config_bond *bond, FILE *out)

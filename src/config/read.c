@@ -138,6 +138,38 @@ static void read_named(struct reader *reader, const struct field *field, const s
 	value->valid = value->items && reader->diagnostics->said == said;
 }
 
+/* A map of names to values of the key's type, each of which may be a map by node name itself. */
+static void read_lower(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
+{
+	unsigned said = reader->diagnostics->said;
+
+	if (node->kind != NODE_MAP || node->n == 0) {
+		diagnostics_error(reader->diagnostics, &node->place, "%s must be a map of names to numbers: {bond0: 50}",
+				  field_name(reader, field));
+		return;
+	}
+	if (node->n > field->key->max_items) {
+		diagnostics_error(reader->diagnostics, &node->pairs[field->key->max_items].key->place,
+				  "%s has %zu entries; at most %u are possible", field_name(reader, field), node->n,
+				  field->key->max_items);
+		return;
+	}
+	value->items = arena_alloc(reader->arena, node->n + 1, sizeof *value->items);
+	for (size_t i = 0; value->items && i < node->n; i++) {
+		const struct node *name = node->pairs[i].key;
+		struct value *item = &value->items[value->n_items];
+		if (name->refused)
+			continue;
+		*item = (struct value){ .given = true, .place = node->pairs[i].value->place };
+		read_single(reader, field, node->pairs[i].value, item);
+		item->text = name->text;
+		item->place = name->place;
+		if (item->valid)
+			value->n_items++;
+	}
+	value->valid = value->items && reader->diagnostics->said == said;
+}
+
 static bool check_list(struct reader *reader, const struct field *field, const struct node *node)
 {
 	unsigned max = field->key->max_items;
@@ -196,7 +228,9 @@ void read_value(struct reader *reader, const struct schema_key *key, const struc
 	}
 	if (node->refused)
 		return;
-	if (key->type == SCHEMA_NAMED)
+	if (key->type == SCHEMA_LOWER)
+		read_lower(reader, &field, node, value);
+	else if (key->type == SCHEMA_NAMED)
 		read_named(reader, &field, node, value);
 	else if (key->list)
 		read_list(reader, &field, node, value);

@@ -46,6 +46,16 @@ static bool parse_number(struct reader *reader, const struct field *field, const
 	return true;
 }
 
+/* What it names is seen when all bonds are there. */
+static bool parse_track(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	if (!*text || strlen(text) >= TRACK_NAME_SIZE || strpbrk(text, " \t"))
+		return REFUSE("%s must be names of 1 to %d bytes without white space, not '" SHOWN "'", NAME, TRACK_NAME_SIZE - 1,
+			      SHOW(text));
+	value->text = text;
+	return true;
+}
+
 static bool parse_boolean(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
 	value->number = strcmp(text, "true") == 0;
@@ -423,6 +433,10 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 		return parse_network(reader, field, text, value);
 	case SCHEMA_PASSWORD:
 		return parse_password(reader, field, text, value);
+	case SCHEMA_LOWER:
+		return parse_number(reader, field, text, value);
+	case SCHEMA_TRACK:
+		return parse_track(reader, field, text, value);
 	case SCHEMA_UNREAD:
 	case SCHEMA_OBJECT:
 	case SCHEMA_NAMED:

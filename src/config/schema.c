@@ -325,9 +325,20 @@ static const struct schema_key vip_keys[] = {
 				.max = SEC(600),
 				.fallback = "10s",
 				.about = "the longest stay in state leaving" },
+	[VIP_REQUIRE] = { .name = "require",
+			  .type = SCHEMA_TRACK,
+			  .list = true,
+			  .max_items = MAX_TRACKS,
+			  .also_known_as = "track requires",
+			  .about = "bonds, vlans, interface:NAME and route:NETWORK without which it is not held here" },
+	[VIP_LOWER] = { .name = "lower",
+			.type = SCHEMA_LOWER,
+			.min = 1,
+			.max = 253,
+			.max_items = MAX_TRACKS,
+			.also_known_as = "track-interface track-script weight",
+			.about = "by how much the priority is lower while one of these is not there" },
 	{ .name = "accept", .support = SCHEMA_LATER },
-	{ .name = "require", .support = SCHEMA_LATER },
-	{ .name = "lower", .support = SCHEMA_LATER },
 };
 const struct schema_object schema_vip = { .kind = "vip", KEYS(vip_keys) };
 

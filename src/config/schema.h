@@ -25,6 +25,8 @@ enum schema_type {
 	SCHEMA_OBJECT,	  /* value.items: the values of `object`, by its keys' index */
 	SCHEMA_NAMED,	  /* a map of names to objects. In an object: value.items, each with the name as text and the object's values
 			   * as items; at the top it is read by its own code */
+	SCHEMA_TRACK,	  /* value.text: the name of something that a vip rests on */
+	SCHEMA_LOWER,	  /* a map of such names to numbers: value.items, each with text and number */
 	SCHEMA_MEMBERS,	  /* a map of names to lists of names, read by its own code */
 };
 
@@ -100,7 +102,9 @@ enum vip_key {
 	VIP_PREEMPT,
 	VIP_PREEMPT_DELAY,
 	VIP_LEASE,
-	VIP_LEAVE_TIMEOUT
+	VIP_LEAVE_TIMEOUT,
+	VIP_REQUIRE,
+	VIP_LOWER
 };
 
 extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_vip, schema_group;

@@ -409,6 +409,7 @@ static enum bond_state evaluate(const struct core *core, const struct bond *bond
 
 static void tell_vips(struct core *core, const struct bond *bond)
 {
+	core->tracks_changed = true;
 	for (int i = bond->first_vip; i != NONE; i = core->vips[i].next)
 		vip_link(core, &core->vips[i]);
 }

@@ -345,6 +345,16 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->next = fixed.next;
 	vip->n_peers = fixed.n_peers;
 	vip->next_member = fixed.next_member;
+	/* What lowers it goes on; that it is configured otherwise is no change of its health. */
+	vip->priority = (uint8_t)(fixed.cfg.priority > from->cfg.priority - from->priority
+					  ? fixed.cfg.priority - (from->cfg.priority - from->priority)
+					  : 1);
+	vip->first_track = fixed.first_track;
+	vip->n_tracks = fixed.n_tracks;
+	if (!fixed.n_tracks) {
+		vip->lowered = 0;
+		vip->required = (struct reason){ 0 };
+	}
 	vip->removed = fixed.removed;
 	vip->address_hash = fixed.address_hash;
 }

@@ -88,6 +88,20 @@ struct config_bond {
 /* Which checksum adverts have. AUTO: RFC 5798's, as most of what is out there demands, until another form is heard. */
 enum checksum_policy { CHECKSUM_AUTO, CHECKSUM_RFC9568, CHECKSUM_RFC5798 };
 
+/* What a vip rests on. lower: by so much its priority is lower while it is not there; 0: it is required, and the vip is not
+ * held here meanwhile. */
+enum track_kind { TRACK_BOND, TRACK_INTERFACE, TRACK_ROUTE };
+
+struct config_track {
+	char name[TRACK_NAME_SIZE]; /* as written: "bond1", "interface:eth3", "route:default", "route:10.0.0.0/8" */
+	enum track_kind kind;
+	int bond;                   /* TRACK_BOND: index of the bond or vlan */
+	char ifname[IFNAME_SIZE];   /* TRACK_INTERFACE */
+	struct ip to;               /* TRACK_ROUTE: the destination, as config_route has it */
+	uint8_t prefix;
+	uint8_t lower;              /* 0…253 */
+};
+
 struct config_vip {
 	char name[NAME_SIZE];
 	char on[IFNAME_SIZE]; /* interface or bond */
@@ -108,6 +122,7 @@ struct config_vip {
 	uint64_t leave_timeout_ns;
 	unsigned first_address, n_addresses; /* into config.addresses, the listed family first, in file order */
 	unsigned first_peer, n_peers;        /* into config.peers: adverts go to each of them alone; none: multicast */
+	unsigned first_track, n_tracks;      /* into config.tracks, what is required first */
 	unsigned n_listed;                   /* how many of them go into adverts (those of 'family') */
 };
 
@@ -119,6 +134,8 @@ struct config {
 	unsigned n_bonds;
 	struct config_probe *probes;
 	unsigned n_probes;
+	struct config_track *tracks;
+	unsigned n_tracks;
 	struct config_vip *vips;
 	unsigned n_vips;
 	struct config_address *addresses;

@@ -37,6 +37,9 @@ void core_free_tables(struct core *core)
 	free(core->targets);
 	free(core->bonds);
 	free(core->vips);
+	free(core->tracks);
+	free(core->watched);
+	free(core->config.tracks);
 	free(core->addr_hash);
 	free(core->iface_hash);
 	free(core->config.addresses);
@@ -175,7 +178,7 @@ const struct bond *configure_old_bond(const struct core *old, const struct confi
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
 struct sizes {
-	unsigned vips, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, probes, targets;
+	unsigned vips, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, probes, targets, tracks;
 };
 
 bool configure_finds_many(const struct config_port *port)
@@ -227,7 +230,8 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	for (unsigned i = 0; i < config->n_vips; i++) {
 		const struct config_vip *vip = &config->vips[i];
 		bool moves = vip->bond != NONE && config->bonds[vip->bond].driver == DRIVER_MOVE;
-		size.ifaces++;
+		size.ifaces += 1 + vip->n_tracks;
+		size.tracks += vip->n_tracks;
 		size.addrs += vip->n_addresses;
 		size.places += vip->n_addresses * (moves ? ports_of(&config->bonds[vip->bond]) : 1);
 	}
@@ -261,6 +265,9 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->targets = calloc(size->targets + 1, sizeof *core->targets);
 	core->config.probes = calloc(size->probes + 1, sizeof *core->config.probes);
 	core->config.peers = calloc(size->peers + 1, sizeof *core->config.peers);
+	core->config.tracks = calloc(config->n_tracks + 1, sizeof *core->config.tracks);
+	core->tracks = calloc(size->tracks + 1, sizeof *core->tracks);
+	core->watched = calloc(size->tracks + 1, sizeof *core->watched);
 	core->bonds = calloc(size->bonds + 1, sizeof *core->bonds);
 	core->vips = calloc(size->vips + 1, sizeof *core->vips);
 	core->addr_hash = calloc(core->addr_hash_size, sizeof *core->addr_hash);
@@ -268,7 +275,8 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
 	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
 	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
-	    !core->config.probes || !core->config.peers || !core->bonds ||
+	    !core->config.probes || !core->config.peers || !core->config.tracks || !core->tracks || !core->watched ||
+	    !core->bonds ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
 		return -ENOMEM;
 	return 0;
@@ -487,11 +495,13 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .conflict_ns = NEVER,
 			     .interval_ns = cfg->advert_ns,
 			     .checksum = VRRP_CHECKSUM_RFC5798,
+			     .priority = cfg->priority,
 			     .reason = { .code = REASON_STARTING } };
 	if (cfg->bond == NONE)
 		vip->iface = configure_iface(core, cfg->on);
 	else
 		add_to_bond(core, index);
+	track_add(core, vip);
 	vip->lan = find_lan(core, cfg->bond, vip->iface);
 	mark_lan(core, vip->lan, vip);
 	slot = &core->lans[vip->lan].vip[six(cfg->family)][cfg->vrid];
@@ -578,6 +588,9 @@ static void copy_config(struct core *core, const struct config *config)
 	if (config->n_probes)
 		memcpy(core->config.probes, config->probes, config->n_probes * sizeof *config->probes);
 	core->config.n_probes = config->n_probes;
+	if (config->n_tracks)
+		memcpy(core->config.tracks, config->tracks, config->n_tracks * sizeof *config->tracks);
+	core->config.n_tracks = config->n_tracks;
 	if (config->n_addresses)
 		memcpy(core->config.addresses, config->addresses, config->n_addresses * sizeof *config->addresses);
 	if (config->n_routes)
@@ -639,6 +652,7 @@ static void build(struct core *core, const struct change_over *over)
 	carry_names(core, over->old);
 	bring_along(core, over);
 	carry_over(core, over);
+	track_carry(core, over->old);
 	model_rehash_ifaces(core);
 }
 
@@ -647,12 +661,15 @@ static void settle(struct core *core)
 {
 	for (unsigned i = 0; i < core->n_bonds; i++)
 		bond_update(core, &core->bonds[i]);
+	track_update(core);
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];
 		if (vip->removed)
 			vip_stop(core, vip, REASON_REMOVED);
 		else if (core->stopping)
 			vip_stop(core, vip, REASON_STOPPING);
+		else
+			vip_health(core, vip);
 		vip_link(core, vip);
 		/* Another lease, or another number of IPv6 addresses on the node: the kernel is told at once. */
 		if (vip_wants_addresses(vip) && !vip->removed && vip->cfg.priority != 255)

@@ -297,9 +297,14 @@ void core_dispatch(struct core *core, const struct event *event)
 		break;
 	case EV_LINK:
 		model_link(core, event);
+		if (!event->u.link.up)
+			track_device_gone(core, event->u.link.ifindex);
+		core->tracks_changed = true;
 		break;
 	case EV_LINK_GONE:
 		model_link_gone(core, event);
+		track_device_gone(core, event->u.link.ifindex);
+		core->tracks_changed = true;
 		break;
 	case EV_ADDRESS:
 		model_address(core, event);
@@ -309,9 +314,11 @@ void core_dispatch(struct core *core, const struct event *event)
 		break;
 	case EV_ROUTE:
 		model_route(core, event);
+		track_route(core, event);
 		break;
 	case EV_ROUTE_GONE:
 		model_route_gone(core, event);
+		track_route(core, event);
 		break;
 	case EV_SNAP_BEGIN:
 		model_snap_begin(core, event);
@@ -365,6 +372,8 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_TYPES:
 		assert(!"an event of no type");
 	}
+	if (core->tracks_changed)
+		track_update(core);
 }
 
 size_t core_step(struct core *core, const struct event *event, struct action *out, size_t cap, bool *more)

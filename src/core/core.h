@@ -469,6 +469,7 @@ struct vip_view {
 	enum vip_state state;
 	bool holding;             /* all its addresses are on the interface */
 	uint8_t priority, effective_priority;
+	unsigned n_tracks;        /* what it rests on */
 	const struct config_address *addresses;
 	unsigned n_addresses;
 	const struct ip *peers;   /* whom a unicast vip sends to; own addresses are left out */
@@ -488,12 +489,19 @@ struct vip_view {
 	const struct vip_counters *counters;
 };
 
+struct track_view {
+	const char *name;
+	uint8_t lower;         /* 0: it is required */
+	struct reason reason;  /* why it is not there; REASON_NONE: it is */
+};
+
 /* Whether a person drained this node, and a number that changes whenever that or a vip's `given` does. */
 bool core_drained(const struct core *);
 uint64_t core_roles_serial(const struct core *);
 
 unsigned core_n_bonds(const struct core *); /* vlans too */
 unsigned core_n_vips(const struct core *);
+void core_track(const struct core *, unsigned vip, unsigned i, struct track_view *);
 void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);
 void core_probe(const struct core *, unsigned bond, unsigned port, unsigned i, struct probe_view *);

@@ -25,6 +25,7 @@ enum {
 	MAX_RESUMES = MAX_VIPS,
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
 	ANNOUNCE_STEPS = 6,
+	MAX_SEEN_ROUTES = 16,   /* to one destination; more are not needed to know that there is one */
 	MAX_LEASED_6 = 64,      /* per node: renewing IPv6 addresses costs the kernel milliseconds and an MLD report each */
 	PENALTY = 1000,         /* of a port for each loss */
 	PENALTY_MAX = 12000,    /* so that the worst is forgiven in three quarters of a minute */
@@ -263,6 +264,12 @@ struct vip {
 	uint64_t retry_ns;       /* fault by refusal: stands again */
 	uint64_t taking_ns;      /* decided to take over */
 	uint64_t place_ns;       /* earliest retry among its addresses */
+	/* its health */
+	unsigned first_track, n_tracks;
+	unsigned lowered;        /* by what it rests on and is not there */
+	uint8_t priority;        /* the effective one: configured less what lowers the members of its group, at least 1 */
+	struct reason required;  /* REASON_REQUIRED, or REASON_NONE */
+	uint64_t asked_ns;       /* when it asked for an election; 0: it did not since it is active */
 	/* its group */
 	int next_member;         /* ring of the members' indexes; its own: it is in no group */
 	struct reason disabled;  /* why it cannot be held here for its own part; REASON_NONE: it can */
@@ -292,6 +299,30 @@ struct vip {
 	uint8_t checksum;        /* enum vrrp_checksum: the form heard last */
 	uint64_t checksum_told;  /* last note about it; 0: none */
 	struct vip_counters counters;
+};
+
+/* One thing that a vip rests on, as the configuration's table has them. */
+struct track {
+	const struct config_track *cfg;
+	int iface;               /* TRACK_INTERFACE */
+	unsigned watched;        /* TRACK_ROUTE */
+	enum reason_code why;    /* it is not there; REASON_NONE: it is */
+};
+
+struct seen_route {
+	int ifindex;
+	struct ip via;
+	uint32_t metric, epoch;
+	bool present;
+};
+
+/* A destination that somebody rests on, and the routes to it. */
+struct watched_route {
+	struct ip to;
+	uint8_t prefix;
+	struct seen_route seen[MAX_SEEN_ROUTES];
+	unsigned n;
+	bool more;               /* there were more than fit */
 };
 
 /* One link-layer domain: an interface or a bond on which vips speak. */
@@ -337,6 +368,11 @@ struct core {
 	unsigned n_bonds;
 	struct vip *vips;
 	unsigned n_vips;
+	struct track *tracks;
+	unsigned n_tracks;
+	struct watched_route *watched;
+	unsigned n_watched;
+	bool tracks_changed;     /* something may have come or gone: track_update */
 	bool has_removed;        /* some of them are no longer configured */
 	uint32_t *addr_hash;     /* ip → addr + 1, open addressing */
 	unsigned addr_hash_size;
@@ -456,6 +492,7 @@ void model_leftover(struct core *, const struct event *);
 void model_want_snapshot(struct core *);
 struct iface *model_iface_by_index(struct core *, int ifindex); /* NULL: not ours */
 struct iface *model_iface_by_name(struct core *, const char *name);
+bool model_event_is_stale(const struct core *, const struct event *, uint32_t *mark); /* as model_is_stale */
 void model_rehash_ifaces(struct core *);
 void model_hash_addr(struct core *, unsigned addr);
 /* An address is there, or is not, by the word of an answer or of the kernel; its owner learns of it. */
@@ -535,6 +572,7 @@ void vip_advert(struct core *, struct vip *, const struct event_advert *);
 void vip_claim(struct core *, struct vip *, struct addr *, const struct event_claim *);
 void vip_timer(struct core *, struct vip *);
 void vip_stop(struct core *, struct vip *, enum reason_code);
+void vip_health(struct core *, struct vip *);                  /* what it rests on came or went */
 void vip_hand_over(struct core *, struct vip *, bool force);   /* if it is active, and somebody may take it */
 void vip_set_given(struct core *, struct vip *, uint64_t when_ns); /* 0: it preempts again */
 void vip_addresses(struct core *, struct vip *);               /* presence of its addresses changed */
@@ -554,6 +592,14 @@ struct iface *vip_iface(const struct core *, const struct vip *); /* that carrie
 bool vip_address_has_lease(const struct core *, const struct addr *);
 /* Prolongs what has a lease; all: tells the kernel the lifetime of every address anew. */
 void vip_renew(struct core *, struct vip *, bool all);
+
+/* track.c: what vips rest on */
+void track_add(struct core *, struct vip *);
+void track_carry(struct core *, const struct core *old);
+void track_route(struct core *, const struct event *);
+void track_device_gone(struct core *, int ifindex);
+void track_sweep(struct core *);
+void track_update(struct core *);
 
 /* plan.c */
 size_t plan(struct core *, struct action *out, size_t cap, bool *more);

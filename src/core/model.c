@@ -171,6 +171,11 @@ bool model_is_stale(const struct core *core, const struct event *event, uint32_t
 	return false;
 }
 
+bool model_event_is_stale(const struct core *core, const struct event *event, uint32_t *mark)
+{
+	return model_is_stale(core, event, mark);
+}
+
 /* ---- addresses ---------------------------------------------------------------------------------------------------- */
 
 /* Events of earlier changes of the same address may stand between an answer and its own event: they are older than what

@@ -50,6 +50,7 @@ static void sweep(struct core *core)
 		if (core->route_places[i].epoch != core->epoch)
 			core->route_places[i].present = false;
 	}
+	track_sweep(core);
 }
 
 /* A bond that was there before us, as it should be, is used as it is; a person wants to know that. */
@@ -80,6 +81,7 @@ void model_snap_end(struct core *core, const struct event *event)
 		core->ifaces[i].known = true;
 	for (unsigned i = 0; i < core->n_bonds; i++)
 		bond_update(core, &core->bonds[i]);
+	track_update(core);
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		vip_link(core, &core->vips[i]);
 		core_dirty_vip(core, &core->vips[i]); /* one that stopped before it could know may have something to let go */

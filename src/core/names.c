@@ -53,6 +53,10 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_PREEMPT_DELAY: return "preempt-delay";
 	case REASON_GROUP_WAITS: return "group-waits";
 	case REASON_GROUP_LEFT: return "group-left";
+	case REASON_REQUIRED: return "required";
+	case REASON_ROUTE_ABSENT: return "route-absent";
+	case REASON_REELECTED: return "reelected";
+	case REASON_HEALTH: return "health";
 	case REASON_GROUP_MEMBER: return "group-member";
 	case REASON_LATE_BACKUP: return "late-backup";
 	case REASON_LATE_LOST: return "late-lost";

@@ -97,7 +97,7 @@ static void send_adverts(struct core *core, struct out *out, struct vip *vip, bo
 	}
 	if (!vip->send_advert || vip->first_advert != first || vip->phase != PHASE_ACTIVE)
 		return;
-	if (!emit_advert(core, out, vip, vip->cfg.priority))
+	if (!emit_advert(core, out, vip, vip->priority))
 		return;
 	vip->send_advert = vip->first_advert = false;
 	vip->sent_ns = core->now;
@@ -430,7 +430,7 @@ static void plan_rest(struct core *core, struct out *out)
 		if (!action)
 			return;
 		action->u.snapshot.epoch = ++core->epoch;
-		action->u.snapshot.routes = core->n_route_places > 0;
+		action->u.snapshot.routes = core->n_route_places > 0 || core->n_watched > 0;
 		action->u.snapshot.all_tables = has_other_tables(core);
 		core->snap_wanted = false;
 		core->snap_open = true;

@@ -20,6 +20,8 @@ enum {
 	MAX_VLANS         = 256,  /* all bonds' together; they share the table of the bonds */
 	MAX_PROBES        = 4,    /* per bond: more would only repeat what these say */
 	MAX_TARGETS       = 4,    /* per probe */
+	MAX_TRACKS        = 16,   /* per vip: what it requires, and what lowers its priority */
+	TRACK_NAME_SIZE   = 56,   /* "route:" and an IPv6 network */
 	PORT_SPEC_SIZE    = 96,   /* "path:" and an ID_PATH, the longest seen are below 64 */
 	NAME_SIZE         = 32,   /* names of vips and bonds, with the NUL */
 	NODE_SIZE         = 64,   /* Linux host names are 64 bytes at most */
@@ -101,11 +103,15 @@ enum reason_code {
 	REASON_OWNER,             /* priority 255 */
 	REASON_PREEMPTED,         /* took over from a lower one; arg0 its priority, arg1 ours, ip its source */
 	REASON_NOT_TAKEN,         /* handed over, and nobody took it; arg0 how long it was waited for */
+	REASON_REELECTED,         /* preempt is off and its health worsened: it asked for an election and won; arg0 its priority, arg1 the configured one */
 	/* leaving */
+	REASON_HEALTH,            /* preempt is off and its health worsened: asks for an election; arg0 its priority, arg1 the one before */
 	REASON_STOPPING,          /* the daemon stops */
 	REASON_REMOVED,           /* removed from the configuration */
 	REASON_GROUP_LEFT,        /* a member of its group left this node: name */
 	/* fault */
+	REASON_REQUIRED,          /* something that it requires is not there: name; arg0 why, a reason code */
+	REASON_ROUTE_ABSENT,      /* of what is required: the routing table has no such route */
 	REASON_GROUP_MEMBER,      /* a member of its group cannot be held here: name; arg0 why, a reason code */
 	REASON_LINK_DOWN,         /* the interface has no carrier */
 	REASON_INTERFACE_DOWN,    /* the interface is administratively down */
@@ -146,7 +152,7 @@ struct reason {
 	enum reason_code code;
 	int64_t arg[2];
 	struct ip ip;
-	char name[NAME_SIZE]; /* of another object that is the reason; "": none */
+	char name[TRACK_NAME_SIZE]; /* of another object that is the reason; "": none */
 };
 
 /* The two ways to sum an IPv4 v3 message: RFC 9568 §5.2.8 sums the message alone; RFC 5798 was read by keepalived and FRR

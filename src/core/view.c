@@ -138,7 +138,8 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.state = vip_state_of(vip),
 		.holding = vip_iface(core, vip) && vip_missing(core, vip) == 0,
 		.priority = vip->cfg.priority,
-		.effective_priority = vip->cfg.priority,
+		.effective_priority = vip->priority,
+		.n_tracks = vip->n_tracks,
 		.addresses = core->config.addresses + vip->cfg.first_address,
 		.n_addresses = vip->cfg.n_addresses,
 		.reason = vip->reason,
@@ -168,6 +169,15 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		view->reason.code = REASON_TAKING;
 		view->reason.arg[0] = vip_missing(core, vip);
 	}
+}
+
+void core_track(const struct core *core, unsigned v, unsigned i, struct track_view *view)
+{
+	const struct vip *vip = &core->vips[v];
+	const struct track *track = &core->tracks[vip->first_track + i];
+
+	assert(v < core->n_vips && i < vip->n_tracks);
+	*view = (struct track_view){ .name = track->cfg->name, .lower = track->cfg->lower, .reason = { .code = track->why } };
 }
 
 const char *core_object_name(const struct core *core, const struct object *object)

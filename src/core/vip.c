@@ -18,7 +18,7 @@ uint64_t vip_skew_ns(const struct vip *vip)
 {
 	uint64_t scale = vip->cfg.version == 2 ? NSEC_PER_SEC : vip->interval_ns; /* RFC 3768 §6.1 does not scale it */
 
-	return scale * (256U - vip->cfg.priority) / 256;
+	return scale * (256U - vip->priority) / 256;
 }
 
 uint64_t vip_down_ns(const struct vip *vip)
@@ -113,6 +113,9 @@ static struct reason bar(const struct core *core, const struct vip *vip)
 {
 	struct reason reason = { .code = core->drained ? REASON_DRAINED : REASON_NONE };
 
+	if (!reason.code)
+		reason = vip->required;
+
 	for (const struct vip *m = next_member(core, vip); m != vip && !reason.code; m = next_member(core, m)) {
 		if (m->newcomer || !m->disabled.code)
 			continue;
@@ -129,7 +132,7 @@ static enum vip_phase barred_phase(enum reason_code code)
 
 static bool is_bar(enum reason_code code)
 {
-	return code == REASON_DRAINED || code == REASON_GROUP_MEMBER;
+	return code == REASON_DRAINED || code == REASON_GROUP_MEMBER || code == REASON_REQUIRED;
 }
 
 static bool may_stand(const struct core *core, const struct vip *vip)
@@ -261,6 +264,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	vip->refusals = 0;
 	vip->rearmed = vip->told_interval = false;
 	vip_set_given(core, vip, 0);
+	vip->asked_ns = 0;
 	vip->counters.became_active++;
 	vip->answered_ns = core->now;
 	/* Staggered, so that the vips of a node do not renew all in one turn for ever. */
@@ -528,6 +532,8 @@ static void depart(struct core *core, struct vip *vip, enum vip_phase rest, stru
 		vip->reason = reason;
 	} else if (vip->phase != rest || vip->reason.code != reason.code) {
 		enter_rest(core, vip, rest, reason);
+	} else {
+		vip->reason = reason;
 	}
 }
 
@@ -550,6 +556,8 @@ static bool judge(struct core *core, struct vip *vip)
 		vip->disabled.code = REASON_CANNOT_LISTEN;
 	else if (vip->retry_ns != NEVER)
 		vip->disabled = vip->reason;
+	else
+		vip->disabled = vip->required;
 	return was != (vip->disabled.code == REASON_NONE);
 }
 
@@ -708,8 +716,8 @@ static void adopt_interval(struct core *core, struct vip *vip, const struct even
  * when it lasts, for then the first ones do not hear each other. */
 static bool beats(const struct core *core, struct vip *vip, const struct event_advert *advert)
 {
-	if (advert->priority != vip->cfg.priority)
-		return advert->priority > vip->cfg.priority;
+	if (advert->priority != vip->priority)
+		return advert->priority > vip->priority;
 	if (ip_compare(&advert->source, &vip->source) <= 0)
 		return false;
 	if (!has_group(core, vip) || vip->cfg.group_rank == 0)
@@ -753,7 +761,7 @@ static void backup_advert(struct core *core, struct vip *vip, const struct event
 	if (advert->priority == 0) {
 		if (!vip->won_ns)
 			vip->down_ns = core->now + vip_skew_ns(vip);
-	} else if (!preempts(vip) || advert->priority >= vip->cfg.priority) {
+	} else if (!preempts(vip) || advert->priority >= vip->priority) {
 		vip->lower_ns = 0;
 		follow(core, vip, advert);
 		vip->reason = following(vip, advert);
@@ -797,7 +805,7 @@ static void release_claimed(struct core *core, struct vip *vip)
 static void active_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	struct reason reason = { .code = REASON_LOST_ELECTION,
-				 .arg = { advert->priority, vip->cfg.priority },
+				 .arg = { advert->priority, vip->priority },
 				 .ip = advert->source };
 
 	if (is_owner(vip) && advert->priority)
@@ -994,14 +1002,16 @@ static struct reason take_reason(const struct core *core, const struct vip *vip)
 {
 	uint64_t silent = core->now - vip->heard_ns, down = vip_down_ns(vip);
 
+	if (vip->asked_ns && vip->heard_ns < vip->asked_ns)
+		return (struct reason){ .code = REASON_REELECTED, .arg = { vip->priority, vip->cfg.priority } };
 	if (vip->given_ns && vip->heard_ns < vip->given_ns)
 		return (struct reason){ .code = REASON_NOT_TAKEN, .arg = { (int64_t)(core->now - vip->given_ns) } };
 
 	if (vip->heard_ns && vip->left)
 		return (struct reason){ .code = REASON_PREDECESSOR_LEFT, .ip = vip->heard_source };
-	if (vip->heard_ns && silent < down && vip->heard_priority < vip->cfg.priority)
+	if (vip->heard_ns && silent < down && vip->heard_priority < vip->priority)
 		return (struct reason){ .code = REASON_PREEMPTED,
-					.arg = { vip->heard_priority, vip->cfg.priority },
+					.arg = { vip->heard_priority, vip->priority },
 					.ip = vip->heard_source };
 	return (struct reason){ .code = REASON_SILENCE,
 				.arg = { (int64_t)(vip->heard_ns ? silent : down), (int64_t)down } };
@@ -1082,6 +1092,77 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 	if (vip->place_ns > core->now)
 		due = min64(due, vip->place_ns);
 	return due;
+}
+
+/* ---- health ------------------------------------------------------------------------------------------------------- */
+
+/* Without preemption nobody would take over from an active one that has become worse. So it asks: says goodbye, goes on
+ * answering, and stands at once as whoever hears a goodbye does (RFC 9568 §6.4.2), with its lower priority. The best takes
+ * it, and may be itself. */
+static void ask(struct core *core, struct vip *vip, unsigned before)
+{
+	if (vip->phase != PHASE_ACTIVE || is_owner(vip))
+		return;
+	leave(core, vip, (struct reason){ .code = REASON_HEALTH, .arg = { vip->priority, before } });
+	vip->asked_ns = core->now;
+	vip->down_ns = core->now + vip_skew_ns(vip);
+	vip->left = false;
+	vip->send_zero = true;
+}
+
+static void set_priority(struct core *core, struct vip *vip, unsigned lowered)
+{
+	unsigned before = vip->priority;
+
+	vip->priority = (uint8_t)(vip->cfg.priority > lowered ? vip->cfg.priority - lowered : 1);
+	if (vip->priority == before)
+		return;
+	core_dirty_vip(core, vip);
+	if (vip->phase != PHASE_ACTIVE || late_is_lost(core, vip, false))
+		return;
+	if (vip->priority < before && !vip->cfg.preempt) {
+		ask(core, vip, before);
+	} else {
+		vip->send_advert = true;
+		vip->advert_ns = next_advert(core, vip);
+	}
+}
+
+/* The members of a group have one effective priority, as they have one configured. */
+static void share_priority(struct core *core, struct vip *vip)
+{
+	unsigned lowered = vip->lowered;
+
+	for (const struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		lowered += m->lowered;
+	set_priority(core, vip, lowered);
+	for (struct vip *m = next_member(core, vip); m != vip; m = next_member(core, m))
+		set_priority(core, m, lowered);
+}
+
+void vip_health(struct core *core, struct vip *vip)
+{
+	struct reason required = { .code = REASON_NONE };
+	bool could = vip->required.code == REASON_NONE;
+
+	vip->lowered = 0;
+	for (unsigned i = vip->n_tracks; i-- > 0;) { /* the first of those that are required is the one that is named */
+		const struct track *track = &core->tracks[vip->first_track + i];
+		if (!track->why)
+			continue;
+		vip->lowered += track->cfg->lower;
+		if (track->cfg->lower)
+			continue;
+		required = (struct reason){ .code = REASON_REQUIRED, .arg = { track->why } };
+		memcpy(required.name, track->cfg->name, sizeof required.name);
+	}
+	if (memcmp(&required, &vip->required, sizeof required) != 0) {
+		vip->required = required;
+		core_dirty_vip(core, vip);
+	}
+	share_priority(core, vip);
+	if (could != (required.code == REASON_NONE))
+		vip_link(core, vip);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */

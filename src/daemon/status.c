@@ -196,6 +196,24 @@ static bool is_unheld(const struct vip_view *vip)
 	return vip->state == VIP_INIT && (!vip->heard_ns || vip->other_left || clock_boot() - vip->heard_ns > vip->down_ns);
 }
 
+static json_t *tracks_json(const struct core *core, unsigned v, unsigned n)
+{
+	json_t *json = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		struct track_view track;
+		char text[SENTENCE_SIZE];
+		bool there;
+		core_track(core, v, i, &track);
+		there = track.reason.code == REASON_NONE;
+		json_array_append_new(json, json_pack("{s:s, s:b, s:i, s:b, s:s, s:s}", "name", track.name, "required",
+						      track.lower == 0, "lower", track.lower, "there", there,
+						      "reason_code", reason_code_name(track.reason.code), "reason",
+						      sentence_of_reason(&track.reason, text)));
+	}
+	return json;
+}
+
 static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 {
 	struct vip_view vip;
@@ -224,6 +242,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "handed_over", json_boolean(vip.given));
 	json_object_set_new(json, "removed", json_boolean(vip.removed));
 	json_object_set_new(json, "lease", json_boolean(!vip.lease_none));
+	json_object_set_new(json, "tracks", tracks_json(core, i, vip.n_tracks));
 	json_object_set_new(json, "counters", counters_json(vip.counters));
 	return json;
 }
@@ -331,6 +350,20 @@ static void warn_of_bond(json_t *warnings, const struct core *core, unsigned b, 
 	}
 }
 
+/* A required one is told by the vip's own state. */
+static void warn_of_tracks(json_t *warnings, const struct core *core, unsigned v, const struct vip_view *vip)
+{
+	for (unsigned i = 0; i < vip->n_tracks; i++) {
+		struct track_view track;
+		char text[SENTENCE_SIZE];
+		core_track(core, v, i, &track);
+		if (track.lower && track.reason.code != REASON_NONE)
+			warn(warnings, "vip %s: its priority is %u and not %u: lowered by %u for %s: %s", vip->name,
+			     vip->effective_priority, vip->priority, track.lower, track.name,
+			     sentence_of_reason(&track.reason, text));
+	}
+}
+
 static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 {
 	struct vip_view vip;
@@ -338,6 +371,7 @@ static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 
 	core_vip(core, i, &vip);
 	const struct vip_counters *c = vip.counters;
+	warn_of_tracks(warnings, core, i, &vip);
 	if (vip.given && vip.state != VIP_LEAVING)
 		warn(warnings,
 		     "vip %s: was handed over by hand, and does not preempt until the other fails; 'standbyctl undrain' ends "

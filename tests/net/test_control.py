@@ -105,7 +105,8 @@ def test_status_has_what_the_description_says(daemon):
 
     def fits(item, name):
         assert set(item) == fields(name), name
-    daemon.write(daemon.config.replace("vips:", MOVING.format("0s").replace("eno", "eth") + "vips:"))
+    daemon.write(daemon.config.replace("vips:", MOVING.format("0s").replace("eno", "eth") + "vips:")
+                 .replace("    vrid: 51\n", "    vrid: 51\n    lower: {bond0: 1}\n"))
     assert daemon.ctl("reload").returncode == 0
     status = daemon.status()
     assert status["schema"] == 1
@@ -114,6 +115,7 @@ def test_status_has_what_the_description_says(daemon):
     fits(status["bonds"][0]["ports"][0], "Port")
     fits(status["vips"][0], "Vip")
     fits(status["vips"][0]["counters"], "Counters")
+    fits(status["vips"][0]["tracks"][0], "Track")
     fits(daemon.events()[0], "Event")
     fits(daemon.call("Diff"), "Diff")
     fits(daemon.call("Switch", bond="bond0"), "Switch")

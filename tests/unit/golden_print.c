@@ -28,7 +28,9 @@ static void print_note(struct golden *g, const struct action *a)
 		fprintf(g->out, "%s: %s -> %s, %s", name, port_state_name(n->previous), port_state_name(n->state),
 			reason_code_name(n->reason.code));
 	}
-	if (n->reason.arg[0] || n->reason.arg[1])
+	if (n->reason.code == REASON_GROUP_MEMBER || n->reason.code == REASON_REQUIRED)
+		fprintf(g->out, " %s", reason_code_name((enum reason_code)n->reason.arg[0]));
+	else if (n->reason.arg[0] || n->reason.arg[1])
 		fprintf(g->out, " %" PRId64, n->reason.arg[0]);
 	if (n->code == NOTE_REFUSED)
 		fprintf(g->out, " %s", action_type_name((enum action_type)n->reason.arg[1]));

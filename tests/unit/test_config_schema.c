@@ -43,12 +43,15 @@ static const char *pattern_of(const struct schema_key *key)
 	case SCHEMA_CHOICE:
 	case SCHEMA_OBJECT:
 	case SCHEMA_NAMED:
+	case SCHEMA_TRACK:
+	case SCHEMA_LOWER:
 	case SCHEMA_MEMBERS:
 		break;
 	}
 	return "";
 }
 
+static json_t *by_node(json_t *value);
 static json_t *object_schema(const struct schema_object *object);
 
 static json_t *choices_schema(const struct schema_choice *choices)
@@ -60,6 +63,7 @@ static json_t *choices_schema(const struct schema_choice *choices)
 	return json_pack("{s:o}", "enum", words);
 }
 
+#define TRACK_PATTERN "^[^\\s]{1,55}$"
 #define NAME_PATTERN "^[A-Za-z0-9._-]{1,31}$"
 
 static json_t *named_schema(const struct schema_object *object)
@@ -98,6 +102,14 @@ static json_t *single_schema(const struct schema_key *key)
 		return json_pack("{s:s, s:{s:s}, s:{s:s, s:{s:s, s:s}, s:i, s:i}}", "type", "object", "propertyNames", "pattern",
 				 NAME_PATTERN, "additionalProperties", "type", "array", "items", "type", "string", "pattern",
 				 NAME_PATTERN, "minItems", 1, "maxItems", (int)key->max_items);
+	case SCHEMA_TRACK:
+		return json_pack("{s:s, s:s}", "type", "string", "pattern", TRACK_PATTERN);
+	case SCHEMA_LOWER:
+		return json_pack("{s:s, s:{s:s}, s:o, s:i, s:i}", "type", "object", "propertyNames", "pattern", TRACK_PATTERN,
+				 "additionalProperties",
+				 by_node(json_pack("{s:s, s:I, s:I}", "type", "integer", "minimum", (json_int_t)key->min, "maximum",
+						   (json_int_t)key->max)),
+				 "minProperties", 1, "maxProperties", (int)key->max_items);
 	case SCHEMA_UNREAD:
 		break;
 	}
@@ -142,7 +154,8 @@ static json_t *key_schema(const struct schema_key *key)
 	if (key->list)
 		schema = json_pack("{s:s, s:o, s:i, s:i}", "type", "array", "items", schema, "minItems", 1, "maxItems",
 				   (int)key->max_items);
-	if (!key->same_on_all && key->support == SCHEMA_SUPPORTED && key->type != SCHEMA_NAMED)
+	if (!key->same_on_all && key->support == SCHEMA_SUPPORTED && key->type != SCHEMA_NAMED &&
+	    key->type != SCHEMA_LOWER)
 		schema = by_node(schema);
 	json_object_set_new(schema, "description", describe(key));
 	if (key->fallback)
