@@ -197,10 +197,11 @@ static void leave_addresses(struct core *core, const struct iface *from, const s
 		struct place *left = is_left(core, place, from) ? place_after(core, place, to) : NULL;
 		if (!left || left == place)
 			continue;
-		left->present = place->present;
-		left->ours = place->ours;
-		left->change = place->change;
+		left->present |= place->present;
+		left->ours |= place->ours;
 		left->epoch = place->epoch;
+		if (place->change.gen || !left->change.gen) /* of two that are one address, the one that awaits an answer */
+			left->change = place->change;
 	}
 }
 
