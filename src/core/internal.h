@@ -587,6 +587,7 @@ uint64_t vip_preempt_ns(const struct vip *);                   /* when a preempt
 unsigned vip_missing(const struct core *, const struct vip *); /* addresses that are not where they should be */
 bool vip_wants_addresses(const struct vip *);
 enum vip_state vip_state_of(const struct vip *);
+struct object vip_object(const struct core *, const struct vip *); /* that actions and notes name */
 struct iface *vip_iface(const struct core *, const struct vip *); /* that carries its addresses; NULL: none */
 /* Whether the kernel is given a lifetime for the address (design: IPv6 only up to MAX_LEASED_6 of a node). */
 bool vip_address_has_lease(const struct core *, const struct addr *);

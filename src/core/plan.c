@@ -51,11 +51,6 @@ struct object plan_bond_object(const struct core *core, const struct bond *bond)
 	return (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) };
 }
 
-static struct object vip_object(const struct core *core, const struct vip *vip)
-{
-	return (struct object){ .type = OBJECT_VIP, .index = (uint16_t)unit_of_vip(core, vip) };
-}
-
 /* ---- sends -------------------------------------------------------------------------------------------------------- */
 
 static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uint8_t priority)
