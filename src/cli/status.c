@@ -196,6 +196,15 @@ static void print_probes(const json_t *probes)
 	putchar('\n');
 }
 
+/* Without a link nobody is asked through it. */
+static bool is_dead(const json_t *port)
+{
+	const char *state = string(port, "state");
+
+	return strcmp(state, "absent") == 0 ||
+	       (strcmp(state, "down") == 0 && !json_is_true(json_object_get(port, "probes_lost")));
+}
+
 static void print_port(const json_t *port, const char *active, int width)
 {
 	const char *name = string(port, "name"), *spec = string(port, "spec");
@@ -211,7 +220,8 @@ static void print_port(const json_t *port, const char *active, int width)
 	if (strcmp(name, spec) != 0)
 		printf("  %s%s%s", paint(PAINT_DIM), spec, paint(PAINT_PLAIN));
 	putchar('\n');
-	print_probes(json_object_get(port, "probes"));
+	if (!is_dead(port))
+		print_probes(json_object_get(port, "probes"));
 }
 
 /* Addresses, then what `format` says, and the MTU where it is known. */

@@ -433,7 +433,7 @@ struct probe_view {
 	const char *name;
 	enum probe_kind kind;
 	struct ip target;
-	enum probe_state state; /* waiting: just begun; silent: never answered; */
+	enum probe_state state; /* waiting: just begun, or the port has no link; silent: never answered */
 	uint64_t answered_ns;   /* 0: never */
 	uint64_t sent;
 };

@@ -99,10 +99,11 @@ void core_probe(const struct core *core, unsigned b, unsigned p, unsigned i, str
 		.name = core->config.probes[bond->cfg.first_probe + probe].name,
 		.kind = core->config.probes[bond->cfg.first_probe + probe].kind,
 		.target = cfg->ip,
-		.state = !bond->answered[i]   ? bond->told_silent[i] ? PROBE_SILENT : PROBE_WAITING
-			 : target->lost	      ? PROBE_LOST
-			 : !target->answered_ns ? PROBE_WAITING
-					      : PROBE_ANSWERED,
+		.state = !bond->answered[i]	    ? bond->told_silent[i] ? PROBE_SILENT : PROBE_WAITING
+			 : !bond->ports[p].healthy ? PROBE_WAITING
+			 : target->lost		    ? PROBE_LOST
+			 : !target->answered_ns	    ? PROBE_WAITING
+						    : PROBE_ANSWERED,
 		.answered_ns = target->answered_ns,
 		.sent = target->sent,
 	};

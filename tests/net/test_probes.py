@@ -163,6 +163,8 @@ def test_all_is_lost_and_carrier_decides(bonded):
     one.node.pull(left)
     one.wait_on(other)
     wait_for(lambda: one.daemon.bond()["reason_code"] == "bond-probes-lost", 5, "the other port's probes are lost too")
+    assert {probe["state"] for probe in one.port(left)["probes"]} == {"waiting"}, "without a link nobody is asked"
+    assert one.daemon.ctl("status").stdout.count("  probe ") == 1
     since = end_silence(one, "eno1", "eno2")
     one.node.plug(left)
     one.wait_ports(BOTH).wait_on("eno1")
