@@ -100,6 +100,19 @@ static void read_single(struct reader *reader, const struct field *field, const 
 	value->valid = value->items && reader->diagnostics->said == said;
 }
 
+/* Room for the entries of a map; false: there are more than are possible, which was said. */
+static bool make_items(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
+{
+	if (node->n > field->key->max_items) {
+		diagnostics_error(reader->diagnostics, &node->pairs[field->key->max_items].key->place,
+				  "%s has %zu entries; at most %u are possible", field_name(reader, field), node->n,
+				  field->key->max_items);
+		return false;
+	}
+	value->items = arena_alloc(reader->arena, node->n + 1, sizeof *value->items);
+	return true;
+}
+
 /* A map of names to objects. Those that are no objects at all are told and left out. */
 static void read_named(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
 {
@@ -111,13 +124,8 @@ static void read_named(struct reader *reader, const struct field *field, const s
 				  field_name(reader, field));
 		return;
 	}
-	if (node->n > field->key->max_items) {
-		diagnostics_error(reader->diagnostics, &node->pairs[field->key->max_items].key->place,
-				  "%s has %zu entries; at most %u are possible", field_name(reader, field), node->n,
-				  field->key->max_items);
+	if (!make_items(reader, field, node, value))
 		return;
-	}
-	value->items = arena_alloc(reader->arena, node->n + 1, sizeof *value->items);
 	for (size_t i = 0; value->items && i < node->n; i++) {
 		const struct node *name = node->pairs[i].key;
 		struct value *item = &value->items[value->n_items];
@@ -148,13 +156,8 @@ static void read_lower(struct reader *reader, const struct field *field, const s
 				  field_name(reader, field));
 		return;
 	}
-	if (node->n > field->key->max_items) {
-		diagnostics_error(reader->diagnostics, &node->pairs[field->key->max_items].key->place,
-				  "%s has %zu entries; at most %u are possible", field_name(reader, field), node->n,
-				  field->key->max_items);
+	if (!make_items(reader, field, node, value))
 		return;
-	}
-	value->items = arena_alloc(reader->arena, node->n + 1, sizeof *value->items);
 	for (size_t i = 0; value->items && i < node->n; i++) {
 		const struct node *name = node->pairs[i].key;
 		struct value *item = &value->items[value->n_items];
