@@ -273,6 +273,8 @@ static const char *action_words(int64_t type)
 		return "set the MAC address";
 	case ACT_LOOK:
 		return "ask for the carrier";
+	case ACT_RESOLVE:
+		return "ask for the neighbours again";
 	case ACT_SYSCTL:
 		return "set a sysctl";
 	case ACT_LISTEN:

@@ -46,6 +46,8 @@ enum action_type {
 	ACT_SYSCTL,         /* write u.sysctl.value to net/ipv4/conf/IFNAME/KEY */
 	ACT_LISTEN,         /* open the VRRP socket on the interface and join the group; or the socket for probes' answers */
 	ACT_UNLISTEN,       /* close it */
+	ACT_RESOLVE,        /* let the kernel ask at once for the neighbours on u.resolve.ifindex that it waits for an answer of; what
+			     * comes of it is no news, and its answer is ignored */
 	/* requests without an answer of their own */
 	ACT_SNAPSHOT,       /* dump links, addresses, routes; feed EV_SNAP_BEGIN, items with that epoch, EV_SNAP_END */
 	ACT_NOTE,           /* something a person wants to know: journal, `standbyctl events`, hooks */
@@ -205,6 +207,7 @@ struct action {
 		struct action_listen listen;
 		struct action_probe probe;
 		struct action_look look;
+		struct { int ifindex; } resolve;
 		/* routes: they are asked for too; all_tables: not only those of the main table */
 		struct { uint32_t epoch; bool routes, all_tables; } snapshot;
 		struct note note;

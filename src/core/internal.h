@@ -122,6 +122,7 @@ struct iface {
 	struct change releasing;
 	struct change mtu_change; /* of a port that is in no device */
 	struct change looking;
+	bool unresolved;        /* it had no carrier just now: neighbours may have been asked for in vain */
 	uint64_t look_ns;       /* when its driver is asked for the carrier next; 0: at once */
 	struct change sysctl[SYSCTL_KEYS];
 	bool sysctl_done[SYSCTL_KEYS];

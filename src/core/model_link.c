@@ -29,7 +29,7 @@ void model_iface_unbind(struct core *core, struct iface *iface)
 	iface->bond_active = iface->bond_primary = iface->bond_mode = 0;
 	iface->n_sources = 0;
 	iface->existed = true;
-	iface->team_known = iface->other_ports = iface->uninitialised = false;
+	iface->team_known = iface->other_ports = iface->uninitialised = iface->unresolved = false;
 	memset(iface->sysctl_done, 0, sizeof iface->sysctl_done);
 	memset(iface->sysctl, 0, sizeof iface->sysctl);
 	iface->looking = iface->mtu_change = (struct change){ 0 };
@@ -368,7 +368,7 @@ static bool shows_change(const struct change *change, const struct event_link *l
 	case ACT_LINK_MAC:
 		return model_mac_target(link->mac) == change->target;
 	case ACT_BOND_CREATE: case ACT_BOND_SET: case ACT_BOND_REBUILD: case ACT_VLAN_CREATE: case ACT_RELEASE:
-	case ACT_PROBE: case ACT_LOOK:
+	case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE:
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
 	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:
@@ -465,6 +465,15 @@ static bool is_news(const struct iface *before, const struct iface *now)
 	       memcmp(before->perm_mac, now->perm_mac, MAC_SIZE) != 0;
 }
 
+/* What was asked for while the cable was out, nobody heard, and the kernel would ask again only a second after it did
+ * (net/core/neighbour.c, RETRANS_TIME): until then nothing that this node sends reaches that neighbour. */
+static void carrier_came(struct core *core, struct iface *iface)
+{
+	iface->unresolved = !iface->master && (iface->lan != NONE || iface->bond != NONE);
+	if (iface->unresolved)
+		core_dirty_iface(core, iface);
+}
+
 static void link_update(struct core *core, struct iface *iface, const struct event_link *link, bool bound)
 {
 	struct iface before = *iface;
@@ -479,6 +488,8 @@ static void link_update(struct core *core, struct iface *iface, const struct eve
 		port_mtu_changed(core, iface, before.mtu, link->cause);
 	if (before.up && !iface->up)
 		model_routes_forget(core, iface);
+	if (!bound && !before.carrier && iface->carrier)
+		carrier_came(core, iface);
 	if (!bound && memcmp(before.mac, iface->mac, MAC_SIZE) != 0)
 		mac_changed(core, iface);
 	if (!bound && before.master && before.master != iface->master)
@@ -584,5 +595,7 @@ void model_looked(struct core *core, struct iface *iface, bool carrier)
 	if (!iface->up || iface->carrier == carrier)
 		return;
 	iface->carrier = carrier;
+	if (carrier)
+		carrier_came(core, iface);
 	model_tell_iface(core, iface);
 }

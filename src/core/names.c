@@ -193,6 +193,7 @@ const char *action_type_name(enum action_type type)
 	case ACT_SYSCTL: return "sysctl";
 	case ACT_LISTEN: return "listen";
 	case ACT_UNLISTEN: return "unlisten";
+	case ACT_RESOLVE: return "resolve";
 	case ACT_SNAPSHOT: return "snapshot";
 	case ACT_NOTE: return "note";
 	case ACT_STOPPED: return "stopped";

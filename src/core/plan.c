@@ -371,10 +371,21 @@ static void plan_ear(struct core *core, struct out *out, struct iface *iface, ui
 	memcpy(action->u.listen.ifname, iface->name, IFNAME_SIZE);
 }
 
+static void plan_resolve(struct out *out, struct iface *iface)
+{
+	struct action *action = iface->unresolved ? plan_emit(out, ACT_RESOLVE, (struct object){ .type = OBJECT_NODE }) : NULL;
+
+	if (!action)
+		return;
+	action->u.resolve.ifindex = iface->ifindex;
+	iface->unresolved = false;
+}
+
 static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 {
 	if (!core->snap_known)
 		return;
+	plan_resolve(out, iface);
 	plan_release(core, out, iface);
 	plan_ear(core, out, iface, FAMILY_4);
 	plan_ear(core, out, iface, FAMILY_6);

@@ -271,6 +271,11 @@ static const struct field act_look_fields[] = {
 	END,
 };
 
+static const struct field act_resolve_fields[] = {
+	A("ifindex", u.resolve.ifindex, KIND_INT),
+	END,
+};
+
 static const struct field act_snapshot_fields[] = {
 	A("epoch", u.snapshot.epoch, KIND_U32),
 	END,
@@ -310,6 +315,7 @@ static const struct field *action_fields(enum action_type type)
 	case ACT_SYSCTL: return act_sysctl_fields;
 	case ACT_LISTEN:
 	case ACT_UNLISTEN: return act_listen_fields;
+	case ACT_RESOLVE: return act_resolve_fields;
 	case ACT_SNAPSHOT: return act_snapshot_fields;
 	case ACT_NOTE: return act_note_fields;
 	case ACT_STOPPED: case ACT_TYPES: break;

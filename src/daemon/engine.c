@@ -125,6 +125,7 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 	case ACT_SYSCTL:
 	case ACT_LISTEN:
 	case ACT_LOOK:
+	case ACT_RESOLVE:
 		submit(e, action);
 		break;
 	case ACT_SNAPSHOT:

@@ -18,6 +18,7 @@
 
 #include "kernel/attribute.h"
 #include "kernel/exchange.h"
+#include "kernel/neighbour.h"
 #include "kernel/netlink.h"
 #include "kernel/packet.h"
 #include "kernel/request.h"
@@ -427,6 +428,10 @@ static void run_other(struct executor *x, struct job *job)
 	}
 	if (transaction_makes(&job->action)) {
 		job->error = transaction_run(&job->action, x->teams, ask_transaction, x, &job->text);
+		return;
+	}
+	if (type == ACT_RESOLVE) {
+		job->error = neighbours_ask_again(job->action.u.resolve.ifindex, ask_transaction, x);
 		return;
 	}
 	if (type == ACT_UNLISTEN) /* closing is the loop's, which owns the socket */

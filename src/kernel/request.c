@@ -40,6 +40,7 @@ bool request_exists(enum action_type type)
 		return true;
 	case ACT_BOND_REBUILD: /* see transaction.h, which makes ACT_ENSLAVE and ACT_RELEASE of more than this message too */
 	case ACT_LOOK:
+	case ACT_RESOLVE:
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
@@ -309,6 +310,7 @@ int request_build(const struct action *a, struct nl_msg *out)
 		return build_options(&a->u.link, out);
 	case ACT_BOND_REBUILD:
 	case ACT_LOOK:
+	case ACT_RESOLVE:
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:

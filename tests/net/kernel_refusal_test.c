@@ -348,7 +348,7 @@ static bool all_told(const char *name, unsigned nth, int error)
 	for (unsigned i = 0; i < shell.n_refused; i++) {
 		const struct refused *r = &shell.refused[i];
 
-		if (r->told || r->error != error || r->type == ACT_LOOK) /* a driver that cannot be asked is no news */
+		if (r->told || r->error != error || r->type == ACT_LOOK || r->type == ACT_RESOLVE) /* what cannot be asked is no news */
 			continue;
 		fprintf(stderr, "%s, request %u: %s, %s: no note\n", name, nth, action_type_name(r->type), strerror(r->error));
 		good = false;

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A vip on a plain interface, two nodes that run standbyd: takeover, letting go, restart, hang, repair."""
+import socket
+
 import pytest
 
 from conftest import IN_GUEST, Pair, allowed, bound_ms, plain_config, slack_ms, vip_config
@@ -52,6 +54,24 @@ def test_cable_back_preempts_without_a_lost_packet(pair):
     two.probe.answered_by("lb2", 5, since)
     gone(two.n1, 2)
     two.d1.wait_state("fault")
+    since = two.n1.plug()
+    two.probe.answered_by("lb1", 5, since)
+    two.d2.wait_state("backup")
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], window
+
+
+@pytest.mark.parametrize("vip, client", [(VIP, "192.0.2.200"), (VIP6, "2001:db8::200")], ids=["ipv4", "ipv6"])
+def test_what_was_asked_for_in_vain_does_not_hold_up_the_return(pair, vip, client):
+    """While its cable is out lb1 asks for the client's MAC. The kernel would ask again a second later, and lb1 is active before."""
+    two = pair(addresses=(vip,))
+    since = two.n1.pull()
+    two.probe.answered_by("lb2", 5, since)
+    gone(two.n1, 2, vip)
+    two.d1.wait_state("fault")
+    with two.n1.enter(), socket.socket(socket.AF_INET6 if ":" in vip else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(b"x", (client, 9))
+    wait_for(lambda: [n for n in two.n1.ip.get_neighbours(dst=client) if n["state"] == 1], 1, "an unanswered neighbour")
     since = two.n1.plug()
     two.probe.answered_by("lb1", 5, since)
     two.d2.wait_state("backup")

@@ -138,6 +138,7 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 	case ACT_LOOK:
 		return kernel_link(node, a->u.look.ifindex) ? 0 : ENODEV;
 	case ACT_PROBE:
+	case ACT_RESOLVE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SNAPSHOT:

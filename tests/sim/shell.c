@@ -55,6 +55,8 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_PROBE:
 		lan_probe(w, node, &a->u.probe);
 		break;
+	case ACT_RESOLVE: /* everybody knows everybody here */
+		break;
 	case ACT_ADDRESS_ADD:
 		if (a->u.address.lifetime_s != UINT32_MAX)
 			record_address(node, &a->u.address);

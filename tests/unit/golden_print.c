@@ -182,6 +182,9 @@ static void print_action(struct golden *g, const struct action *a)
 	case ACT_LOOK:
 		fprintf(g->out, "look %s", a->u.look.ifname);
 		break;
+	case ACT_RESOLVE:
+		fprintf(g->out, "resolve %d", a->u.resolve.ifindex);
+		break;
 	case ACT_SNAPSHOT:
 	case ACT_STOPPED:
 	case ACT_TYPES:

@@ -291,7 +291,8 @@ static char *story_play(const char *text, const char *directory)
 	g->auto_done = true;
 	g->now = g->start = 1000 * NSEC_PER_SEC;
 	g->next_ifindex = 2;
-	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = g->hidden[ACT_LOOK] = g->hidden[ACT_PROBE] = true;
+	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = g->hidden[ACT_LOOK] = g->hidden[ACT_PROBE] =
+		g->hidden[ACT_RESOLVE] = true;
 	story_run(g, text);
 	fclose(g->out);
 	if (g->core)
