@@ -39,6 +39,29 @@ def test_sessions_live_on(make_lab, driver):
     assert carried_by(one.node, "bond0") and all(talk.works() for talk in talks)
 
 
+def known_as(lab, ip):
+    """The MAC that the client has for an address, without asking."""
+    return next((n.get_attr("NDA_LLADDR") for n in lab.client.ip.get_neighbours(dst=ip)), None)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_second_into_an_active_bond(make_lab, driver):
+    """The bond's active port stays the other one, so that the kernel itself announces nothing."""
+    lab = make_lab(names=("lb1",))
+
+    def prepare(node):
+        create(node, driver, ports=("eno1",))
+        node.run("ip", "route", "del", "default")
+        machine(node, "eno2")
+        return [Talk(lab, node, address) for address in (MACHINE, MACHINE6)]
+    one = Bonded(lab, driver, prepare, ask=None, vip=False, routes=None)
+    wait_for(lambda: enslaved(one.node) == ["eno1", "eno2"] and carried_by(one.node, "bond0"), 10, "all is on the bond")
+    one.on("eno1")
+    for ip in (MACHINE, MACHINE6):
+        wait_for(lambda ip=ip: known_as(lab, ip) == one.node.mac("bond0"), 5, f"the client sends to the bond for {ip}")
+    assert all(talk.works() for talk in one.prepared), "the same sockets"
+
+
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_refused_all_is_as_it_was(make_lab, driver):
     """What is on the bond itself cannot be its port."""
