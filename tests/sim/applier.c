@@ -47,25 +47,24 @@ bool applier_take(struct world *w, struct node *node, const struct action *actio
 	return true;
 }
 
-static int listen_open(struct node *node, const struct action_listen *l)
-{
-	if (!kernel_link(node, l->ifindex))
-		return ENODEV;
-	for (unsigned i = 0; i < node->n_listening; i++)
-		if (node->listening[i].ifindex == l->ifindex && node->listening[i].family == l->family)
-			return 0;
-	if (node->n_listening == sizeof node->listening / sizeof node->listening[0])
-		return ENOBUFS;
-	node->listening[node->n_listening].ifindex = l->ifindex;
-	node->listening[node->n_listening++].family = l->family;
-	return 0;
-}
-
 static int listen_close(struct node *node, const struct action_listen *l)
 {
 	for (unsigned i = 0; i < node->n_listening; i++)
 		if (node->listening[i].ifindex == l->ifindex && node->listening[i].family == l->family)
 			node->listening[i--] = node->listening[--node->n_listening];
+	return 0;
+}
+
+static int listen_open(struct node *node, const struct action_listen *l)
+{
+	if (!kernel_link(node, l->ifindex))
+		return ENODEV;
+	listen_close(node, l); /* one that is there is replaced */
+	if (node->n_listening == sizeof node->listening / sizeof node->listening[0])
+		return ENOBUFS;
+	node->listening[node->n_listening].ifindex = l->ifindex;
+	node->listening[node->n_listening].unicast = l->unicast;
+	node->listening[node->n_listening++].family = l->family;
 	return 0;
 }
 

@@ -48,11 +48,21 @@ static uint64_t slack(const struct world *w)
 	return 70 * NSEC_PER_MSEC + changes * w->apply_ns * 2 + 2 * (w->delay_ns + w->jitter_ns) + 4 * w->loop_ns;
 }
 
+/* With the lowest priority that it may have had when it set its timer. */
+static uint64_t skew(const struct world *w, const struct node *node, unsigned vip)
+{
+	unsigned priority = node->priority[vip];
+
+	for (unsigned v = 0; v < w->n_vips; v++)
+		for (unsigned i = 0; i < SIM_TRACKS && (v == vip || (w->vips[v].grouped && w->vips[vip].grouped)); i++)
+			if (node->setup[v].tracks[i].used && node->setup[v].tracks[i].lower)
+				priority = 1;
+	return (256 - priority) * (w->vips[vip].version == 2 ? NSEC_PER_SEC : w->vips[vip].advert_ns) / 256;
+}
+
 uint64_t check_down(const struct world *w, const struct node *node, unsigned vip)
 {
-	uint64_t advert = w->vips[vip].advert_ns;
-
-	return 3 * advert + (256 - node->priority[vip]) * advert / 256;
+	return 3 * w->vips[vip].advert_ns + skew(w, node, vip);
 }
 
 static bool well(const struct node *node)
@@ -67,6 +77,10 @@ int check_vip_of(const struct world *w, const struct ip *ip, unsigned *address)
 	const uint8_t *b = ip->bytes;
 	unsigned v;
 
+	if (ip->family == FAMILY_6 && b[0] == 0xfe && b[8] == 2) {
+		*address = SIM_VIP_ADDRESSES_4;
+		return configure_vip_of(w, b[15], FAMILY_6);
+	}
 	if (ip->family == FAMILY_4 && (b[0] != 10 || b[1] != 1))
 		return -1;
 	if (ip->family == FAMILY_6 && b[0] != 0xfd)
@@ -89,6 +103,11 @@ static bool is_path(const struct node *node, unsigned vip, int ifindex, bool rem
 		if (ifindex == links[port].ifindex)
 			return removed || node->kind == NODE_PLAIN || node->bond.ports >> port & 1;
 	return false;
+}
+
+bool check_is_path(const struct node *node, unsigned vip, int ifindex)
+{
+	return is_path(node, vip, ifindex, false);
 }
 
 /* Whether that link is where the vip is configured to be, now. */
@@ -117,8 +136,15 @@ static uint64_t longest_lease(const struct world *w, const struct node *node, un
 	return since(w, node->watch[vip].reloaded_ns) < 2 * old + NSEC_PER_SEC ? later(now, old) : now;
 }
 
-static int holding_path(const struct node *node, unsigned vip)
+bool check_is_owner(const struct world *w, const struct node *node, unsigned vip)
 {
+	return w->vips[vip].owner == (int)node->id;
+}
+
+static int holding_path(const struct world *w, const struct node *node, unsigned vip)
+{
+	if (check_is_owner(w, node, vip))
+		return lan_path(node, node->links[node->setup[vip].plain ? SIM_PLAIN : 0].ifindex);
 	for (unsigned i = 0; i < SIM_LINKS; i++)
 		if (node->watch[vip].have[i])
 			return lan_path(node, node->links[i].ifindex);
@@ -127,7 +153,7 @@ static int holding_path(const struct node *node, unsigned vip)
 
 static bool connected(const struct world *w, unsigned a, unsigned b, unsigned vip)
 {
-	int pa = holding_path(&w->nodes[a], vip), pb = holding_path(&w->nodes[b], vip);
+	int pa = holding_path(w, &w->nodes[a], vip), pb = holding_path(w, &w->nodes[b], vip);
 
 	if (pa < 0 || pb < 0 || !lan_port_live(w, &w->nodes[a], (unsigned)pa) ||
 	    !lan_port_live(w, &w->nodes[b], (unsigned)pb))
@@ -221,6 +247,22 @@ static void completeness(struct world *w, struct node *node, unsigned vip)
 		w->vips[vip].all &= ~(1ULL << node->id);
 }
 
+/* An owner's addresses are there for ever: it holds the vip while it speaks for it. */
+void check_owner(struct world *w, struct node *node, unsigned vip)
+{
+	struct watch *watch = &node->watch[vip];
+	bool holds = watch->known && watch->state == VIP_ACTIVE;
+	uint64_t bit = 1ULL << node->id;
+
+	if (!check_is_owner(w, node, vip) || vip >= w->n_vips)
+		return;
+	if (holds != watch->complete)
+		watch->changed_ns = watch->had_ns = w->now;
+	watch->complete = holds;
+	w->vips[vip].any = holds ? w->vips[vip].any | bit : w->vips[vip].any & ~bit;
+	w->vips[vip].all = holds ? w->vips[vip].all | bit : w->vips[vip].all & ~bit;
+}
+
 void check_addresses(struct world *w, struct node *node, const struct ip *ip, int link, int change)
 {
 	unsigned address;
@@ -228,7 +270,7 @@ void check_addresses(struct world *w, struct node *node, const struct ip *ip, in
 	struct watch *watch;
 	bool had;
 
-	if (v < 0)
+	if (v < 0 || check_is_owner(w, node, (unsigned)v))
 		return;
 	watch = &node->watch[v];
 	had = watch->total > 0;
@@ -255,7 +297,8 @@ void check_reloaded(struct world *w, struct node *node)
 {
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		node->watch[v].reloaded_ns = w->now;
-		completeness(w, node, v);
+		if (!check_is_owner(w, node, v))
+			completeness(w, node, v);
 	}
 }
 
@@ -294,6 +337,7 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 		watch->announced = watch->told = 0;
 	watch->state = view->state;
 	node->record[vip].active = view->state == VIP_ACTIVE;
+	check_owner(w, node, vip);
 }
 
 /* How much one of several vips with one vrid is the one to watch: a configured one before one that leaves, and that
@@ -321,11 +365,11 @@ void check_states(struct world *w, struct node *node)
 		node->watch[v].removed_leaves = false;
 	}
 	for (unsigned i = 0; i < n; i++) {
-		unsigned vip;
+		int vip;
 
 		core_vip(node->core, i, &view);
-		vip = view.vrid - 1U;
-		if (vip >= w->n_vips) {
+		vip = configure_vip_of(w, view.vrid, view.family);
+		if (vip < 0) {
 			world_fail(w, node, "view", "a vip with vrid %u was never configured", view.vrid);
 			return;
 		}
@@ -338,8 +382,10 @@ void check_states(struct world *w, struct node *node)
 	}
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		node->watch[v].known = weights[v] >= 0;
+		check_owner(w, node, v);
 		if (weights[v] < 0)
 			continue;
+		node->record[v].checksum = views[v].heard_checksum;
 		node->watch[v].reason = views[v].reason.code;
 		node->watch[v].priority = views[v].effective_priority;
 		node->given[v] = views[v].given;
@@ -468,12 +514,14 @@ static int change_ifindex(const struct action *a)
 }
 
 /* The kernel is always told the lifetime that is configured. */
-static void submitted_address(struct world *w, struct node *node, const struct action_address *a)
+static void submitted_address(struct world *w, struct node *node, const struct action_address *a, bool adds)
 {
 	unsigned address;
 	int vip = check_vip_of(w, &a->ip, &address);
 
-	if (vip >= 0 && a->lifetime_s != node->setup[vip].lease_ns / NSEC_PER_SEC && !node->watch[vip].removed_leaves &&
+	if (vip >= 0 && check_is_owner(w, node, (unsigned)vip))
+		world_fail(w, node, "owner", "vip %d: the owner's own address is touched", vip);
+	if (adds && vip >= 0 && a->lifetime_s != node->setup[vip].lease_ns / NSEC_PER_SEC && !node->watch[vip].removed_leaves &&
 	    wanted_of(node, (unsigned)vip) >> address & 1)
 		world_fail(w, node, "lifetime", "vip %d: %u s, lease %u s", vip, a->lifetime_s,
 			   (unsigned)(node->setup[vip].lease_ns / NSEC_PER_SEC));
@@ -490,8 +538,8 @@ void check_submit(struct world *w, struct node *node, const struct action *a)
 	if (a->gen <= node->last_gen)
 		world_fail(w, node, "gen", "%s has gen %u after %u", action_type_name(a->type), a->gen, node->last_gen);
 	node->last_gen = a->gen;
-	if (a->type == ACT_ADDRESS_ADD || a->type == ACT_ADDRESS_RENEW)
-		submitted_address(w, node, &a->u.address);
+	if (a->type <= ACT_ADDRESS_DEL)
+		submitted_address(w, node, &a->u.address, a->type != ACT_ADDRESS_DEL);
 	for (unsigned i = 0; i < node->n_flight; i++)
 		if (node->flight[i].key == key) {
 			world_fail(w, node, "in-flight", "%s gen %u while gen %u of the same object is in flight",
@@ -521,7 +569,7 @@ static void first_advert(struct world *w, struct node *node, unsigned vip)
 			   watch->announced);
 }
 
-static void next_advert(struct world *w, struct node *node, unsigned vip)
+static void next_advert(struct world *w, struct node *node, unsigned vip, uint8_t priority)
 {
 	struct watch *watch = &node->watch[vip];
 	uint64_t gap = since(w, watch->advert_ns), bound = watch->promised_ns + w->loop_ns + NSEC_PER_MSEC;
@@ -529,8 +577,8 @@ static void next_advert(struct world *w, struct node *node, unsigned vip)
 	if (gap > bound && watch->advert_ns > node->excused_ns)
 		world_fail(w, node, "advert-late", "vip %u: %" PRIu64 " us after the last, interval %" PRIu64 " us",
 			   vip, gap / 1000, watch->promised_ns / 1000);
-	/* The second may come early: the core lets several vips speak in one turn. */
-	if (watch->n_adverts > 1 && gap + 2 * w->loop_ns + NSEC_PER_MSEC < node->advert_ns[vip] &&
+	/* The second may come early: the core lets several vips speak in one turn. What lowers its priority is told at once. */
+	if (watch->n_adverts > 1 && priority == watch->said && gap + 2 * w->loop_ns + NSEC_PER_MSEC < node->advert_ns[vip] &&
 	    since(w, watch->any_heard_ns) > 2 * node->advert_ns[vip] &&
 	    watch->advert_ns > later(node->excused_ns, watch->reloaded_ns) + longest_advert(w, node, vip))
 		world_fail(w, node, "advert-early",
@@ -548,30 +596,43 @@ static void next_advert(struct world *w, struct node *node, unsigned vip)
 /* The list in an advert is the configured one; a goodbye's may be the one before the reload. */
 static bool right_list(const struct world *w, const struct node *node, const struct action_advert *a)
 {
-	const struct vip_setup *setup = &node->setup[a->vrid - 1];
+	int vip = configure_vip_of(w, a->vrid, a->family);
+	const struct vip_setup *setup = &node->setup[vip];
 	unsigned listed = 0, address;
 
 	for (unsigned i = 0; i < a->n_addresses; i++) {
-		if (check_vip_of(w, &a->addresses[i].ip, &address) != a->vrid - 1)
+		if (check_vip_of(w, &a->addresses[i].ip, &address) != vip)
 			return false;
 		listed |= 1U << address;
 	}
 	if (a->priority == 0)
 		return a->n_addresses > 0;
-	return listed == (setup->wanted & ((1U << SIM_VIP_ADDRESSES_4) - 1));
+	return listed == (setup->wanted & configure_listed(&w->vips[vip]));
+}
+
+static bool right_words(const struct world_vip *vip, const struct node *node, const struct action_advert *a)
+{
+	const uint8_t *b = a->source.bytes;
+
+	if (a->version != vip->version || a->has_auth != vip->has_auth || (a->n_peers != 0) != vip->unicast)
+		return false;
+	if (a->family == FAMILY_6) /* any link-local address but a virtual one */
+		return b[0] == 0xfe && b[8] == 0;
+	return b[3] == node->id + 1 && b[0] == 10;
 }
 
 void check_advert_sent(struct world *w, struct node *node, const struct action_advert *a)
 {
-	unsigned vip = a->vrid - 1U;
-	struct watch *watch = &node->watch[vip];
+	unsigned vip = (unsigned)configure_vip_of(w, a->vrid, a->family);
+	struct watch *watch = &node->watch[vip < w->n_vips ? vip : 0];
 
 	if (vip >= w->n_vips || a->ifindex <= 0 || a->ifindex > node->next_ifindex || !right_list(w, node, a)) {
 		world_fail(w, node, "advert", "malformed");
 		return;
 	}
-	if (a->source.bytes[3] != node->id + 1 || a->source.bytes[0] != 10)
-		world_fail(w, node, "advert", "wrong source");
+	if (!right_words(&w->vips[vip], node, a))
+		world_fail(w, node, "advert", "wrong source, version, peers or password");
+	watch->source = a->source;
 	if (a->priority == 0) {
 		if (watch->zero_sent)
 			world_fail(w, node, "zero-twice", "vip %u: a second goodbye", vip);
@@ -586,9 +647,10 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 	if (!watch->advertised)
 		first_advert(w, node, vip);
 	else
-		next_advert(w, node, vip);
+		next_advert(w, node, vip, a->priority);
 	watch->advertised = true;
 	watch->n_adverts++;
+	watch->said = a->priority;
 	watch->advert_ns = w->now;
 	watch->promised_ns = node->advert_ns[vip];
 }
@@ -610,12 +672,21 @@ static bool taking(enum reason_code code)
 	       code == REASON_PREEMPTED;
 }
 
+/* Where members of a group tie, only the first decides at once. */
+static bool is_better(const struct world *w, const struct node *node, unsigned vip, const struct event_advert *a)
+{
+	const struct watch *watch = &node->watch[vip];
+
+	if (a->priority != watch->priority)
+		return a->priority > watch->priority;
+	return !check_is_grouped(w, node, vip) && watch->advertised && ip_compare(&a->source, &watch->source) > 0;
+}
+
 /* Called before the core hears it. */
 void check_advert_heard(struct world *w, struct node *node, const struct event_advert *a)
 {
-	unsigned vip = a->vrid - 1U;
+	unsigned vip = (unsigned)configure_vip_of(w, a->vrid, a->family);
 	struct watch *watch;
-	bool better;
 
 	if (vip >= w->n_vips)
 		return;
@@ -631,20 +702,22 @@ void check_advert_heard(struct world *w, struct node *node, const struct event_a
 	if (!a->priority)
 		return;
 	watch->heard_ns = w->now;
-	better = a->priority > watch->priority || (a->priority == watch->priority && a->source.bytes[3] > node->id + 1);
 	if (watch->known && watch->total && !watch->release_ns &&
-	    (watch->state == VIP_LEAVING || (watch->state == VIP_ACTIVE && better)))
+	    (watch->state == VIP_LEAVING || (watch->state == VIP_ACTIVE && is_better(w, node, vip, a))))
 		watch->release_ns = w->now;
 }
 
-void check_note(struct node *node, const struct action *a)
+void check_note(const struct world *w, struct node *node, const struct action *a)
 {
 	struct vip_view view;
+	int vip;
 
 	if (a->u.note.code != NOTE_LATE || a->object.type != OBJECT_VIP || a->object.index >= core_n_vips(node->core))
 		return;
 	core_vip(node->core, a->object.index, &view);
-	node->watch[view.vrid - 1].was_late = true;
+	vip = configure_vip_of(w, view.vrid, view.family);
+	if (vip >= 0)
+		node->watch[vip].was_late = true;
 }
 
 /* Called before the core hears it. */
@@ -695,14 +768,18 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 
 /* ---- by time ---- */
 
-/* Whether the vip's interface can carry it, physically, and nobody set it down. */
-static bool usable(const struct world *w, const struct node *node, unsigned vip)
+static bool plain_usable(const struct world *w, const struct node *node)
+{
+	const struct sim_link *plain = &node->links[SIM_PLAIN];
+
+	return plain->exists && plain->up && lan_port_live(w, node, SIM_PLAIN) && !plain->held_down;
+}
+
+/* The bond, or the only NIC. */
+static bool bond_usable(const struct world *w, const struct node *node)
 {
 	const struct sim_link *bond = &node->links[SIM_PORTS];
 
-	if (node->setup[vip].plain)
-		return node->links[SIM_PLAIN].exists && node->links[SIM_PLAIN].up &&
-		       lan_port_live(w, node, SIM_PLAIN) && !node->links[SIM_PLAIN].held_down;
 	for (unsigned port = 0; port < SIM_PORTS; port++) {
 		const struct sim_link *link = &node->links[port];
 
@@ -711,6 +788,18 @@ static bool usable(const struct world *w, const struct node *node, unsigned vip)
 			return node->kind < NODE_KERNEL || !bond->exists || bond->up;
 	}
 	return false;
+}
+
+/* Whether the vip's interface can carry it, physically, nobody set it down, and what it requires is there. */
+static bool usable(const struct world *w, const struct node *node, unsigned vip)
+{
+	const struct vip_setup *setup = &node->setup[vip];
+	bool needs_bond = setup->tracks[TRACK_BOND].used && !setup->tracks[TRACK_BOND].lower;
+	bool needs_plain = setup->tracks[TRACK_INTERFACE].used && !setup->tracks[TRACK_INTERFACE].lower;
+
+	if ((setup->plain || needs_plain) && !plain_usable(w, node))
+		return false;
+	return (setup->plain && !needs_bond) || bond_usable(w, node);
 }
 
 /* Members of a group are held together: what keeps one away keeps all. */
@@ -728,7 +817,8 @@ static uint64_t none_since(const struct world *w, const struct node *node, unsig
 
 	for (unsigned v = 0; v < w->n_vips; v++)
 		if (v == vip || (w->vips[v].grouped && w->vips[vip].grouped))
-			from = later(from, later(node->watch[v].heard_ns, node->watch[v].configured_ns));
+			from = later(later(from, node->watch[v].usable_ns),
+				     later(node->watch[v].heard_ns, node->watch[v].configured_ns));
 	/* A goodbye sets the timer to the skew anew, also where others of the group were silent for long. */
 	for (unsigned v = 0; v < w->n_vips && check_is_grouped(w, node, vip); v++)
 		from = w->vips[v].grouped ? later(from, node->watch[v].any_heard_ns) : from;
@@ -803,7 +893,7 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 			   vip);
 	if (watch->zero_ns && watch->state == VIP_BACKUP && usable(w, node, vip) && !check_is_grouped(w, node, vip) &&
 	    since(w, later(watch->zero_ns, node->excused_ns)) >
-		    (256U - node->priority[vip]) * w->vips[vip].advert_ns / 256 + slack(w))
+		    skew(w, node, vip) + slack(w))
 		world_fail(w, node, "goodbye", "vip %u: the active one said goodbye %llu ms ago", vip,
 			   since(w, watch->zero_ns) / NSEC_PER_MSEC);
 	if (watch->state == VIP_LEAVING && state_ns > leave + slack(w))
@@ -1002,6 +1092,13 @@ static void check_node(struct world *w, struct node *node)
 			   since(w, node->stopping_ns) / NSEC_PER_MSEC);
 	if (well(node))
 		check_group(w, node);
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		bool can = usable(w, node, v);
+
+		if (can != node->watch[v].usable)
+			node->watch[v].usable_ns = w->now;
+		node->watch[v].usable = can;
+	}
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
 		if (!well(node)) {
 			check_lease(w, node, v);

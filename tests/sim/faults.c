@@ -141,7 +141,7 @@ static bool address_deleted(struct world *w, struct node *node, bool base)
 		unsigned number;
 		bool is_vip = check_vip_of(w, &a.ip, &number) >= 0;
 
-		if (is_vip == base || a.ip.bytes[0] == 0xfe || (base && a.ifindex == node->links[SIM_PLAIN].ifindex))
+		if (is_vip == base || (a.ip.bytes[0] == 0xfe && !is_vip) || (is_vip && !a.ours) || (base && a.ifindex == node->links[SIM_PLAIN].ifindex))
 			continue;
 		if (base && node->kind == NODE_PLAIN)
 			return false;

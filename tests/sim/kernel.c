@@ -397,6 +397,23 @@ int kernel_set_up(struct world *w, struct node *node, struct sim_link *link, boo
 	return 0;
 }
 
+/* The addresses of the vips that this node is the owner of, on their interface. */
+static void owned_addresses(struct world *w, struct node *node, struct sim_link *link)
+{
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		struct action_address a = { .ifindex = link->ifindex, .lifetime_s = UINT32_MAX };
+
+		if (!check_is_owner(w, node, v) || node->setup[v].plain != (link->port == SIM_PLAIN))
+			continue;
+		for (unsigned i = 0; i < SIM_VIP_ADDRESSES; i++) {
+			a.ip = w->vips[v].addresses[i].ip;
+			a.prefix = w->vips[v].addresses[i].prefix;
+			if (w->vips[v].first >> i & 1)
+				kernel_address_set(w, node, &a, true, false, 4242);
+		}
+	}
+}
+
 /* What the system's own scripts give an interface: an address to send from, where no bond of ours brings it. */
 void kernel_base_address(struct world *w, struct node *node, struct sim_link *link)
 {
@@ -405,6 +422,7 @@ void kernel_base_address(struct world *w, struct node *node, struct sim_link *li
 	a.ip.family = FAMILY_4;
 	memcpy(a.ip.bytes, (uint8_t[]){ 10, 0, 0, (uint8_t)(node->id + 1) }, 4);
 	kernel_address_set(w, node, &a, true, false, 4242);
+	owned_addresses(w, node, link);
 }
 
 /* Between ethN and ethNx, up or not, as kernels do since 6.2. */

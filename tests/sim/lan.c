@@ -61,7 +61,7 @@ static struct packet *packet_take(struct world *w, uint32_t *slot)
 	*slot = w->free_packets[--w->n_free_packets];
 	p = &w->packets[*slot];
 	p->references = 1;
-	p->vip = -1;
+	p->vip = p->to = -1;
 	p->ttl = VRRP_TTL;
 	return p;
 }
@@ -94,7 +94,7 @@ static void packet_flood(struct world *w, const struct node *from, unsigned out,
 	struct packet *p = &w->packets[slot];
 	int entry = lan_switch_of(from, out);
 
-	for (unsigned n = 0; n < w->n_nodes; n++)
+	for (unsigned n = p->to < 0 ? 0 : (unsigned)p->to; n < (p->to < 0 ? w->n_nodes : (unsigned)p->to + 1); n++)
 		for (unsigned port = 0; port < SIM_LINKS; port++) {
 			const struct node *to = &w->nodes[n];
 
@@ -127,26 +127,44 @@ static void packet_send(struct world *w, struct node *node, int ifindex, uint32_
 	lan_release(w, slot);
 }
 
-void lan_advert(struct world *w, struct node *node, const struct action_advert *a)
+static size_t advert_bytes(struct packet *p, const struct action_advert *a)
 {
 	struct ip list[SIM_VIP_ADDRESSES];
+
+	for (unsigned i = 0; i < a->n_addresses && i < SIM_VIP_ADDRESSES; i++)
+		list[i] = a->addresses[i].ip;
+	if (a->version == 2)
+		return vrrp_encode_2(p->bytes, sizeof p->bytes, a->vrid, a->priority, a->interval_cs / 100,
+				     a->has_auth ? a->auth : NULL, list, a->n_addresses);
+	return vrrp_encode(p->bytes, sizeof p->bytes, a->vrid, a->priority, a->interval_cs, &p->source,
+			   &p->destination, list, a->n_addresses, (enum vrrp_checksum)a->checksum);
+}
+
+static void advert_to(struct world *w, struct node *node, const struct action_advert *a, const struct ip *peer)
+{
 	uint32_t slot;
 	struct packet *p = packet_take(w, &slot);
 
 	if (!p)
 		return;
-	for (unsigned i = 0; i < a->n_addresses && i < SIM_VIP_ADDRESSES; i++)
-		list[i] = a->addresses[i].ip;
 	p->kind = PACKET_VRRP;
-	p->vip = a->vrid - 1;
+	p->vip = configure_vip_of(w, a->vrid, a->family);
 	p->source = a->source;
-	p->destination = a->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
-	p->length = (uint16_t)vrrp_encode(p->bytes, sizeof p->bytes, a->vrid, a->priority, a->interval_cs, &p->source,
-					  &p->destination, list, a->n_addresses,
-					  rng_chance(&w->rng, 500000) ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798);
-	if (!p->length)
-		world_fail(w, node, "advert", "vrrp_encode refuses it");
+	p->destination = peer ? *peer : a->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
+	if (peer)
+		p->to = peer->bytes[a->family == FAMILY_6 ? 14 : 3] - 1;
+	p->length = (uint16_t)advert_bytes(p, a);
+	if (!p->length || p->to >= (int)w->n_nodes)
+		world_fail(w, node, "advert", "it cannot be encoded, or goes to nobody");
 	packet_send(w, node, a->ifindex, slot);
+}
+
+void lan_advert(struct world *w, struct node *node, const struct action_advert *a)
+{
+	for (unsigned i = 0; i < a->n_peers; i++)
+		advert_to(w, node, a, &a->peers[i]);
+	if (!a->n_peers)
+		advert_to(w, node, a, NULL);
 }
 
 static void announcement(struct world *w, struct node *node, int ifindex, const struct ip *ip,
@@ -208,22 +226,33 @@ void lan_probe(struct world *w, struct node *node, const struct action_probe *a)
 
 /* ---- what does not belong there ---- */
 
+static void stranger_bytes(const struct world_vip *vip, struct packet *p)
+{
+	if (vip->version == 2)
+		p->length = (uint16_t)vrrp_encode_2(p->bytes, sizeof p->bytes, vip->vrid, 255, 1,
+						    vip->has_auth ? (const uint8_t *)"guessed" : NULL,
+						    &vip->addresses[0].ip, 1);
+	else
+		p->length = (uint16_t)vrrp_encode(
+			p->bytes, sizeof p->bytes, vip->vrid, 255, 1, &p->source, &p->destination,
+			&vip->addresses[vip->family == FAMILY_6 ? SIM_VIP_ADDRESSES_4 : 0].ip, 1, VRRP_CHECKSUM_RFC5798);
+}
+
 /* A packet on a vrid of ours that must be dropped. */
 void lan_bad_packet(struct world *w, struct node *node)
 {
 	struct world_vip *vip = &w->vips[rng_below(&w->rng, w->n_vips)];
 	uint32_t slot;
 	struct packet *p = packet_take(w, &slot);
-	struct ip list[1] = { vip->addresses[0].ip };
 
 	if (!p)
 		return;
 	p->kind = PACKET_VRRP;
 	p->source = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 200 } };
-	p->destination = vrrp_group_4;
-	list[0].family = FAMILY_4;
-	p->length = (uint16_t)vrrp_encode(p->bytes, sizeof p->bytes, (uint8_t)(vip - w->vips + 1), 255, 1, &p->source,
-					  &p->destination, list, 1, VRRP_CHECKSUM_RFC5798);
+	if (vip->family == FAMILY_6)
+		p->source = (struct ip){ .family = FAMILY_6, .bytes = { 0xfe, 0x80, [15] = 200 } };
+	p->destination = vip->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
+	stranger_bytes(vip, p);
 	switch (rng_below(&w->rng, 5)) {
 	case 0:
 		p->ttl = 254;
@@ -254,16 +283,28 @@ void lan_foreign_claim(struct world *w, struct node *node, unsigned vip)
 
 /* ---- arriving ---- */
 
+static bool has_address(const struct node *node, const struct ip *ip, int ifindex)
+{
+	for (unsigned i = 0; i < node->n_addresses; i++)
+		if (node->addresses[i].ifindex == ifindex && ip_equal(&node->addresses[i].ip, ip))
+			return true;
+	return false;
+}
+
 static bool wanted(const struct node *node, const struct packet *p, int ifindex)
 {
 	uint8_t family = p->source.family;
+	bool unicast = p->to >= 0;
 
 	if (p->kind == PACKET_ARP || p->kind == PACKET_ND)
 		return true;
 	if (p->kind == PACKET_PROBE)
 		family = FAMILY_NONE;
+	if (unicast && !has_address(node, &p->destination, ifindex))
+		return false;
 	for (unsigned i = 0; i < node->n_listening; i++)
-		if (node->listening[i].ifindex == ifindex && node->listening[i].family == family)
+		if (node->listening[i].ifindex == ifindex && node->listening[i].family == family &&
+		    (unicast || !node->listening[i].unicast))
 			return true;
 	return false;
 }
@@ -286,7 +327,7 @@ void lan_arrive(struct world *w, struct node *node, unsigned port, uint32_t slot
 	if (bond)
 		ifindex = bond->ifindex;
 	if (!node->running || !wanted(node, p, ifindex) || node->socket_n == SIM_SOCKET) {
-		if (node->running)
+		if (node->running && (p->vip < 0 || check_is_path(node, (unsigned)p->vip, ifindex)))
 			packet_lost(w, p);
 		lan_release(w, slot);
 		return;

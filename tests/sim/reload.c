@@ -12,6 +12,8 @@ static void renamed(struct world *w, struct node *node, unsigned vip)
 
 static bool change_priority(struct world *w, struct node *node, unsigned vip)
 {
+	if (check_is_owner(w, node, vip))
+		return false;
 	node->priority[vip] = (uint8_t)rng_range(&w->rng, 1, 254);
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		if (w->vips[v].grouped && w->vips[vip].grouped)
@@ -51,7 +53,7 @@ static bool change_name(struct world *w, struct node *node, unsigned vip)
 
 static bool change_interface(struct world *w, struct node *node, unsigned vip)
 {
-	if (!node->has_plain)
+	if (!node->has_plain || check_is_owner(w, node, vip))
 		return false;
 	node->setup[vip].plain = !node->setup[vip].plain;
 	renamed(w, node, vip);
@@ -59,18 +61,30 @@ static bool change_interface(struct world *w, struct node *node, unsigned vip)
 	return true;
 }
 
-/* One more, one less, one for another; an IPv4 address stays, and IPv6 only where the lease allows it. */
+static bool change_tracks(struct world *w, struct node *node, unsigned vip)
+{
+	make_tracks(w, node, vip);
+	for (unsigned v = 0; v < w->n_vips; v++) /* what barred it may do so no longer */
+		if ((v == vip || (w->vips[v].grouped && w->vips[vip].grouped)) && !node->watch[v].complete)
+			renamed(w, node, v);
+	trace_add_text(w, node->id, "reload: vip %u rests on other things", vip);
+	return true;
+}
+
+/* One more, one less, one for another; a listed address stays (over IPv6 the link-local one), and IPv6 only where the
+ * lease allows it. */
 static bool change_addresses(struct world *w, struct node *node, unsigned vip)
 {
 	unsigned end = w->vips[vip].first >> SIM_VIP_ADDRESSES_4 ? SIM_VIP_ADDRESSES : SIM_VIP_ADDRESSES_4;
-	unsigned was = node->setup[vip].wanted, wanted = was;
+	unsigned was = node->setup[vip].wanted, wanted = was, must;
 	unsigned what = (unsigned)rng_below(&w->rng, 3);
 
 	if (what != 0)
 		wanted &= ~(1U << rng_below(&w->rng, end));
 	if (what != 1)
 		wanted |= 1U << rng_below(&w->rng, end);
-	if (wanted == was || !(wanted & ((1U << SIM_VIP_ADDRESSES_4) - 1)))
+	must = w->vips[vip].family == FAMILY_6 ? 1U << SIM_VIP_ADDRESSES_4 : (1U << SIM_VIP_ADDRESSES_4) - 1;
+	if (wanted == was || !(wanted & must) || check_is_owner(w, node, vip))
 		return false;
 	node->setup[vip].wanted = wanted;
 	if ((unsigned)__builtin_popcount(wanted) > w->vips[vip].n_addresses)
@@ -91,6 +105,8 @@ static bool change_advert(struct world *w, struct node *node, unsigned vip)
 {
 	const uint64_t unit = 10 * NSEC_PER_MSEC;
 
+	if (w->vips[vip].version == 2)
+		return false; /* it must be everybody's */
 	node->advert_ns[vip] = rng_range(&w->rng, 1, w->vips[vip].advert_ns / unit) * unit;
 	if (rng_chance(&w->rng, 300000))
 		node->advert_ns[vip] = w->vips[vip].advert_ns;
@@ -196,7 +212,7 @@ static void change_something(struct world *w, struct node *node)
 {
 	static bool (*const of_vip[])(struct world *, struct node *, unsigned) = {
 		change_priority, change_presence, change_name,	 change_interface,
-		change_addresses, change_addresses, change_lease, change_advert,
+		change_addresses, change_addresses, change_lease, change_advert,	change_tracks,
 	};
 	static bool (*const of_bond[])(struct world *, struct node *) = {
 		change_bond_name, change_ports, change_choice, change_routes, change_bond_address, change_selector, change_probes,

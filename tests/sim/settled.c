@@ -102,6 +102,20 @@ static void settled_bond(struct world *w, struct node *node)
 	settled_belongings(w, node, node->kind >= NODE_KERNEL ? bond->ifindex : active->ifindex);
 }
 
+/* All that vips rest on is there again, but for a route that a reload took away. */
+static uint8_t settled_priority(const struct world *w, const struct node *node, unsigned vip)
+{
+	unsigned lowered = 0;
+
+	for (unsigned v = 0; v < w->n_vips; v++) {
+		if (v != vip && !(w->vips[v].grouped && w->vips[vip].grouped))
+			continue;
+		if (node->configured[v] && node->setup[v].tracks[TRACK_ROUTE].used && !node->bond.gateway)
+			lowered += node->setup[v].tracks[TRACK_ROUTE].lower;
+	}
+	return (uint8_t)(node->priority[vip] > lowered ? node->priority[vip] - lowered : 1);
+}
+
 static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_t best)
 {
 	struct watch *watch = &node->watch[vip];
@@ -116,12 +130,15 @@ static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_
 	if (holds != (watch->state == VIP_ACTIVE) || (!holds && watch->state != VIP_BACKUP) || (!holds && watch->total))
 		world_fail(w, node, "settled-vip", "vip %u: state %s, reason %s, %u addresses", vip,
 			   vip_state_name(watch->state), reason_code_name(watch->reason), watch->total);
-	if (holds && watch->total != wanted)
+	if (holds && watch->total != wanted && !check_is_owner(w, node, vip))
 		world_fail(w, node, "settled-vip", "vip %u: %u addresses, %u are configured", vip, watch->total,
 			   wanted);
-	if (holds && w->vips[vip].preempt && node->priority[vip] != best && !(w->vips[vip].grouped && w->uneven))
+	if (watch->priority != settled_priority(w, node, vip))
+		world_fail(w, node, "settled-vip", "vip %u: priority %u, should be %u", vip, watch->priority,
+			   settled_priority(w, node, vip));
+	if (holds && w->vips[vip].preempt && watch->priority != best && !(w->vips[vip].grouped && w->uneven))
 		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
-			   node->priority[vip], best);
+			   watch->priority, best);
 }
 
 static void settled_leases(struct world *w, struct node *node)
@@ -131,7 +148,7 @@ static void settled_leases(struct world *w, struct node *node)
 		unsigned address;
 		int vip = check_vip_of(w, &a->ip, &address);
 
-		if (vip >= 0 && a->valid_s != node->setup[vip].lease_ns / NSEC_PER_SEC)
+		if (vip >= 0 && !check_is_owner(w, node, (unsigned)vip) && a->valid_s != node->setup[vip].lease_ns / NSEC_PER_SEC)
 			world_fail(w, node, "settled-lease", "vip %d: an address with a lifetime of %u s", vip,
 				   a->valid_s);
 	}
@@ -159,8 +176,8 @@ void check_settled(struct world *w)
 		uint64_t all = w->vips[v].all;
 
 		for (unsigned n = 0; n < w->n_nodes; n++)
-			if (w->nodes[n].configured[v] && w->nodes[n].priority[v] > best)
-				best = w->nodes[n].priority[v];
+			if (w->nodes[n].configured[v] && settled_priority(w, &w->nodes[n], v) > best)
+				best = settled_priority(w, &w->nodes[n], v);
 		if (best && ((all == 0 && !(w->vips[v].grouped && w->uneven)) || all & (all - 1)))
 			world_fail(w, NULL, "settled-holders", "vip %u: holders 0x%" PRIx64, v, all);
 		for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)

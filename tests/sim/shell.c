@@ -40,12 +40,21 @@ static void record_address(struct node *node, const struct action_address *a)
 
 /* ---- what the core says ---- */
 
+static unsigned vip_of(struct world *w, const struct node *node, const struct action *a)
+{
+	int vip = configure_vip_of(w, a->u.advert.vrid, a->u.advert.family);
+
+	if (vip < 0)
+		world_fail(w, node, "advert", "of a vip that no world has");
+	return vip < 0 ? 0 : (unsigned)vip;
+}
+
 static void shell_act(struct world *w, struct node *node, const struct action *a)
 {
 	switch (a->type) {
 	case ACT_ADVERT:
 		check_advert_sent(w, node, &a->u.advert);
-		node->record[a->u.advert.vrid - 1].last_sign_ns = w->now;
+		node->record[vip_of(w, node, a)].last_sign_ns = w->now;
 		lan_advert(w, node, &a->u.advert);
 		break;
 	case ACT_ANNOUNCE:
@@ -100,7 +109,7 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 		node->process_ns = NEVER; /* shell_run and shell_stop end it */
 		break;
 	case ACT_NOTE:
-		check_note(node, a);
+		check_note(w, node, a);
 		break;
 	case ACT_TYPES:
 		break;
@@ -176,6 +185,9 @@ static void packet_event(struct world *w, struct node *node, const struct packet
 	a->source = p->source;
 	a->n_addresses = message.n_addresses;
 	a->checksum = (uint8_t)message.checksum;
+	a->auth_type = message.auth_type;
+	if (message.auth)
+		memcpy(a->auth, message.auth, AUTH_SIZE);
 	for (unsigned i = 0; i < message.n_addresses; i++) {
 		struct ip ip = vrrp_address(&message, i);
 
@@ -320,8 +332,10 @@ static void process_gone(struct world *w, struct node *node)
 	node->drop_live = node->dump_phase = node->refuse_next = node->refuse_in = 0;
 	node->unwell_ns = w->now;
 	node->run_ns = NEVER;
-	for (unsigned v = 0; v < SIM_VIPS; v++)
+	for (unsigned v = 0; v < SIM_VIPS; v++) {
 		node->watch[v].known = false;
+		check_owner(w, node, v);
+	}
 	check_disturb(w, node, 0);
 }
 
@@ -380,7 +394,7 @@ static void feed_orders(struct world *w, struct node *node)
 
 		event.u.role.order = ROLE_GIVEN;
 		memcpy(event.u.role.vip, node->config_vips[i].name, NAME_SIZE);
-		if (node->given[node->config_vips[i].vrid - 1])
+		if (node->given[configure_vip_of(w, node->config_vips[i].vrid, node->config_vips[i].family)])
 			shell_feed(w, node, &event);
 	}
 }
@@ -388,14 +402,16 @@ static void feed_orders(struct world *w, struct node *node)
 static void feed_record(struct world *w, struct node *node)
 {
 	for (unsigned i = 0; i < node->config.n_vips; i++) {
-		const struct record *record = &node->record[node->config_vips[i].vrid - 1];
+		const struct config_vip *vip = &node->config_vips[i];
+		const struct record *record = &node->record[configure_vip_of(w, vip->vrid, vip->family)];
 		struct event event = { .type = EV_RESUME };
 
 		if (!record->last_sign_ns || node->record_boot != node->boot)
 			continue;
-		memcpy(event.u.resume.vip, node->config_vips[i].name, NAME_SIZE);
+		memcpy(event.u.resume.vip, vip->name, NAME_SIZE);
 		event.u.resume.active = record->active;
 		event.u.resume.last_sign_ns = record->last_sign_ns;
+		event.u.resume.checksum = record->checksum;
 		shell_feed(w, node, &event);
 	}
 	if (node->record_boot == node->boot)
@@ -418,7 +434,7 @@ void shell_start(struct world *w, struct node *node)
 		return;
 	trace_add_text(w, node->id, "daemon starts");
 	node->core = core_new(rng_next(&w->rng));
-	world_configure(w, node);
+	configure_node(w, node);
 	if (!node->core || core_configure(node->core, &node->config, w->now) != 0) {
 		world_fail(w, node, "configure", "core_configure refuses the configuration");
 		return;
@@ -484,7 +500,7 @@ void shell_reload(struct world *w, struct node *node)
 	if (!node->running || node->stopping || node->stalled || node->loop_stalled)
 		return;
 	trace_add_text(w, node->id, "reload");
-	world_configure(w, node);
+	configure_node(w, node);
 	check_reloaded(w, node);
 	if (core_configure(node->core, &node->config, w->now) != 0) {
 		world_fail(w, node, "configure", "core_configure refuses the configuration");

@@ -13,8 +13,9 @@
 enum {
 	SIM_NODES = 16,
 	SIM_VIPS = 32,
-	SIM_VIP_ADDRESSES = 6, /* that a vip may have: IPv4 first, then IPv6; a node's configuration names some */
-	SIM_VIP_ADDRESSES_4 = 4,
+	SIM_VIP_ADDRESSES = 7, /* that a vip may have: IPv4 first, then IPv6; a node's configuration names some */
+	SIM_VIP_ADDRESSES_4 = 4, /* the first IPv6 one is link-local where adverts go over IPv6 */
+	SIM_TRACKS = 3,		 /* what a vip may rest on, by enum track_kind: the bond, eth2, the default route */
 	SIM_PORTS = 2, /* of a bond: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
 	SIM_PLAIN = 3, /* eth2, a plain interface beside the bond, of nodes that have one */
 	SIM_LINKS = 4, /* eth0, eth1, bond0, eth2; a link's index is its cable's */
@@ -135,6 +136,10 @@ struct watch {
 	unsigned have[SIM_LINKS], total; /* its addresses in this kernel: masks per link, and how many */
 	bool complete;			 /* all that are configured, on one link */
 	uint64_t had_ns;		 /* since when it has any */
+	bool usable;			 /* its interface could carry it and what it requires is there, when last looked */
+	uint64_t usable_ns;		 /* since when that is as it is */
+	struct ip source;		 /* of its last advert */
+	uint8_t said;			 /* the priority in it */
 	uint64_t changed_ns;		 /* when that last changed, or `total` became or left 0 */
 	uint64_t advert_ns;		 /* last own advert, 0: none since active */
 	uint64_t promised_ns;		 /* the interval that it announced */
@@ -164,6 +169,7 @@ struct watch {
 
 struct record {
 	bool active;
+	uint8_t checksum;
 	uint64_t last_sign_ns;
 };
 
@@ -179,6 +185,11 @@ struct vip_setup {
 	unsigned name;	 /* serial */
 	unsigned wanted; /* mask of its addresses */
 	bool plain;	 /* on eth2 */
+	enum checksum_policy checksum;
+	struct {
+		bool used;
+		uint8_t lower; /* 0: required */
+	} tracks[SIM_TRACKS];
 	uint64_t lease_ns, old_lease_ns, old_advert_ns; /* old: the longest of those before it */
 };
 
@@ -225,6 +236,7 @@ struct node {
 	struct {
 		int ifindex;
 		uint8_t family;
+		bool unicast;
 	} listening[SIM_LINKS * 2 + 4];
 	unsigned n_listening;
 	struct waiting_packet *socket;
@@ -265,6 +277,8 @@ struct node {
 	uint64_t deaf_ns;     /* since when the bond uses a port that reaches nothing while another does, 0: it does not */
 	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + SIM_BOND_ADDRESSES];
 	struct config_route config_routes[SIM_BOND_ROUTES];
+	struct config_track config_tracks[SIM_VIPS * SIM_TRACKS];
+	struct ip config_peers[SIM_VIPS * SIM_NODES];
 	bool configured[SIM_VIPS];
 	uint8_t priority[SIM_VIPS];
 	uint64_t advert_ns[SIM_VIPS];
@@ -290,7 +304,7 @@ struct packet {
 	uint32_t references;
 	enum packet_kind kind;
 	uint16_t from, length;
-	int vip;
+	int vip, to; /* to: the only node that it is for, -1: all */
 	int ttl;
 	struct ip source, destination;
 	uint8_t bytes[SIM_PACKET_SIZE];
@@ -300,6 +314,9 @@ struct world_vip {
 	struct config_address addresses[SIM_VIP_ADDRESSES];
 	unsigned n_addresses; /* the most that a node has configured */
 	unsigned first;	      /* mask of those in the first configuration */
+	uint8_t vrid, family, version;
+	bool has_auth, unicast, lists_self; /* lists_self: a node's own address is among its peers */
+	int owner;			    /* the node whose own addresses these are, -1 */
 	uint64_t advert_ns, lease_ns, leave_timeout_ns; /* advert: the largest of all nodes */
 	bool preempt;
 	uint64_t preempt_delay_ns;
@@ -426,10 +443,22 @@ struct world {
 	const char *failed_check;
 };
 
+/* make.c */
+void make_world(struct world *);
+void make_tracks(struct world *, struct node *, unsigned vip); /* draws what it rests on anew */
+uint64_t make_down_max(const struct world *); /* the longest Down of any vip */
+void *make_memory(size_t n, size_t size);
+
+/* configure.c */
+void configure_node(struct world *, struct node *); /* builds node->config from configured[], priority[], setup[] */
+int configure_vip_of(const struct world *, uint8_t vrid, uint8_t family); /* the world's number of it, -1: none */
+unsigned configure_listed(const struct world_vip *); /* mask of the addresses that its adverts list, of those configured */
+/* The address by which a node is known to its unicast peers. */
+struct ip configure_peer(const struct world_vip *, const struct node *);
+
 /* world.c */
 bool world_run(struct world *, const struct options *, uint64_t seed, struct statistics *);
 void world_schedule(struct world *, uint64_t time, enum happen, unsigned node, uint32_t a, uint32_t b);
-void world_configure(struct world *, struct node *); /* builds node->config from configured[], priority[] */
 
 /* kernel.c */
 void kernel_boot(struct world *, struct node *);
@@ -524,7 +553,7 @@ void check_submit(struct world *, struct node *, const struct action *);
 uint64_t check_key(const struct action *);
 void check_advert_sent(struct world *, struct node *, const struct action_advert *);
 void check_announced(struct world *, struct node *, const struct ip *);
-void check_note(struct node *, const struct action *);
+void check_note(const struct world *, struct node *, const struct action *);
 void check_claim_heard(struct world *, struct node *, const struct ip *, int ifindex);
 void check_reloaded(struct world *, struct node *);
 void check_removed(struct world *, struct node *, const struct action_address *, uint64_t submitted_ns);
@@ -535,6 +564,9 @@ void check_time(struct world *);
 void check_disturb_lan(struct world *, struct node *);
 void check_disturb(struct world *, struct node *, uint64_t grace_ns);
 bool check_is_grouped(const struct world *, const struct node *, unsigned vip); /* with another that is configured here */
+bool check_is_owner(const struct world *, const struct node *, unsigned vip); /* the addresses are its own */
+bool check_is_path(const struct node *, unsigned vip, int ifindex); /* whether the vip, as configured, speaks there */
+void check_owner(struct world *, struct node *, unsigned vip);		       /* whether it holds what is its own */
 int check_vip_of(const struct world *, const struct ip *, unsigned *address);
 uint64_t check_down(const struct world *, const struct node *, unsigned vip);
 
