@@ -637,8 +637,12 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 		if (watch->zero_sent)
 			world_fail(w, node, "zero-twice", "vip %u: a second goodbye", vip);
 		watch->zero_sent = true;
+		watch->farewell_ns = w->now;
 		return;
 	}
+	if (watch->zero_sent && watch->reloaded_ns < watch->farewell_ns)
+		world_fail(w, node, "advert-after-goodbye", "vip %u: it stayed active", vip);
+	watch->zero_sent = false; /* that was an owner's predecessor of another name */
 	if (a->interval_cs * 10 * NSEC_PER_MSEC != node->advert_ns[vip])
 		world_fail(w, node, "advert", "vip %u: interval %u cs", vip, a->interval_cs);
 	if (watch->must_remove)

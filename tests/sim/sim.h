@@ -148,6 +148,7 @@ struct watch {
 	bool advertised;		 /* since active */
 	unsigned n_adverts;		 /* since active */
 	bool zero_sent;			 /* since active */
+	uint64_t farewell_ns;		 /* when */
 	uint64_t heard_ns;		 /* last foreign advert with priority > 0 that the core was given */
 	uint64_t release_ns;		 /* since when it has reason to let go, 0: none */
 	uint64_t any_heard_ns;		 /* last foreign advert of any priority that the core was given */
