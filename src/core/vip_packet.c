@@ -247,13 +247,28 @@ void vip_advert(struct core *core, struct vip *vip, const struct event_advert *a
 	remember(vip, core, advert);
 }
 
+/* RFC 9568 §7.3: the MAC address that every router of this vrid and family may use, and nobody else. */
+static bool is_virtual_mac(const struct vip *vip, const uint8_t mac[MAC_SIZE])
+{
+	const uint8_t virtual[MAC_SIZE] = { 0, 0, 0x5e, 0, vip->cfg.family == FAMILY_6 ? 2 : 1, vip->cfg.vrid };
+
+	return memcmp(mac, virtual, MAC_SIZE) == 0;
+}
+
 /* Another node announces an address that we hold. A better one that is taking over does so just before its advert, and
- * to answer that would draw the traffic back to us: so wait for the advert. */
+ * to answer that, or to go on announcing, would draw the traffic back to us: so wait for the advert. Who uses the virtual router's own MAC address
+ * is one of its nodes, and may speak an interval later: FRR loses its first advert over IPv6, where its device has only
+ * just been set up. */
 static void suspect(struct core *core, struct vip *vip, const struct addr *addr, const struct event_claim *claim)
 {
-	if (vip->conflict_ns != NEVER)
+	uint64_t due = core->now + CONFLICT_AFTER;
+
+	if (is_virtual_mac(vip, claim->mac))
+		due = max64(due, core->now + 2 * vip->cfg.advert_ns);
+	if (vip->conflict_ns <= due)
 		return;
-	vip->conflict_ns = core->now + CONFLICT_AFTER;
+	vip->conflict_ns = due;
+	vip->announce_step = ANNOUNCE_STEPS; /* a conflict begins them anew */
 	vip->conflict_ip = addr->ip;
 	memcpy(vip->conflict_mac, claim->mac, sizeof vip->conflict_mac);
 }

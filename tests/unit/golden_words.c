@@ -407,11 +407,13 @@ static bool word_claim(struct golden *g, const struct words *w)
 	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
 
 	if (!l || text_parse_ip(w->word[2], &c->ip) != 0)
-		return wrong(g, "claim LINK ADDRESS [own] [answer]");
+		return wrong(g, "claim LINK ADDRESS [own|virtual] [answer]");
 	c->ifindex = l->link.ifindex;
 	memcpy(c->mac, (uint8_t[]){ 2, 0xff, 0, 0, 0, 9 }, MAC_SIZE);
 	if (has(w, "own"))
 		memcpy(c->mac, l->link.mac, MAC_SIZE);
+	if (has(w, "virtual"))
+		memcpy(c->mac, (uint8_t[]){ 0, 0, 0x5e, 0, c->ip.family == FAMILY_6 ? 2 : 1, 51 }, MAC_SIZE);
 	c->announcement = !has(w, "answer");
 	if (core_wants_claim(g->core, &c->ip))
 		golden_feed(g, &event);
