@@ -16,4 +16,26 @@ static inline void bytes_put16(uint8_t *out, uint16_t value)
 	out[1] = (uint8_t)value;
 }
 
+static inline uint32_t bytes_get32(const uint8_t *in)
+{
+	return (uint32_t)bytes_get16(in) << 16 | bytes_get16(in + 2);
+}
+
+static inline void bytes_put32(uint8_t *out, uint32_t value)
+{
+	bytes_put16(out, (uint16_t)(value >> 16));
+	bytes_put16(out + 2, (uint16_t)value);
+}
+
+static inline uint64_t bytes_get64(const uint8_t *in)
+{
+	return (uint64_t)bytes_get32(in) << 32 | bytes_get32(in + 4);
+}
+
+static inline void bytes_put64(uint8_t *out, uint64_t value)
+{
+	bytes_put32(out, (uint32_t)(value >> 32));
+	bytes_put32(out + 4, (uint32_t)value);
+}
+
 #endif

@@ -13,12 +13,13 @@
 #include "wire/arp.h"
 #include "wire/bytes.h"
 #include "wire/checksum.h"
+#include "wire/heartbeat.h"
 #include "wire/nd.h"
 #include "wire/vrrp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { CHOICE_VRRP_4, CHOICE_VRRP_6, CHOICE_ARP, CHOICE_ND, CHOICE_ARP_ANSWER, CHOICE_ND_ANSWER, CHOICES };
+enum { CHOICE_VRRP_4, CHOICE_VRRP_6, CHOICE_ARP, CHOICE_ND, CHOICE_ARP_ANSWER, CHOICE_ND_ANSWER, CHOICE_HEARTBEAT, CHOICES };
 enum { WITH_RIGHT_SUM = 1, WITH_PLAIN_SUM = 2, WITH_WRONG_TTL = 4, TO_A_PEER = 8 };
 
 /* Not assert: it must hold in any build. */
@@ -195,6 +196,32 @@ static void try_answer(const uint8_t *bytes, size_t length, bool nd)
 	MUST(memcmp(again.to, answer.to, MAC_SIZE) == 0);
 }
 
+/* What was accepted says the same when it is written again, and read again. */
+static void try_heartbeat(const uint8_t *bytes, size_t length)
+{
+	struct heartbeat message, again;
+	struct heartbeat_claim claim, other;
+	uint8_t out[HEARTBEAT_MAX];
+	size_t size;
+	unsigned n = 0;
+
+	if (heartbeat_decode(bytes, length, &message) != HEARTBEAT_GOOD)
+		return;
+	size = heartbeat_begin(out, sizeof out, &message);
+	MUST(size > 0);
+	for (unsigned i = 0; i < message.n_claims; i++) {
+		if (heartbeat_claim_at(&message, i, &claim) && heartbeat_put_claim(out, sizeof out, &size, &claim))
+			n++;
+	}
+	size = heartbeat_finish(out, size);
+	MUST(size <= sizeof out && heartbeat_decode(out, size, &again) == HEARTBEAT_GOOD && again.n_claims == n);
+	MUST(again.sequence == message.sequence && again.digest == message.digest && again.n_heard == message.n_heard);
+	MUST(memcmp(again.heard, message.heard, sizeof again.heard) == 0 && memcmp(again.node, message.node, sizeof again.node) == 0);
+	if (n == message.n_claims && n > 0)
+		MUST(heartbeat_claim_at(&message, n - 1, &claim) && heartbeat_claim_at(&again, n - 1, &other) &&
+		     heartbeat_claim_sum(&claim) == heartbeat_claim_sum(&other));
+}
+
 #ifdef FUZZ_STANDALONE
 
 #include <sys/mman.h>
@@ -282,6 +309,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			seal_frame(bytes, size);
 		try_answer(bytes, size, true);
 		break;
+	case CHOICE_HEARTBEAT:
+		if (how & WITH_RIGHT_SUM && size >= HEARTBEAT_HEADER)
+			bytes_put16(bytes + 6, (uint16_t)size);
+		try_heartbeat(bytes, size);
+		break;
 	}
 	exact_free(bytes);
 	return 0;
@@ -299,6 +331,18 @@ static unsigned random_below(unsigned limit)
 	seed ^= seed >> 7;
 	seed ^= seed << 17;
 	return (unsigned)((seed >> 11) % limit);
+}
+
+static size_t make_heartbeat(uint8_t *out)
+{
+	struct heartbeat message = { .interval_us = 100000, .lost = 3, .incarnation = 1, .node = "lb1", .path = "lan",
+				     .key = random_below(2), .n_heard = random_below(HEARTBEAT_PATHS + 1) };
+	struct heartbeat_claim claim = { .vip = 51, .state = VIP_ACTIVE, .verdict = VERDICT_GOOD };
+	size_t length = heartbeat_begin(out, INPUT_MAX - 2, &message);
+
+	for (unsigned n = random_below(8); n > 0; n--)
+		MUST(heartbeat_put_claim(out, INPUT_MAX - 2, &length, &claim));
+	return heartbeat_finish(out, length);
 }
 
 /* A right packet of each kind: what random changes start from. */
@@ -332,6 +376,8 @@ static size_t make_valid(uint8_t choice, uint8_t *out)
 		return make_arp_answer(out, mac, &source_4, (uint16_t)(random_below(2) * random_below(VLAN_MAX + 1)));
 	case CHOICE_ND_ANSWER:
 		return make_nd_answer(out, mac, &source_6, (uint16_t)(random_below(2) * random_below(VLAN_MAX + 1)));
+	case CHOICE_HEARTBEAT:
+		return make_heartbeat(out);
 	}
 	return 0;
 }
