@@ -136,7 +136,20 @@ static int address_length(const char *address)
 	return (int)(slash && strcmp(slash, whole) == 0 ? slash - address : (ptrdiff_t)strlen(address));
 }
 
-static void print_addresses(struct wrapped *w, const json_t *addresses)
+/* Where an address is that is not on its vip's own interface; "": it is. */
+static const char *elsewhere(const json_t *places, const char *address)
+{
+	const json_t *place;
+	size_t i;
+
+	json_array_foreach(places, i, place) {
+		if (strcmp(string(place, "address"), address) == 0)
+			return string(place, "on");
+	}
+	return "";
+}
+
+static void print_addresses(struct wrapped *w, const json_t *addresses, const json_t *places)
 {
 	const json_t *address;
 	size_t i;
@@ -147,7 +160,8 @@ static void print_addresses(struct wrapped *w, const json_t *addresses)
 			phrase(w, 1, PAINT_PLAIN, "and %zu more", json_array_size(addresses) - i);
 			return;
 		}
-		phrase(w, 1, PAINT_PLAIN, "%.*s", address_length(text), text);
+		phrase(w, 1, PAINT_PLAIN, "%.*s%s%s", address_length(text), text, elsewhere(places, text)[0] ? " on " : "",
+		       elsewhere(places, text));
 	}
 }
 
@@ -236,7 +250,7 @@ print_device(const json_t *device, int indent, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(text, sizeof text, format, list);
 	va_end(list);
-	print_addresses(&w, json_object_get(device, "addresses"));
+	print_addresses(&w, json_object_get(device, "addresses"), NULL);
 	phrase(&w, 2, PAINT_DIM, "%s%s", text, mtu ? "," : "");
 	if (mtu)
 		phrase(&w, 1, PAINT_DIM, "mtu %lld", mtu);
@@ -313,7 +327,7 @@ static void print_vip(const json_t *vip, const char *node)
 	tail(": ", string(vip, "reason"));
 	putchar('\n');
 	w = begin_line(INDENT);
-	print_addresses(&w, json_object_get(vip, "addresses"));
+	print_addresses(&w, json_object_get(vip, "addresses"), json_object_get(vip, "elsewhere"));
 	print_holder(&w, vip, node);
 	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld%s", string(vip, "protocol"),
 	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective,

@@ -110,16 +110,28 @@ static void check_vlans(struct build *build)
 	}
 }
 
+/* what: NULL: the object itself */
+static void check_on_port(struct build *build, const struct port_use *uses, size_t n, const struct value *on, const char *title,
+			  const char *what)
+{
+	const struct port_use *use = on->valid ? bsearch(on->text, uses, n, sizeof *uses, by_port_name) : NULL;
+	if (use)
+		diagnostics_error(build->reader->diagnostics, &on->place,
+				  "%s%s%s is on '%s', which is a port of %s; did you mean '%s'?", what ? what : "",
+				  what ? " of " : "", title, on->text, build->bonds[use->bond].title,
+				  build->bonds[use->bond].name->text);
+}
+
 static void check_vips_on_ports(struct build *build, const struct port_use *uses, size_t n)
 {
 	for (unsigned i = 0; i < build->config->n_vips; i++) {
-		const struct value *on = &build->vips[i].values[VIP_ON];
-		const struct port_use *use = on->valid ? bsearch(on->text, uses, n, sizeof *uses, by_port_name) : NULL;
-		if (!use)
-			continue;
-		diagnostics_error(build->reader->diagnostics, &on->place,
-				  "%s is on '%s', which is a port of %s; did you mean '%s'?", build->vips[i].title,
-				  on->text, build->bonds[use->bond].title, build->bonds[use->bond].name->text);
+		const struct object_source *vip = &build->vips[i];
+		const struct value *addresses = &vip->values[VIP_ADDRESSES];
+		check_on_port(build, uses, n, &vip->values[VIP_ON], vip->title, NULL);
+		for (unsigned j = 0; j < addresses->n_items; j++)
+			if (addresses->items[j].n_items)
+				check_on_port(build, uses, n, &addresses->items[j].items[PLACE_ON], vip->title,
+					      addresses->items[j].text);
 	}
 }
 
@@ -235,9 +247,12 @@ static struct address_use *list_addresses(struct build *build)
 	for (unsigned i = 0; uses && i < config->n_vips; i++) {
 		const struct config_vip *vip = &config->vips[i];
 		for (unsigned j = vip->first_address; j < vip->first_address + vip->n_addresses; j++) {
-			const struct ip *ip = &config->addresses[j].ip;
+			const struct config_address *address = &config->addresses[j];
 			uses[j] = (struct address_use){
-				.ip = ip, .scope = scope_of(ip, vip->on), .vip = vip, .index = j
+				.ip = &address->ip,
+				.scope = scope_of(&address->ip, address->on[0] ? address->on : vip->on),
+				.vip = vip,
+				.index = j
 			};
 		}
 	}
@@ -249,7 +264,9 @@ static struct address_use *list_addresses(struct build *build)
 /* A vip may repeat an address of its own bond when this node is its owner (RFC 9568 §6.4.1). */
 static bool is_owner(const struct build *build, const struct address_use *bond, const struct address_use *vip)
 {
-	return vip->vip->priority == 255 && vip->vip->bond >= 0 && &build->config->bonds[vip->vip->bond] == bond->bond;
+	const struct config_address *address = &build->config->addresses[vip->index];
+	int on = address->on[0] ? address->bond : vip->vip->bond;
+	return vip->vip->priority == 255 && on >= 0 && &build->config->bonds[on] == bond->bond;
 }
 
 static void refuse_address(struct build *build, const struct address_use *first, const struct address_use *use)

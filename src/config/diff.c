@@ -78,11 +78,19 @@ static const char *counterpart(const struct lines *other, const char *line)
 	return NULL;
 }
 
+/* The length of an item of a list "[a, {b: c, d: e}]". */
+static size_t item_length(const char *at)
+{
+	size_t braces = *at == '{' ? strcspn(at, "}") : 0;
+
+	return braces + strcspn(at + braces, ",]");
+}
+
 /* Whether the list "[a, b]" has that item. */
 static bool has_item(const char *list, const char *item, size_t length)
 {
 	for (const char *at = list + 1; *at;) {
-		size_t n = strcspn(at, ",]");
+		size_t n = item_length(at);
 		if (n == length && strncmp(at, item, n) == 0)
 			return true;
 		at += n;
@@ -97,7 +105,7 @@ static unsigned list_items(FILE *out, char sign, const char *title, const char *
 	unsigned n = 0;
 
 	for (const char *at = list + 1; *at;) {
-		size_t length = strcspn(at, ",]");
+		size_t length = item_length(at);
 		if (length && !has_item(other, at, length)) {
 			fprintf(out, "%c %s: %.*s %.*s\n", sign, title, (int)key_size, key, (int)length, at);
 			n++;

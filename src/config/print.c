@@ -52,7 +52,13 @@ static void print_addresses(FILE *out, const struct config *config, unsigned fir
 	for (unsigned i = 0; i < n; i++) {
 		const struct config_address *address = &config->addresses[first + i];
 		fputs(i ? ", " : "", out);
+		fputs(address->on[0] ? "{address: " : "", out);
 		print_ip(out, &address->ip, address->prefix);
+		if (address->on[0]) {
+			fputs(", on: ", out);
+			print_name(out, address->on);
+			fputc('}', out);
+		}
 	}
 	fputs("]\n", out);
 }

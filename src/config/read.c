@@ -77,10 +77,20 @@ static void read_text(struct reader *reader, const struct field *field, const st
 		value->valid = scalar_parse(reader, field, node->text, value);
 }
 
+/* Whether the map says where an address is, and not which one each node has. */
+static bool is_place(const struct field *field, const struct node *node)
+{
+	bool found = false;
+	for (size_t i = 0; field->key->type == SCHEMA_PLACE && node->kind == NODE_MAP && i < node->n; i++)
+		for (unsigned k = 0; k < field->key->object->n_keys; k++)
+			found |= strcmp(node->pairs[i].key->text, field->key->object->keys[k].name) == 0;
+	return found;
+}
+
 static void read_single(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
 {
-	const struct schema_object *object = field->key->object;
-	if (node->kind == NODE_MAP && !object) {
+	const struct schema_object *object = field->key->type == SCHEMA_PLACE ? NULL : field->key->object;
+	if (node->kind == NODE_MAP && !object && !is_place(field, node)) {
 		node = choose_by_node(reader, field, node);
 		if (!node)
 			return;
@@ -88,6 +98,8 @@ static void read_single(struct reader *reader, const struct field *field, const 
 	if (node->refused)
 		return;
 	value->place = node->place;
+	if (is_place(field, node))
+		object = field->key->object;
 	if (!object) {
 		read_text(reader, field, node, value);
 		return;
@@ -98,6 +110,10 @@ static void read_single(struct reader *reader, const struct field *field, const 
 	value->items = read_object(reader, object, node, &node->place, title);
 	value->n_items = value->items ? object->n_keys : 0;
 	value->valid = value->items && reader->diagnostics->said == said;
+	if (field->key->type == SCHEMA_PLACE && value->valid) {
+		value->address = value->items[PLACE_ADDRESS].address;
+		value->text = value->items[PLACE_ADDRESS].text;
+	}
 }
 
 /* Room for the entries of a map; false: there are more than are possible, which was said. */

@@ -426,6 +426,7 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 	case SCHEMA_IP:
 		return parse_ip(reader, field, text, value);
 	case SCHEMA_ADDRESS:
+	case SCHEMA_PLACE:
 		return parse_address(reader, true, field, text, value);
 	case SCHEMA_CIDR:
 		return parse_address(reader, false, field, text, value);

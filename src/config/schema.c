@@ -227,6 +227,20 @@ static const struct schema_key auth_keys[] = {
 };
 const struct schema_object schema_auth = { .kind = "auth", KEYS(auth_keys) };
 
+static const struct schema_key place_keys[] = {
+	[PLACE_ADDRESS] = { .name = "address",
+			    .type = SCHEMA_ADDRESS,
+			    .required = true,
+			    .also_known_as = "ip addr",
+			    .about = "the virtual address" },
+	[PLACE_ON] = { .name = "on",
+		       .type = SCHEMA_INTERFACE,
+		       .required = true,
+		       .also_known_as = "interface link dev device bond",
+		       .about = "the bond, vlan or interface that has it" },
+};
+const struct schema_object schema_place = { .kind = "listed address", KEYS(place_keys) };
+
 static const struct schema_key vip_keys[] = {
 	[VIP_ON] = { .name = "on",
 		     .type = SCHEMA_INTERFACE,
@@ -262,7 +276,8 @@ static const struct schema_key vip_keys[] = {
 			   .also_known_as = "prio weight",
 			   .about = "the highest of the healthy nodes holds it" },
 	[VIP_ADDRESSES] = { .name = "addresses",
-			    .type = SCHEMA_ADDRESS,
+			    .type = SCHEMA_PLACE,
+			    .object = &schema_place,
 			    .list = true,
 			    .required = true,
 			    .max_items = MAX_VIP_ADDRESSES,

@@ -20,11 +20,32 @@ static int find_bond(const struct config *config, const char *name)
  * §5.2.9, erratum 8300), then the others that are listed, then those that ride along. */
 enum part { PART_LINK_LOCAL, PART_LISTED, PART_OTHERS };
 
-static enum part part_of(const struct config_vip *vip, const struct ip *ip)
+/* Where an entry is a map, the interface that it names; NULL: it is no map. */
+static const struct value *elsewhere(const struct value *item)
 {
+	return item->n_items ? &item->items[PLACE_ON] : NULL;
+}
+
+static enum part part_of(const struct config_vip *vip, const struct value *item)
+{
+	const struct ip *ip = &item->address.ip;
 	if (ip->family != vip->family)
 		return PART_OTHERS;
+	if (elsewhere(item) && strcmp(elsewhere(item)->text, vip->on) != 0)
+		return PART_LISTED;
 	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80 ? PART_LINK_LOCAL : PART_LISTED;
+}
+
+/* On the vip's own interface if it names that one. */
+static void append_address(struct build *build, const struct config_vip *vip, const struct value *item, const char *title)
+{
+	struct config_address *address = &build->config->addresses[build->config->n_addresses];
+	const struct value *on = elsewhere(item);
+	build_address(build, item, title);
+	if (!on || strcmp(on->text, vip->on) == 0)
+		return;
+	strcpy(address->on, on->text);
+	address->bond = find_bond(build->config, on->text);
 }
 
 static unsigned append_part(struct build *build, const struct config_vip *vip, const struct object_source *source,
@@ -33,8 +54,8 @@ static unsigned append_part(struct build *build, const struct config_vip *vip, c
 	const struct value *addresses = &source->values[VIP_ADDRESSES];
 	unsigned before = build->config->n_addresses;
 	for (unsigned i = 0; i < addresses->n_items; i++)
-		if (part_of(vip, &addresses->items[i].address.ip) == part)
-			build_address(build, &addresses->items[i], source->title);
+		if (part_of(vip, &addresses->items[i]) == part)
+			append_address(build, vip, &addresses->items[i], source->title);
 	return build->config->n_addresses - before;
 }
 

@@ -173,7 +173,8 @@ static void address_answer(struct core *core, const struct action *action, int e
 		return;
 	}
 	change_failed(core, &place->change, error);
-	note_refused(core, action, error);
+	if (!addr_is_away(addr) || place->change.failures == 1) /* further attempts there are silent */
+		note_refused(core, action, error);
 	if (action->type == ACT_ADDRESS_ADD && error == EEXIST)
 		model_want_snapshot(core); /* it is there and we did not know: look again */
 	else if (action->type == ACT_ADDRESS_ADD && addr->owner == OWNER_VIP)

@@ -198,6 +198,7 @@ void bond_announce(struct core *core, struct bond *bond)
 		if (core->vips[i].phase == PHASE_ACTIVE)
 			vip_announce(core, &core->vips[i]);
 	}
+	away_announce(core, (int)(bond - core->bonds), NONE);
 	for (int i = bond->first_vlan; i != NONE; i = core->bonds[i].next_vlan) /* they go by the same port */
 		bond_announce(core, &core->bonds[i]);
 	core_dirty_bond(core, bond);
@@ -412,6 +413,7 @@ static void tell_vips(struct core *core, const struct bond *bond)
 	core->tracks_changed = true;
 	for (int i = bond->first_vip; i != NONE; i = core->vips[i].next)
 		vip_link(core, &core->vips[i]);
+	away_tell(core, (int)(bond - core->bonds), NONE);
 }
 
 /* What the neighbours know the bond by; an empty one has a random address (bond_main.c, __bond_release_one). */

@@ -11,6 +11,7 @@ static void carry_iface(struct iface *iface, const struct iface *from)
 	iface->bond = fixed.bond;
 	iface->port = fixed.port;
 	iface->selected = fixed.selected;
+	iface->away = fixed.away;
 	for (unsigned i = 0; i < 2; i++) {
 		iface->ears[i].wanted = fixed.ears[i].wanted;
 		iface->ears[i].group = fixed.ears[i].group;
@@ -340,6 +341,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->cfg = fixed.cfg;
 	vip->first_addr = fixed.first_addr;
 	vip->n_addrs = fixed.n_addrs;
+	vip->n_away = fixed.n_away;
 	vip->lan = fixed.lan;
 	vip->iface = fixed.iface;
 	vip->next = fixed.next;

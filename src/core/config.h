@@ -52,6 +52,8 @@ struct config_probe {
 struct config_address {
 	struct ip ip;
 	uint8_t prefix; /* 0…32 or 0…128 */
+	char on[IFNAME_SIZE]; /* of a vip: another interface or bond than the vip's; "": that of its owner */
+	int bond;       /* where `on` is given: index of the bond or vlan that it names, -1: a plain interface */
 };
 
 struct config_route {

@@ -214,6 +214,12 @@ static unsigned targets_of(const struct config *config, const struct config_bond
 	return n;
 }
 
+/* On how many interfaces what is on that bond, or on a plain interface, may be. */
+static unsigned spots_of(const struct config *config, int bond)
+{
+	return bond != NONE && config->bonds[bond].driver == DRIVER_MOVE ? ports_of(&config->bonds[bond]) : 1;
+}
+
 static struct sizes measure(const struct core *old, const struct config *config)
 {
 	struct sizes size = { .vips = config->n_vips, .bonds = config->n_bonds, .addresses = config->n_addresses };
@@ -229,11 +235,15 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	}
 	for (unsigned i = 0; i < config->n_vips; i++) {
 		const struct config_vip *vip = &config->vips[i];
-		bool moves = vip->bond != NONE && config->bonds[vip->bond].driver == DRIVER_MOVE;
+		unsigned at_home = spots_of(config, vip->bond);
 		size.ifaces += 1 + vip->n_tracks;
 		size.tracks += vip->n_tracks;
 		size.addrs += vip->n_addresses;
-		size.places += vip->n_addresses * (moves ? ports_of(&config->bonds[vip->bond]) : 1);
+		for (unsigned j = 0; j < vip->n_addresses; j++) {
+			const struct config_address *address = &config->addresses[vip->first_address + j];
+			size.ifaces += address->on[0] != 0;
+			size.places += address->on[0] ? spots_of(config, address->bond) : at_home;
+		}
 	}
 	/* What may come along, at most. */
 	size.vips += old->n_vips;
@@ -306,6 +316,8 @@ struct addr *configure_addr(struct core *core, const struct config_address *addr
 			       .owner = owner,
 			       .owner_index = (uint16_t)index,
 			       .number = (uint16_t)number,
+			       .away_bond = NONE,
+			       .away_iface = NONE,
 			       .first_place = core->n_places };
 	model_hash_addr(core, core->n_addrs++);
 	return addr;
@@ -472,6 +484,20 @@ static void add_to_bond(struct core *core, unsigned index)
 	bond->last_vip = (int)index;
 }
 
+static void place_away(struct core *core, struct vip *vip, struct addr *addr, const struct config_address *address)
+{
+	vip->n_away++;
+	core->has_away = true;
+	addr->away_bond = address->bond;
+	if (address->bond == NONE) {
+		addr->away_iface = configure_iface(core, address->on);
+		core->ifaces[addr->away_iface].away = true;
+		configure_place(core, addr, addr->away_iface);
+	} else {
+		add_bond_places(core, &core->bonds[address->bond], addr);
+	}
+}
+
 static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool removed)
 {
 	unsigned index = core->n_vips++;
@@ -511,7 +537,9 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 		*slot = (uint16_t)(index + 1);
 	for (unsigned i = 0; i < cfg->n_addresses; i++) {
 		struct addr *addr = configure_addr(core, &core->config.addresses[cfg->first_address + i], OWNER_VIP, index, i);
-		if (vip->iface != NONE)
+		if (core->config.addresses[cfg->first_address + i].on[0])
+			place_away(core, vip, addr, &core->config.addresses[cfg->first_address + i]);
+		else if (vip->iface != NONE)
 			configure_place(core, addr, vip->iface);
 		else
 			add_bond_places(core, &core->bonds[cfg->bond], addr);
@@ -537,15 +565,15 @@ static void name_ports(const struct core *old, const struct bond *bond, struct c
 }
 
 /* The bond under a vip that stays: the new configuration's, or the old one as it was, untouched from now on. */
-static int stay_on(struct core *core, const struct core *old, const struct vip *vip)
+static int stay_on(struct core *core, const struct core *old, int from)
 {
 	const struct bond *bond;
 	struct config_bond cfg;
 	unsigned index;
 
-	if (vip->cfg.bond == NONE)
+	if (from == NONE)
 		return NONE;
-	bond = &old->bonds[vip->cfg.bond];
+	bond = &old->bonds[from];
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		if (configure_same_bond(&core->bonds[i].cfg, &bond->cfg))
 			return (int)i;
@@ -566,11 +594,16 @@ static void bring_along(struct core *core, const struct change_over *over)
 		struct config_vip cfg = from->cfg;
 		if (!must_stay(over, from))
 			continue;
-		cfg.bond = stay_on(core, old, from);
+		cfg.bond = stay_on(core, old, from->cfg.bond);
 		cfg.first_address = core->config.n_addresses;
 		memcpy(&core->config.addresses[cfg.first_address], &old->config.addresses[from->cfg.first_address],
 		       cfg.n_addresses * sizeof *core->config.addresses);
 		core->config.n_addresses += cfg.n_addresses;
+		for (unsigned j = 0; j < cfg.n_addresses; j++) {
+			struct config_address *address = &core->config.addresses[cfg.first_address + j];
+			if (address->on[0])
+				address->bond = stay_on(core, old, address->bond);
+		}
 		cfg.first_peer = core->config.n_peers;
 		memcpy(&core->config.peers[cfg.first_peer], &old->config.peers[from->cfg.first_peer],
 		       cfg.n_peers * sizeof *core->config.peers);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Dispatch: one event updates the model, policy follows, the plan emits. */
-#include "core/internal.h"
+#include "core/model.h"
 
 #include <assert.h>
 
@@ -162,19 +162,30 @@ static void handle_advert(struct core *core, const struct event_advert *advert)
 		vip_advert(core, vip, advert);
 }
 
+/* What we announce by one port of a bond may come back by another. */
+static bool is_own_claim(const struct core *core, const struct addr *addr, const struct event_claim *claim)
+{
+	for (unsigned i = 0; i < addr->n_places; i++) {
+		const struct place *place = &core->places[addr->first_place + i];
+		if (memcmp(core->ifaces[place->iface].mac, claim->mac, MAC_SIZE) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void handle_claim(struct core *core, const struct event_claim *claim)
 {
 	struct iface *iface = model_iface_by_index(core, claim->ifindex);
 	struct addr *addr;
 	unsigned cursor = 0;
 
-	if (!iface || iface->lan == NONE || model_is_own_mac(core, &core->lans[iface->lan], claim->mac))
+	if (!iface || (iface->lan != NONE && model_is_own_mac(core, &core->lans[iface->lan], claim->mac)))
 		return;
 	while ((addr = model_addr_next(core, &claim->ip, &cursor)) != NULL) {
-		if (addr->owner != OWNER_VIP)
-			continue;
-		struct vip *vip = &core->vips[addr->owner_index];
-		if (model_vip_uses(core, vip, iface))
+		struct vip *vip = addr->owner == OWNER_VIP ? &core->vips[addr->owner_index] : NULL;
+		bool heard = vip && (addr_is_away(addr) ? model_place_on(core, addr, iface) && !is_own_claim(core, addr, claim)
+							: iface->lan != NONE && model_vip_uses(core, vip, iface));
+		if (heard)
 			vip_claim(core, vip, addr, claim);
 	}
 }

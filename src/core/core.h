@@ -492,6 +492,13 @@ struct vip_view {
 	const struct vip_counters *counters;
 };
 
+/* An address on another interface than its vip's. */
+struct away_view {
+	const struct config_address *address;
+	bool there;
+	struct reason reason;  /* why it is not, or cannot be reached there; REASON_NONE: it can */
+};
+
 struct track_view {
 	const char *name;
 	uint8_t lower;         /* 0: it is required */
@@ -504,6 +511,8 @@ uint64_t core_roles_serial(const struct core *);
 
 unsigned core_n_bonds(const struct core *); /* vlans too */
 unsigned core_n_vips(const struct core *);
+/* The address of that number if it is elsewhere; false: it is on the vip's own interface. */
+bool core_away(const struct core *, unsigned vip, unsigned i, struct away_view *);
 void core_track(const struct core *, unsigned vip, unsigned i, struct track_view *);
 void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);

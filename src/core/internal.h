@@ -87,6 +87,8 @@ struct ear {
 struct iface {
 	char name[IFNAME_SIZE]; /* "": looked for by a selector, and not found */
 	bool selected;          /* a port that is not meant by its name */
+	bool away;              /* addresses of vips go there that are on another */
+	bool away_carrier;      /* and had a link */
 	char last_name[IFNAME_SIZE]; /* of the device that was found last; "": none yet */
 	int ifindex;            /* 0: absent */
 	bool up, carrier;
@@ -137,6 +139,7 @@ struct addr {
 	uint8_t prefix;
 	enum owner owner;
 	uint16_t owner_index, number; /* number: within its owner */
+	int away_bond, away_iface; /* of a vip, and not on the vip's own interface: on this bond or plain one; both NONE: there */
 	bool released;           /* leaving, and the new holder was seen to announce it */
 	bool announce;           /* an announcement is due now */
 	uint64_t claimed_ns;     /* when another node last announced it; 0: never */
@@ -241,6 +244,7 @@ enum vip_phase { PHASE_INIT, PHASE_FAULT, PHASE_BACKUP, PHASE_TAKING, PHASE_ACTI
 struct vip {
 	struct config_vip cfg;
 	unsigned first_addr, n_addrs;
+	unsigned n_away;         /* so many of them are on other interfaces (away.c) */
 	int lan;                 /* NONE: a removed one that lost its place to a successor */
 	int iface;               /* plain interface; NONE: on a bond */
 	int next;                /* the next vip on the same bond; NONE: the last */
@@ -375,6 +379,7 @@ struct core {
 	unsigned n_watched;
 	bool tracks_changed;     /* something may have come or gone: track_update */
 	bool has_removed;        /* some of them are no longer configured */
+	bool has_away;           /* some of them have addresses elsewhere */
 	uint32_t *addr_hash;     /* ip → addr + 1, open addressing */
 	unsigned addr_hash_size;
 	uint32_t *iface_hash;    /* ifindex → iface + 1 */
@@ -589,11 +594,26 @@ unsigned vip_missing(const struct core *, const struct vip *); /* addresses that
 bool vip_wants_addresses(const struct vip *);
 enum vip_state vip_state_of(const struct vip *);
 struct object vip_object(const struct core *, const struct vip *); /* that actions and notes name */
-struct iface *vip_iface(const struct core *, const struct vip *); /* that carries its addresses; NULL: none */
+struct iface *vip_iface(const struct core *, const struct vip *); /* that it is on; NULL: none */
+struct reason vip_link_trouble(const struct core *, int bond, int iface); /* of the bond, or of the plain interface */
 /* Whether the kernel is given a lifetime for the address (design: IPv6 only up to MAX_LEASED_6 of a node). */
 bool vip_address_has_lease(const struct core *, const struct addr *);
 /* Prolongs what has a lease; all: tells the kernel the lifetime of every address anew. */
 void vip_renew(struct core *, struct vip *, bool all);
+
+/* away.c: addresses of vips on other interfaces than the vips' own */
+static inline bool addr_is_away(const struct addr *addr)
+{
+	return addr->away_bond != NONE || addr->away_iface != NONE;
+}
+/* The interface that the address of a vip belongs on now; NULL: there is none. */
+struct iface *away_iface(const struct core *, const struct vip *, const struct addr *);
+/* Whether it is one whose absence keeps nobody from being active: it cannot be put there now. */
+bool away_may_be_missing(const struct core *, const struct vip *, const struct addr *);
+/* Something about the bond, or about the plain interface, changed; its MAC address, or the port that it uses. */
+void away_tell(struct core *, int bond, int iface);
+void away_announce(struct core *, int bond, int iface);
+struct reason away_reason(const struct core *, const struct addr *); /* why it is not there, or cannot be reached there */
 
 /* track.c: what vips rest on */
 void track_add(struct core *, struct vip *);

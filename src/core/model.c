@@ -149,6 +149,7 @@ void model_tell_iface(struct core *core, struct iface *iface)
 			bond_update(core, &core->bonds[i]);
 	}
 	tell_lan(core, iface);
+	away_tell(core, NONE, (int)(iface - core->ifaces));
 }
 
 void model_tell_owner(struct core *core, const struct addr *addr)

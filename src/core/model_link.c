@@ -264,7 +264,7 @@ static struct iface *renamed(struct core *core, struct iface *iface, struct ifac
  * the selector that finds it, and what is left with it. */
 static struct iface *found_with_leftovers(struct core *core, struct iface *named, const struct event *event)
 {
-	bool nobodys = named->bond == NONE ? named->lan == NONE && !named->selected : core->bonds[named->bond].removed;
+	bool nobodys = named->bond == NONE ? named->lan == NONE && !named->selected && !named->away : core->bonds[named->bond].removed;
 	struct iface *slot = nobodys && core->has_selectors ? find_named_slot(core, event) : NULL;
 
 	if (!slot)
@@ -331,6 +331,7 @@ static void mac_changed(struct core *core, const struct iface *iface)
 		if (core->vips[i].iface == iface - core->ifaces && core->vips[i].phase == PHASE_ACTIVE)
 			vip_announce(core, &core->vips[i]);
 	}
+	away_announce(core, NONE, (int)(iface - core->ifaces));
 }
 
 /* The change of a link that its events belong to; NULL: we never change it. */

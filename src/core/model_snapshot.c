@@ -126,7 +126,13 @@ struct place *model_add_orphan(struct core *core, const struct ip *ip, uint8_t p
 	place = &core->places[core->n_places];
 	*place = (struct place){ .addr = core->n_addrs, .iface = (int)(iface - core->ifaces) };
 	core->addrs[core->n_addrs] = (struct addr){
-		.ip = *ip, .prefix = prefix, .owner = OWNER_NOBODY, .first_place = core->n_places, .n_places = 1
+		.ip = *ip,
+		.prefix = prefix,
+		.owner = OWNER_NOBODY,
+		.away_bond = NONE,
+		.away_iface = NONE,
+		.first_place = core->n_places,
+		.n_places = 1
 	};
 	core->n_orphans++;
 	model_hash_addr(core, core->n_addrs);

@@ -99,11 +99,19 @@ static void send_adverts(struct core *core, struct out *out, struct vip *vip, bo
 	vip->counters.adverts_sent++;
 }
 
-static void send_announcements(struct core *core, struct out *out, unsigned first_addr, unsigned n,
-			       const struct iface *iface)
+/* The interface that the address is announced from. */
+static const struct iface *speaker(const struct core *core, const struct addr *addr)
 {
-	for (unsigned i = 0; iface && i < n; i++) {
+	if (addr->owner == OWNER_VIP)
+		return away_iface(core, &core->vips[addr->owner_index], addr);
+	return bond_carrier_iface(core, &core->bonds[addr->owner_index]);
+}
+
+static void send_announcements(struct core *core, struct out *out, unsigned first_addr, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
 		struct addr *addr = &core->addrs[first_addr + i];
+		const struct iface *iface = addr->announce ? speaker(core, addr) : NULL;
 		for (unsigned j = 0; addr->announce && j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
 			struct action *action;
@@ -125,11 +133,11 @@ static void send_unit_announcements(struct core *core, struct out *out, unsigned
 	if (unit < core->n_vips) {
 		const struct vip *vip = &core->vips[unit];
 		if (vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE)
-			send_announcements(core, out, vip->first_addr, vip->n_addrs, vip_iface(core, vip));
+			send_announcements(core, out, vip->first_addr, vip->n_addrs);
 	} else if (unit < core->n_vips + core->n_bonds) {
 		const struct bond *bond = &core->bonds[unit - core->n_vips];
 		if (bond->state != BOND_DOWN && !bond->removed)
-			send_announcements(core, out, bond->first_addr, bond->n_addrs, bond_carrier_iface(core, bond));
+			send_announcements(core, out, bond->first_addr, bond->n_addrs);
 	}
 }
 
@@ -180,7 +188,7 @@ bool plan_place_wanted(const struct core *core, const struct place *place)
 	switch (addr->owner) {
 	case OWNER_VIP:
 		vip = &core->vips[addr->owner_index];
-		return vip_wants_addresses(vip) && !addr->released && vip_iface(core, vip) == iface;
+		return vip_wants_addresses(vip) && !addr->released && away_iface(core, vip, addr) == iface;
 	case OWNER_BOND:
 		bond = &core->bonds[addr->owner_index];
 		if (bond_carrier_iface(core, bond) != iface || bond_is_rebuilding(core, bond))
@@ -277,6 +285,15 @@ static void add_or_renew(struct core *core, struct out *out, struct place *place
 	}
 }
 
+/* Whether a reload has put it where it cannot be told yet whether it can be there. */
+static bool is_undecided(const struct core *core, const struct place *place)
+{
+	const struct addr *addr = &core->addrs[place->addr];
+
+	return addr->owner == OWNER_VIP && addr_is_away(addr) && !core->ifaces[place->iface].known &&
+	       vip_wants_addresses(&core->vips[addr->owner_index]);
+}
+
 /* Make before break: an address that moves stays on the old interface until it is on the new one, unless the old one is
  * dead anyway; then both go in one batch. Whoever had it: a reload may have made an orphan of it. */
 static bool may_go(const struct core *core, const struct place *place)
@@ -289,7 +306,8 @@ static bool may_go(const struct core *core, const struct place *place)
 	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL) {
 		for (unsigned i = 0; i < addr->n_places; i++) {
 			const struct place *other = &core->places[addr->first_place + i];
-			if (other != place && plan_place_wanted(core, other) && !place_is_there(other))
+			if (other != place &&
+			    (plan_place_wanted(core, other) ? !place_is_there(other) : is_undecided(core, other)))
 				return false;
 		}
 	}

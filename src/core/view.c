@@ -172,6 +172,21 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 	}
 }
 
+bool core_away(const struct core *core, unsigned v, unsigned i, struct away_view *view)
+{
+	const struct vip *vip = &core->vips[v];
+	const struct addr *addr = &core->addrs[vip->first_addr + i];
+
+	assert(v < core->n_vips && i < vip->n_addrs);
+	if (!addr_is_away(addr))
+		return false;
+	*view = (struct away_view){ .address = &core->config.addresses[vip->cfg.first_address + i],
+				    .reason = away_reason(core, addr) };
+	for (unsigned j = 0; j < addr->n_places; j++)
+		view->there |= place_is_there(&core->places[addr->first_place + j]);
+	return true;
+}
+
 void core_track(const struct core *core, unsigned v, unsigned i, struct track_view *view)
 {
 	const struct vip *vip = &core->vips[v];

@@ -165,21 +165,27 @@ struct object vip_object(const struct core *core, const struct vip *vip)
 	return (struct object){ .type = OBJECT_VIP, .index = (uint16_t)unit_of_vip(core, vip) };
 }
 
-unsigned vip_missing(const struct core *core, const struct vip *vip)
+/* Of all its addresses, or of those on its own interface alone. */
+static unsigned count_missing(const struct core *core, const struct vip *vip, bool all)
 {
-	const struct iface *iface = vip_iface(core, vip);
 	unsigned missing = 0;
 
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
 		const struct addr *addr = &core->addrs[vip->first_addr + i];
+		const struct iface *iface = away_iface(core, vip, addr);
 		bool present = false;
 		for (unsigned j = 0; iface && j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
 			present |= place_is_there(place) && &core->ifaces[place->iface] == iface;
 		}
-		missing += !present;
+		missing += !present && (all || !addr_is_away(addr)) && !away_may_be_missing(core, vip, addr);
 	}
 	return missing;
+}
+
+unsigned vip_missing(const struct core *core, const struct vip *vip)
+{
+	return count_missing(core, vip, true);
 }
 
 /* ---- changes of phase --------------------------------------------------------------------------------------------- */
@@ -387,20 +393,23 @@ bool vip_late_is_lost(struct core *core, struct vip *vip, bool other_heard)
 
 /* ---- standing for election ---------------------------------------------------------------------------------------- */
 
-static struct reason link_trouble(const struct core *core, const struct vip *vip)
+struct reason vip_link_trouble(const struct core *core, int bond, int index)
 {
 	const struct iface *iface;
 
-	if (vip->iface == NONE) {
-		const struct bond *bond = &core->bonds[vip->cfg.bond];
-		return (struct reason){ .code = bond->state == BOND_DOWN ? REASON_BOND_DOWN : REASON_NONE };
-	}
-	iface = &core->ifaces[vip->iface];
+	if (index == NONE)
+		return (struct reason){ .code = core->bonds[bond].state == BOND_DOWN ? REASON_BOND_DOWN : REASON_NONE };
+	iface = &core->ifaces[index];
 	if (!iface->ifindex)
 		return (struct reason){ .code = iface->existed ? REASON_INTERFACE_GONE : REASON_INTERFACE_ABSENT };
 	if (!iface->up)
 		return (struct reason){ .code = REASON_INTERFACE_DOWN };
 	return (struct reason){ .code = iface->carrier ? REASON_NONE : REASON_LINK_DOWN };
+}
+
+static struct reason link_trouble(const struct core *core, const struct vip *vip)
+{
+	return vip_link_trouble(core, vip->cfg.bond, vip->iface);
 }
 
 static bool is_absence(enum reason_code code)
@@ -435,7 +444,7 @@ static bool resume(struct core *core, struct vip *vip)
 	}
 	if (record)
 		vip->checksum = record->checksum;
-	if (!record || !record->active || vip_missing(core, vip))
+	if (!record || !record->active || count_missing(core, vip, false))
 		return false;
 	last = record->last_sign_ns;
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
@@ -619,6 +628,10 @@ void vip_refused(struct core *core, struct vip *vip, const struct addr *addr, in
 	bool was_active = vip->phase == PHASE_ACTIVE;
 	unsigned failures = 0;
 
+	if (addr_is_away(addr)) { /* it goes on without, and tries again */
+		vip_addresses(core, vip);
+		return;
+	}
 	if (error == ENODEV) { /* no verdict on the address: the interface is going, and its event is on the way */
 		model_want_snapshot(core);
 		return;

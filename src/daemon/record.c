@@ -391,17 +391,22 @@ static int list_add(struct list *list, const struct record_address *address)
 	return 0;
 }
 
-static int list_add_vip(struct list *list, const struct vip_view *vip, const char *ifname)
+static int list_add_one(struct list *list, const struct config_address *one, const char *ifname)
 {
-	for (unsigned i = 0; i < vip->n_addresses; i++) {
-		struct record_address address = { .ip = vip->addresses[i].ip, .prefix = vip->addresses[i].prefix };
-		int r;
-		snprintf(address.ifname, sizeof address.ifname, "%s", ifname);
-		r = list_add(list, &address);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	struct record_address address = { .ip = one->ip, .prefix = one->prefix };
+
+	snprintf(address.ifname, sizeof address.ifname, "%s", ifname);
+	return list_add(list, &address);
+}
+
+/* The address, or, NULL, all of the vip that are on its own interface. */
+static int list_add_vip(struct list *list, const struct vip_view *vip, const struct config_address *one, const char *ifname)
+{
+	int r = one ? list_add_one(list, one, ifname) : 0;
+
+	for (unsigned i = 0; !one && i < vip->n_addresses && r == 0; i++)
+		r = vip->addresses[i].on[0] ? 0 : list_add_one(list, &vip->addresses[i], ifname);
+	return r;
 }
 
 /* The index of the moving bond of that name, -1: it is none. */
@@ -432,19 +437,29 @@ static const char *port_device(const struct core *core, unsigned bond, unsigned 
 	return strcmp(port.name, port.spec) == 0 && !is_name(port.spec) ? NULL : port.name;
 }
 
-/* On every interface where the core may put it. */
-static int list_vip(struct list *list, const struct core *core, const struct vip_view *vip)
+static int list_on(struct list *list, const struct core *core, const struct vip_view *vip, const struct config_address *one)
 {
+	const char *on = one ? one->on : vip->on;
 	struct bond_view bond;
-	int index = moving_bond(core, vip->on, &bond), r = 0;
+	int index = moving_bond(core, on, &bond), r = 0;
 
 	if (index < 0)
-		return list_add_vip(list, vip, vip->on);
+		return list_add_vip(list, vip, one, on);
 	for (unsigned p = 0; p < bond.n_ports && r == 0; p++) {
 		const char *device = port_device(core, (unsigned)index, p);
 		if (device)
-			r = list_add_vip(list, vip, device);
+			r = list_add_vip(list, vip, one, device);
 	}
+	return r;
+}
+
+/* On every interface where the core may put it. */
+static int list_vip(struct list *list, const struct core *core, const struct vip_view *vip)
+{
+	int r = list_on(list, core, vip, NULL);
+
+	for (unsigned i = 0; i < vip->n_addresses && r == 0; i++)
+		r = vip->addresses[i].on[0] ? list_on(list, core, vip, &vip->addresses[i]) : 0;
 	return r;
 }
 

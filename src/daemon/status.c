@@ -214,6 +214,24 @@ static json_t *tracks_json(const struct core *core, unsigned v, unsigned n)
 	return json;
 }
 
+static json_t *elsewhere_json(const struct core *core, unsigned v, unsigned n)
+{
+	json_t *json = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		struct away_view away;
+		char ip[TEXT_IP_SIZE], cidr[TEXT_CIDR_SIZE], text[SENTENCE_SIZE];
+		if (!core_away(core, v, i, &away))
+			continue;
+		snprintf(cidr, sizeof cidr, "%s/%u", text_ip(&away.address->ip, ip), away.address->prefix);
+		json_array_append_new(json, json_pack("{s:s, s:s, s:b, s:s, s:s}", "address", cidr, "on", away.address->on,
+						      "there", away.there, "reason_code",
+						      reason_code_name(away.reason.code), "reason",
+						      sentence_of_reason(&away.reason, text)));
+	}
+	return json;
+}
+
 static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 {
 	struct vip_view vip;
@@ -232,6 +250,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "priority", json_integer(vip.priority));
 	json_object_set_new(json, "effective_priority", json_integer(vip.effective_priority));
 	json_object_set_new(json, "addresses", addresses_json(vip.addresses, vip.n_addresses));
+	json_object_set_new(json, "elsewhere", elsewhere_json(core, i, vip.n_addresses));
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
 	json_object_set_new(json, "unicast", peers_json(&vip));
@@ -364,6 +383,18 @@ static void warn_of_tracks(json_t *warnings, const struct core *core, unsigned v
 	}
 }
 
+/* On a standby too: it is to be known before the addresses are needed. */
+static void warn_of_away(json_t *warnings, const struct core *core, unsigned v, const struct vip_view *vip)
+{
+	for (unsigned i = 0; i < vip->n_addresses; i++) {
+		struct away_view away;
+		char ip[TEXT_IP_SIZE], text[SENTENCE_SIZE];
+		if (core_away(core, v, i, &away) && away.reason.code != REASON_NONE)
+			warn(warnings, "vip %s: its address %s on %s cannot be used: %s", vip->name,
+			     text_ip(&away.address->ip, ip), away.address->on, sentence_of_reason(&away.reason, text));
+	}
+}
+
 static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 {
 	struct vip_view vip;
@@ -372,6 +403,7 @@ static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 	core_vip(core, i, &vip);
 	const struct vip_counters *c = vip.counters;
 	warn_of_tracks(warnings, core, i, &vip);
+	warn_of_away(warnings, core, i, &vip);
 	if (vip.given && vip.state != VIP_LEAVING)
 		warn(warnings,
 		     "vip %s: was handed over by hand, and does not preempt until the other fails; 'standbyctl undrain' ends "

@@ -101,7 +101,7 @@ int packets_listen(const struct action_listen *listen)
 }
 
 /* Whether the interface is a router's for IPv6 (NA's Router flag); a read of a few bytes that waits for nobody. */
-static bool is_router(const char *ifname)
+bool packet_is_router(const char *ifname)
 {
 	char path[64], value = '0';
 	int fd;
@@ -123,7 +123,7 @@ int packets_add(struct packets *p, const struct action_listen *listen, int fd)
 		.fd = fd,
 		.ifindex = listen->ifindex,
 		.family = listen->probes ? FAMILY_NONE : listen->family,
-		.router = !listen->probes && is_router(listen->ifname),
+		.router = !listen->probes && packet_is_router(listen->ifname),
 	};
 
 	packets_remove(p, source.ifindex, source.family);

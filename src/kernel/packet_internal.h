@@ -96,7 +96,14 @@ struct packets {
 	struct inbox in;
 	struct outbox adverts_4, adverts_6, frames; /* frames: announcements and probes */
 	struct packets_counters counters;
+	struct {
+		int ifindex; /* 0: none */
+		bool router;
+		uint64_t at_ns;
+	} asked; /* the last interface without a socket that was asked whether it forwards IPv6 */
 };
+
+bool packet_is_router(const char *ifname);
 
 /* Takes the socket over, or an errno in its place. 0 or -ENOMEM. */
 int outbox_open(struct outbox *, int fd_or_error, size_t size);

@@ -5,11 +5,13 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/ip.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip6.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "kernel/clock.h"
 #include "kernel/packet_internal.h"
 #include "wire/arp.h"
 #include "wire/nd.h"
@@ -19,6 +21,8 @@ enum {
 	IPV6_VERSION = 6U << 28,
 	ADVERT_MAX = sizeof(struct ip6_hdr) + VRRP_MESSAGE_MAX,
 };
+
+#define ROUTER_FOR NSEC_PER_SEC /* so long the answer is believed */
 
 _Static_assert(CMSG_SPACE(sizeof(struct in6_pktinfo)) <= OUTBOX_CONTROL, "control data fits");
 
@@ -198,12 +202,21 @@ static void send_advert(struct packets *p, const struct action_advert *a)
 
 /* ---- announcements ---------------------------------------------------------------------------------------------- */
 
-static bool forwards(const struct packets *p, int ifindex)
+/* Addresses may be announced where no adverts are sent. */
+static bool forwards(struct packets *p, int ifindex)
 {
+	uint64_t now_ns = clock_ns(CLOCK_BOOTTIME);
+	char name[IF_NAMESIZE];
+
 	for (const struct source *s = p->in.sources; s; s = s->next)
 		if (s->kind == SOURCE_ADVERTS && s->ifindex == ifindex)
 			return s->router;
-	return false;
+	if (p->asked.ifindex != ifindex || now_ns - p->asked.at_ns >= ROUTER_FOR) {
+		p->asked.router = if_indextoname((unsigned)ifindex, name) && packet_is_router(name);
+		p->asked.ifindex = ifindex;
+		p->asked.at_ns = now_ns;
+	}
+	return p->asked.router;
 }
 
 /* A frame begins with its destination, which the link-layer address repeats. */

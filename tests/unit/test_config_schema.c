@@ -30,6 +30,7 @@ static const char *pattern_of(const struct schema_key *key)
 	case SCHEMA_IP:
 		return "^" ADDRESS "$";
 	case SCHEMA_ADDRESS:
+	case SCHEMA_PLACE:
 		return "^" ADDRESS "(/[0-9]{1,3})?$";
 	case SCHEMA_CIDR:
 		return "^" ADDRESS "/[0-9]{1,3}$";
@@ -98,6 +99,9 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_NETWORK:
 	case SCHEMA_PASSWORD:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern_of(key));
+	case SCHEMA_PLACE:
+		return json_pack("{s:[{s:s, s:s}, o]}", "anyOf", "type", "string", "pattern", pattern_of(key),
+				 object_schema(key->object));
 	case SCHEMA_MEMBERS:
 		return json_pack("{s:s, s:{s:s}, s:{s:s, s:{s:s, s:s}, s:i, s:i}}", "type", "object", "propertyNames", "pattern",
 				 NAME_PATTERN, "additionalProperties", "type", "array", "items", "type", "string", "pattern",

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a vip carries besides its own addresses: addresses on other interfaces, on two nodes with two NICs each."""
+import socket
+
+import pytest
+from scapy.all import ARP, Ether
+
+from conftest import INTERVAL_US, allowed, bound_ms, plain_config, slack_ms, vip_config
+from lab import SECOND, VIP, Namespace, Standbyd, now, pass_time, wait_for
+
+ADVERT_MS = 100
+OTHER, OTHER6 = "10.1.0.1", "2001:db8:1::1"  # on eno2, whose switch is another network here
+
+
+def vip(node, priority, addresses=None, **more):
+    """The vip of that node, on eno1; `addresses` as they are written."""
+    text = vip_config(node, priority=priority, **{"advert": f"{ADVERT_MS}ms", **more})
+    listed = addresses or [VIP, f"{{address: {OTHER}/24, on: eno2}}"]
+    return "".join(f"    addresses: [{', '.join(listed)}]\n" if line.lstrip().startswith("addresses:") else line + "\n"
+                   for line in text.splitlines())
+
+
+class Places:
+    """lb1 (priority 200) and lb2 (100): eno1 in 192.0.2.0/24 with the client, eno2 in 10.1.0.0/24 with a client of its own."""
+
+    def __init__(self, lab, **options):
+        self.lab, self.options = lab, options
+        self.n1, self.n2 = lab.nodes
+        lab.switch.link_set("uplink1", state="down")
+        for node in lab.nodes:
+            node.ready().address("eno1", f"192.0.2.{10 + node.number}/24")
+        self.far = lab._keep(Namespace(lab, "far"))
+        lab.plug_in(self.far, "far0", "sw2", "02:00:00:00:c2:01", index=202)
+        self.far.link_set("far0", state="up")
+        self.far.address("far0", "10.1.0.200/24")
+        self.far.address("far0", "2001:db8:1::200/64")
+        self.far.ip.route("add", dst="192.0.2.0/24", gateway=OTHER)
+        lab.answer()
+        self.d1 = Standbyd(self.n1, self.config(self.n1, 200))
+        self.d2 = Standbyd(self.n2, self.config(self.n2, 100))
+
+    def config(self, node, priority, **options):
+        return plain_config(node, vip(node, priority, **{**self.options, **options}))
+
+    def start(self, address=OTHER):
+        self.d1.start()
+        self.d2.start()
+        self.d1.wait_state("active")
+        self.d2.wait_state("backup")
+        self.near_probe = self.lab.probe(VIP, INTERVAL_US)
+        self.far_probe = self.lab.probe(address, INTERVAL_US, self.far)
+        for probe in self.probes():
+            probe.answered_by("lb1", 15)
+        return self
+
+    def probes(self):
+        return self.near_probe, self.far_probe
+
+    def reload(self, daemon, priority, **options):
+        daemon.write(self.config(daemon.node, priority, **options))
+        done = daemon.ctl("reload")
+        assert done.returncode == 0, done
+        return self
+
+    def lose_nothing(self, since, *nodes):
+        for probe in self.probes():
+            window = probe.window(since)
+            assert window.lost <= allowed() and window.nodes == list(nodes), f"{probe.address}: {window}"
+
+
+@pytest.fixture
+def places(make_lab):
+    return lambda **options: Places(make_lab(), **options).start()
+
+
+def elsewhere(daemon, address=f"{OTHER}/24"):
+    return next(a for a in daemon.vip()["elsewhere"] if a["address"] == address)
+
+
+def test_an_address_on_the_other_interface_comes_and_goes_with_the_vip(places):
+    two = places()
+    assert two.n1.addresses()[OTHER][:2] == ("eno2", 24) and not two.n2.holds(OTHER)
+    assert two.n1.addresses()[OTHER][2] is not None, "it has a lease"
+    assert elsewhere(two.d1) == {"address": f"{OTHER}/24", "on": "eno2", "there": True, "reason_code": "none", "reason": ""}
+    assert not elsewhere(two.d2)["there"]
+    text = two.d1.ctl("status").stdout
+    assert f"{OTHER}/24 on eno2" in text, text
+
+    since = two.d1.stop()
+    for probe in two.probes():
+        probe.answered_by("lb2", 10, since)
+    two.lose_nothing(since, "lb1", "lb2")
+    assert not two.n1.holds(OTHER) and not two.n1.holds(VIP)
+
+    since = now()
+    two.d1.start()
+    for probe in two.probes():
+        probe.answered_by("lb1", 15, since)
+    two.d2.wait_state("backup")
+    two.lose_nothing(since, "lb2", "lb1")
+
+
+def test_a_dead_node_loses_both(places):
+    two = places()
+    since = two.n1.power_off()
+    for probe in two.probes():
+        probe.answered_by("lb2", 5, since)
+        window = probe.window(since)
+        assert window.outage_ms <= bound_ms(ADVERT_MS, 100) + slack_ms(), f"{probe.address}: {window}"
+
+
+def test_killed_and_restarted_it_adopts_both(places):
+    two = places(lease="10s", advert="500ms")
+    for _ in range(2):
+        since = two.d1.kill9()
+        two.d1.start().wait_state("active")
+        pass_time(2.2)
+        two.lose_nothing(since, "lb1")
+        assert two.d1.vip()["reason_code"] == "resumed" and not two.n1.changes(OTHER, since)
+
+
+def test_killed_for_good_its_lease_takes_it_away(places):
+    two = places()
+    since = two.d1.kill9()
+    wait_for(lambda: two.n2.holds(OTHER), 5)
+    wait_for(lambda: not two.n1.holds(OTHER), 10)
+    two.far_probe.answered_by("lb2", 10, since)
+
+
+def test_removed_by_somebody_it_comes_back_and_the_culprit_is_named(places):
+    two = places()
+    since = now()
+    two.n1.address_del("eno2", OTHER, 24)
+    wait_for(lambda: two.n1.holds(OTHER) and len(two.n1.changes(OTHER, since)) >= 2, 5, "it is put back")
+    assert any(e["code"] == "repaired" and OTHER in e["text"] for e in two.d1.events())
+    two.far_probe.answered_by("lb1", 5)
+
+
+def test_an_interface_that_is_not_there_keeps_nobody_from_being_active(make_lab):
+    lab = make_lab(names=("lb1",), ports=1)
+    node = lab.lb1.ready()
+    node.address("eno1", "192.0.2.11/24")
+    daemon = Standbyd(node, plain_config(node, vip(node, 100, [VIP, f"{{address: {OTHER}/24, on: far1}}"]))).start()
+    daemon.wait_state("active")
+    assert elsewhere(daemon)["reason_code"] == "interface-absent" and not elsewhere(daemon)["there"]
+    assert any(OTHER in w and "far1" in w for w in daemon.status()["warnings"]), daemon.status()["warnings"]
+    assert daemon.vip()["holding"]
+
+    node.ip.link("add", ifname="far1", kind="veth", peer={"ifname": "far2"})
+    wait_for(lambda: elsewhere(daemon)["reason_code"] == "interface-down", 5)
+    node.link_set("far1", state="up")
+    wait_for(lambda: node.holds(OTHER) == "far1", 5)
+    wait_for(lambda: elsewhere(daemon)["there"] and elsewhere(daemon)["reason_code"] == "link-down", 5)
+    node.link_set("far2", state="up")
+    sniffer = lab.sniff(node, "far2")
+    wait_for(lambda: sniffer.garps(OTHER), 5, "announced once there is a link")
+    wait_for(lambda: elsewhere(daemon)["reason_code"] == "none" and not daemon.status()["warnings"], 5)
+
+    node.link_set("far1", state="down")
+    node.link_set("far1", state="up")
+    wait_for(lambda: node.holds(OTHER) == "far1" and elsewhere(daemon)["there"], 5)
+    node.ip.link("del", index=node.index("far1"))
+    wait_for(lambda: elsewhere(daemon)["reason_code"] == "interface-gone", 5)
+    assert daemon.state() == "active" and len([e for e in daemon.events() if e["state"] == "active"]) == 1
+
+
+def test_another_machine_that_claims_it_is_named_and_answered(places):
+    two = places()
+    sniffer = two.lab.sniff(two.far, "far0")
+    thief = "02:00:00:00:66:66"
+    frame = bytes(Ether(src=thief, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=thief, psrc=OTHER, hwdst="00:00:00:00:00:00", pdst=OTHER))
+    since = now()
+    with two.far.enter(), socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as wire:
+        wire.bind(("far0", 0))
+        wire.send(frame)
+    wait_for(lambda: any(e["code"] == "conflict" and thief in e["text"] for e in two.d1.events()), 5)
+    wait_for(lambda: [g for g in sniffer.garps(OTHER, since) if g["sha"] == two.n1.mac("eno2")], 5, "announced anew")
+
+
+def test_a_reload_moves_adds_and_removes_addresses_alone(places):
+    two = places()
+    since = now()
+    two.reload(two.d1, 200, addresses=[VIP, f"{{address: {OTHER}/24, on: eno2}}", "{address: 10.1.0.2/32, on: eno2}",
+                                       f'{{address: "{OTHER6}/64", on: eno2}}'])
+    wait_for(lambda: two.n1.holds("10.1.0.2") == "eno2" and two.n1.holds(OTHER6) == "eno2", 5)
+    two.reload(two.d1, 200, addresses=[VIP, f"{{address: {OTHER}/24, on: eno2}}", "{address: 10.1.0.2/32, on: eno1}"])
+    wait_for(lambda: two.n1.places("10.1.0.2") == ["eno1"] and not two.n1.holds(OTHER6), 5)
+    two.reload(two.d1, 200)
+    wait_for(lambda: not two.n1.holds("10.1.0.2"), 5)
+    assert not two.n1.changes(OTHER, since) and not two.n1.changes(VIP, since)
+    two.lose_nothing(since, "lb1")
+    diff = two.d1
+    diff.write(two.config(two.n1, 200, addresses=[VIP, f"{{address: {OTHER}/24, on: eno1}}"]))
+    text = diff.ctl("diff").stdout
+    assert f"- vip 'web': address {{address: {OTHER}/24, on: eno2}}" in text and f"+ vip 'web': address {OTHER}/24" in text, text
+    assert f"adds address {OTHER}/24 to eno1" in text and f"removes address {OTHER}/24 from eno2" in text, text
