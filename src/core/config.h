@@ -128,6 +128,32 @@ struct config_vip {
 	unsigned n_listed;                   /* how many of them go into adverts (those of 'family') */
 };
 
+/* OFF: heartbeats have no tag, and none is looked at. PERMISSIVE: they have one, and those without are believed all the same, while
+ * keys are introduced. REQUIRED: only those with a right one are. */
+enum auth_policy { HEARTBEAT_AUTH_OFF, HEARTBEAT_AUTH_PERMISSIVE, HEARTBEAT_AUTH_REQUIRED };
+
+/* One way by which heartbeats reach a node: paths of one name connect the nodes that have them. */
+struct config_path {
+	char name[NAME_SIZE];
+	char on[IFNAME_SIZE]; /* interface or bond, of that node */
+	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface, or the path of another node */
+	struct ip address;    /* that node's; unicast. Of one family on all nodes that have the path, and no two paths have the same */
+	bool routed;          /* routers are between the nodes: TTL or hop limit is not checked */
+};
+
+struct config_node {
+	char name[NODE_SIZE];
+	unsigned first_path, n_paths; /* into config.paths; 1…MAX_PATHS, in file order */
+};
+
+struct config_heartbeat {
+	uint64_t interval_ns; /* 2 ms … 10 s */
+	unsigned lost;        /* 2…100: so many intervals without one, and a path is dead */
+	uint16_t port;        /* UDP, source and destination; ≠ 0 */
+	enum auth_policy auth;
+	char key_file[256];   /* absolute; "": none, and auth is off */
+};
+
 struct config {
 	char node[NODE_SIZE];
 	char digest[17]; /* hex; equal for equal meaning, whatever the layout of the files */
@@ -146,6 +172,13 @@ struct config {
 	unsigned n_routes;
 	struct ip *peers; /* of unicast vips, this node's own address perhaps among them */
 	unsigned n_peers;
+	struct config_node *nodes; /* this one among them; none, or 2…MAX_NODES */
+	unsigned n_nodes;
+	int self;                  /* index of this node, -1: no nodes are configured */
+	struct config_path *paths; /* of all nodes */
+	unsigned n_paths;
+	struct config_heartbeat heartbeat; /* the defaults where none is configured */
+	uint64_t common_digest;    /* equal on all nodes that read files of equal meaning; `node` is not part of it */
 };
 
 #endif

@@ -28,6 +28,8 @@ enum {
 	IFNAME_SIZE       = 16,   /* IFNAMSIZ */
 	MAC_SIZE          = 6,
 	MAX_PEERS         = 64,   /* of a unicast vip: each advert goes to each of them */
+	MAX_NODES         = 16,   /* each sends to each other one, and a person has to see through it */
+	MAX_PATHS         = 4,    /* per node: LAN and cable, and each of them twice */
 	AUTH_SIZE         = 8,    /* the room that a version 2 advert has for its password */
 };
 
