@@ -65,7 +65,7 @@ uint64_t check_down(const struct world *w, const struct node *node, unsigned vip
 	return 3 * w->vips[vip].advert_ns + skew(w, node, vip);
 }
 
-static bool well(const struct node *node)
+bool check_is_well(const struct node *node)
 {
 	return node->running && !node->stalled && !node->loop_stalled;
 }
@@ -151,7 +151,7 @@ static int holding_path(const struct world *w, const struct node *node, unsigned
 	return -1;
 }
 
-static bool connected(const struct world *w, unsigned a, unsigned b, unsigned vip)
+bool check_connected(const struct world *w, unsigned a, unsigned b, unsigned vip)
 {
 	int pa = holding_path(w, &w->nodes[a], vip), pb = holding_path(w, &w->nodes[b], vip);
 
@@ -184,6 +184,11 @@ static uint64_t group_grace(const struct world *w, unsigned vip)
 	return most;
 }
 
+uint64_t check_pair_bound(const struct world *w, unsigned vip)
+{
+	return w->vips[vip].advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns + group_grace(w, vip);
+}
+
 /* Two well nodes that hear each other: the loser hears the winner's advert within one interval and lets go 100 ms
  * later. */
 static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
@@ -193,7 +198,7 @@ static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
 	uint64_t from = later(later(na->watch[vip].had_ns, nb->watch[vip].had_ns), v->disturbed_ns);
 	uint64_t both;
 
-	if (!well(na) || !well(nb) || !connected(w, a, b, vip)) {
+	if (!check_is_well(na) || !check_is_well(nb) || !check_connected(w, a, b, vip)) {
 		w->apart_ns[a][b] = w->now;
 		return;
 	}
@@ -206,7 +211,7 @@ static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
 		w->statistics->two_holders_ns = both;
 		w->statistics->two_seed = w->seed;
 	}
-	if (both > v->advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns + group_grace(w, vip))
+	if (both > check_pair_bound(w, vip))
 		world_fail(w, na, "two-holders", "vip %u is on nodes %u and %u for %llu ms", vip, a, b,
 			   both / NSEC_PER_MSEC);
 }
@@ -261,6 +266,7 @@ void check_owner(struct world *w, struct node *node, unsigned vip)
 	watch->complete = holds;
 	w->vips[vip].any = holds ? w->vips[vip].any | bit : w->vips[vip].any & ~bit;
 	w->vips[vip].all = holds ? w->vips[vip].all | bit : w->vips[vip].all & ~bit;
+	safety_account(w, vip);
 }
 
 void check_addresses(struct world *w, struct node *node, const struct ip *ip, int link, int change)
@@ -290,6 +296,7 @@ void check_addresses(struct world *w, struct node *node, const struct ip *ip, in
 		w->vips[v].any |= 1ULL << node->id;
 	}
 	completeness(w, node, (unsigned)v);
+	safety_account(w, (unsigned)v);
 }
 
 /* Another configuration is in force: other addresses are wanted, on another link perhaps. */
@@ -303,6 +310,26 @@ void check_reloaded(struct world *w, struct node *node)
 }
 
 /* ---- after every step ---- */
+
+static void count_takeover(struct world *w, const struct node *node, unsigned vip)
+{
+	const struct world_vip *v = &w->vips[vip];
+	uint64_t *of = w->statistics->takeovers_of;
+	bool tracked = false;
+
+	for (unsigned i = 0; i < SIM_TRACKS; i++)
+		tracked = tracked || node->setup[vip].tracks[i].used;
+	w->statistics->takeovers++;
+	of[TAKEOVER_IPV6] += v->family == FAMILY_6;
+	of[TAKEOVER_V2] += v->version == 2;
+	of[TAKEOVER_PASSWORD] += v->has_auth;
+	of[TAKEOVER_UNICAST] += v->unicast;
+	of[TAKEOVER_OWNED] += v->owner >= 0;
+	of[TAKEOVER_GROUP] += v->grouped;
+	of[TAKEOVER_TRACKED] += tracked;
+	of[TAKEOVER_DELAYED] += v->preempt && v->preempt_delay_ns;
+	of[TAKEOVER_NOT_PREEMPTED] += !v->preempt;
+}
 
 static void state_changed(struct world *w, struct node *node, unsigned vip, const struct vip_view *view)
 {
@@ -325,7 +352,7 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 	watch->listen_ns = 0;
 	if (view->state == VIP_ACTIVE) {
 		if (w->vips[vip].holder != (int)node->id)
-			w->statistics->takeovers++;
+			count_takeover(w, node, vip);
 		w->vips[vip].holder = (int)node->id;
 		watch->advertised = watch->zero_sent = false;
 		watch->n_adverts = 0;
@@ -653,7 +680,7 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 	else
 		next_advert(w, node, vip, a->priority);
 	watch->advertised = true;
-	watch->n_adverts++;
+	watch->n_adverts = watch->said == a->priority ? watch->n_adverts + 1 : 1;
 	watch->said = a->priority;
 	watch->advert_ns = w->now;
 	watch->promised_ns = node->advert_ns[vip];
@@ -759,7 +786,7 @@ void check_removed(struct world *w, struct node *node, const struct action_addre
 
 	if (vip >= 0)
 		forget_announcement(&node->watch[vip], address);
-	if (vip < 0 || !(wanted_of(node, (unsigned)vip) >> address & 1) || !link || !link->carrier || !well(node) ||
+	if (vip < 0 || !(wanted_of(node, (unsigned)vip) >> address & 1) || !link || !link->carrier || !check_is_well(node) ||
 	    node->watch[vip].reloaded_ns >= submitted_ns || node->watch[vip].state != VIP_ACTIVE ||
 	    !node->watch[vip].known ||
 	    since(w, later(node->excused_ns, node->watch[vip].state_since_ns)) < NSEC_PER_SEC)
@@ -854,13 +881,33 @@ static void check_group(struct world *w, struct node *node)
 			   since(w, node->split_ns) / NSEC_PER_MSEC);
 }
 
+/* Whether nothing that a person can see keeps it from holding the vip now. */
+bool check_could_hold(const struct world *w, const struct node *node, unsigned vip)
+{
+	return check_is_well(node) && node->configured[vip] && !node->stopping && !node->drained &&
+	       node->watch[vip].known && group_usable(w, node, vip);
+}
+
+static uint64_t none_bound(const struct world *w, const struct node *node, unsigned vip)
+{
+	return check_down(w, node, vip) + w->vips[vip].advert_ns + slack(w) + w->linkwatch_ns + group_grace(w, vip) +
+	       (node->kind != NODE_PLAIN ? 2 * BOND_MIIMON_MS * NSEC_PER_MSEC : 0);
+}
+
+/* Of the slowest of them. */
+uint64_t check_none_bound(const struct world *w, unsigned vip)
+{
+	uint64_t most = 0;
+
+	for (unsigned n = 0; n < w->n_nodes; n++)
+		most = later(most, none_bound(w, &w->nodes[n], vip));
+	return most;
+}
+
 static void check_none(struct world *w, struct node *node, unsigned vip)
 {
 	struct watch *watch = &node->watch[vip];
-	uint64_t from = none_since(w, node, vip);
-	uint64_t bound = check_down(w, node, vip) + w->vips[vip].advert_ns + slack(w) + w->linkwatch_ns +
-			 group_grace(w, vip);
-	uint64_t none;
+	uint64_t from = none_since(w, node, vip), bound = none_bound(w, node, vip), none;
 
 	if (watch->complete) {
 		watch->heard_ns = later(watch->heard_ns, w->now); /* counts from when it lost it */
@@ -868,8 +915,6 @@ static void check_none(struct world *w, struct node *node, unsigned vip)
 	}
 	if (!group_usable(w, node, vip))
 		return;
-	if (node->kind != NODE_PLAIN)
-		bound += 2 * BOND_MIIMON_MS * NSEC_PER_MSEC;
 	none = since(w, from);
 	if (none > w->statistics->no_holder_ns) {
 		w->statistics->no_holder_ns = none;
@@ -959,7 +1004,7 @@ void check_expired(struct world *w, struct node *node, const struct ip *ip)
 	unsigned address;
 	int vip = check_vip_of(w, ip, &address);
 
-	if (vip >= 0 && well(node) && node->watch[vip].state == VIP_ACTIVE &&
+	if (vip >= 0 && check_is_well(node) && node->watch[vip].state == VIP_ACTIVE &&
 	    wanted_of(node, (unsigned)vip) >> address & 1 &&
 	    since(w, node->excused_ns) > longest_lease(w, node, (unsigned)vip))
 		world_fail(w, node, "expired", "vip %d is active and was not renewed", vip);
@@ -1003,7 +1048,7 @@ static void check_reach(struct world *w, struct node *node)
 {
 	int path;
 
-	if (node->kind == NODE_PLAIN || !well(node) || node->stopping || !node->bond.probes || !node->gateway_heard ||
+	if (node->kind == NODE_PLAIN || !check_is_well(node) || node->stopping || !node->bond.probes || !node->gateway_heard ||
 	    !core_n_bonds(node->core)) {
 		node->deaf_ns = 0;
 		return;
@@ -1076,7 +1121,7 @@ static void check_flapper(struct world *w, struct node *node)
 
 static void check_bond(struct world *w, struct node *node)
 {
-	if (node->kind == NODE_PLAIN || !well(node) || node->stopping || !core_n_bonds(node->core)) {
+	if (node->kind == NODE_PLAIN || !check_is_well(node) || node->stopping || !core_n_bonds(node->core)) {
 		node->idle_ns = node->flapper_ns = 0;
 		return;
 	}
@@ -1090,11 +1135,11 @@ static void check_node(struct world *w, struct node *node)
 	check_bond(w, node);
 	if (node->queue_n && since(w, node->queue[node->queue_head].submitted_ns) > 10 * NSEC_PER_MSEC)
 		check_disturb(w, node, 0); /* a slow kernel is a disturbance for as long as it lasts */
-	if (well(node) && node->stopping &&
+	if (check_is_well(node) && node->stopping &&
 	    since(w, later(node->stopping_ns, node->excused_ns)) > 12 * NSEC_PER_SEC + slack(w))
 		world_fail(w, node, "stop-hangs", "still there %llu ms after it was told to stop",
 			   since(w, node->stopping_ns) / NSEC_PER_MSEC);
-	if (well(node))
+	if (check_is_well(node))
 		check_group(w, node);
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		bool can = usable(w, node, v);
@@ -1104,7 +1149,7 @@ static void check_node(struct world *w, struct node *node)
 		node->watch[v].usable = can;
 	}
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++) {
-		if (!well(node)) {
+		if (!check_is_well(node)) {
 			check_lease(w, node, v);
 			continue;
 		}
@@ -1120,6 +1165,7 @@ static void check_node(struct world *w, struct node *node)
 
 void check_time(struct world *w)
 {
+	safety_account_all(w);
 	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
 		check_node(w, &w->nodes[n]);
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++)

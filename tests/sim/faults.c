@@ -119,6 +119,7 @@ static void lan_compute(struct world *w)
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		kernel_refresh(w, &w->nodes[n]);
 	disturb_all(w);
+	safety_account_all(w);
 }
 
 /* ---- faults that are over at once ---- */

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "sim.h"
 
@@ -15,6 +15,8 @@ static void usage(FILE *out)
 		     "  --seed N         the first world's seed (default 1); the following worlds are N + 1, N + 2 …\n"
 		     "  --worlds N       so many worlds (default 1)\n"
 		     "  --failovers N    worlds until N takeovers have happened\n"
+		     "  --campaign N     the same with a job for each processor, and word of how far it is each minute\n"
+		     "  --jobs N         so many worlds at a time\n"
 		     "  --steps N        ends after N steps of all cores\n"
 		     "  --nodes N        2…16 (default: the seed decides)\n"
 		     "  --vips N         1…32 (default: the seed decides)\n"
@@ -92,7 +94,8 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "time", 1, NULL, 't' },	{ "kind", 1, NULL, 'k' },	{ "only", 1, NULL, 'o' },
 		{ "without", 1, NULL, 'x' },	{ "fault-mask", 1, NULL, 'm' }, { "verbose", 2, NULL, 'V' },
 		{ "trace-hash", 0, NULL, 'H' }, { "keep-going", 0, NULL, 'K' }, { "quiet", 0, NULL, 'q' },
-		{ "help", 0, NULL, 'h' },	{ "lie", 1, NULL, 'L' },	{ NULL, 0, NULL, 0 },
+		{ "help", 0, NULL, 'h' },	{ "lie", 1, NULL, 'L' },
+		{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -106,6 +109,14 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'f':
 			o->failovers = number(optarg, 1, UINT64_MAX);
+			break;
+		case 'c':
+			o->failovers = number(optarg, 1, UINT64_MAX);
+			o->progress = true;
+			o->jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+			break;
+		case 'j':
+			o->jobs = (unsigned)number(optarg, 1, CAMPAIGN_JOBS);
 			break;
 		case 'S':
 			o->steps = number(optarg, 1, UINT64_MAX);
@@ -156,71 +167,14 @@ static void parse(int argc, char **argv, struct options *o)
 	}
 }
 
-struct failures {
-	const char *check;
-	uint64_t count, first_seed;
-};
-
-static void count_failure(struct failures *all, size_t n, const struct world *w)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (all[i].check && strcmp(all[i].check, w->failed_check) != 0)
-			continue;
-		if (!all[i].check)
-			all[i].first_seed = w->seed;
-		all[i].check = w->failed_check;
-		all[i].count++;
-		return;
-	}
-}
-
-static void report(const struct statistics *s, double wall)
-{
-	printf("worlds %" PRIu64 ", virtual time %.1f h, takeovers %" PRIu64 ", steps %" PRIu64 ", packets %" PRIu64
-	       " (%" PRIu64 " lost)\n",
-	       s->worlds, (double)s->virtual_ns / NSEC_PER_SEC / 3600, s->takeovers, s->steps, s->packets, s->lost);
-	printf("faults:");
-	for (unsigned i = 0; i < FAULT_KINDS; i++)
-		if (s->faults[i])
-			printf(" %s %" PRIu64, fault_name((enum fault_kind)i), s->faults[i]);
-	printf("\nlongest two holders %.3f s (seed %" PRIu64 "), longest no holder %.3f s (seed %" PRIu64 ")\n",
-	       (double)s->two_holders_ns / NSEC_PER_SEC, s->two_seed, (double)s->no_holder_ns / NSEC_PER_SEC,
-	       s->none_seed);
-	printf("hash %016" PRIx64 ", wall time %.2f s, %.0f takeovers/s, %.0f steps/s\n", s->hash, wall,
-	       (double)s->takeovers / wall, (double)s->steps / wall);
-}
-
 int main(int argc, char **argv)
 {
-	static struct world world;
-	static struct statistics statistics;
-	struct options options = { .seed = 1, .kind = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER };
-	struct failures failures[64] = { { NULL, 0, 0 } };
-	struct timespec begin, end;
-	uint64_t seed, failed = 0;
+	struct options options = { .seed = 1, .kind = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1 };
 
 	parse(argc, argv, &options);
 	mallopt(M_MMAP_THRESHOLD, 1 << 30); /* daemons come and go: keep their memory */
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	if (!options.worlds)
 		options.worlds = options.failovers || options.steps ? UINT64_MAX : 1;
-	clock_gettime(CLOCK_MONOTONIC, &begin);
-	for (seed = options.seed; statistics.worlds < options.worlds; seed++) {
-		if (options.failovers && statistics.takeovers >= options.failovers)
-			break;
-		if (options.steps && statistics.steps >= options.steps)
-			break;
-		if (world_run(&world, &options, seed, &statistics))
-			continue;
-		failed++;
-		count_failure(failures, sizeof failures / sizeof failures[0], &world);
-		if (!options.keep_going)
-			break;
-	}
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	report(&statistics, (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9);
-	for (size_t i = 0; i < sizeof failures / sizeof failures[0] && failures[i].check; i++)
-		printf("failed %s: %" PRIu64 " worlds, first seed %" PRIu64 "\n", failures[i].check, failures[i].count,
-		       failures[i].first_seed);
-	return failed ? 1 : 0;
+	return campaign_run(&options);
 }

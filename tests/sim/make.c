@@ -68,15 +68,26 @@ static void vip_addresses(struct world *w, unsigned v)
 	}
 }
 
-static void vip_make(struct world *w, unsigned v, bool all_plain)
+/* Mostly of one size in one world: what happens is spaced by the longest, and the shortest would only repeat itself. */
+static uint64_t advert_make(struct world *w)
 {
 	static const unsigned adverts_ms[] = { 10, 50, 100, 200, 500, 1000, 1000, 1000, 2000 };
+	static const unsigned factors[] = { 1, 1, 1, 2, 5 };
+	const unsigned n = sizeof adverts_ms / sizeof adverts_ms[0];
+
+	if (w->seed % 8 == 7)
+		return adverts_ms[rng_below(&w->rng, n)] * NSEC_PER_MSEC;
+	return adverts_ms[w->seed / 8 % n] * NSEC_PER_MSEC * factors[rng_below(&w->rng, 5)];
+}
+
+static void vip_make(struct world *w, unsigned v, bool all_plain)
+{
 	struct world_vip *vip = &w->vips[v];
 
 	memset(vip, 0, sizeof *vip);
 	vip->holder = vip->owner = -1;
 	vip_kind(w, v, all_plain);
-	vip->advert_ns = adverts_ms[rng_below(&w->rng, sizeof adverts_ms / sizeof adverts_ms[0])] * NSEC_PER_MSEC;
+	vip->advert_ns = advert_make(w);
 	if (vip->version == 2)
 		vip->advert_ns = rng_range(&w->rng, 1, 2) * NSEC_PER_SEC;
 	vip->preempt = rng_chance(&w->rng, 700000);
@@ -216,7 +227,7 @@ uint64_t make_down_max(const struct world *w)
 static void chances_make(struct world *w)
 {
 	static const uint32_t losses[] = { 0, 0, 1000, 10000, 50000 };
-	static const unsigned gaps[] = { 1, 4, 10, 30 }; /* quarters of the longest Down */
+	static const unsigned gaps[] = { 1, 2, 4, 4, 8, 20 }; /* quarters of the longest Down */
 
 	w->loss = losses[rng_below(&w->rng, 5)];
 	w->duplicate = rng_chance(&w->rng, 500000) ? 10000 : 0;
@@ -233,7 +244,7 @@ static void chances_make(struct world *w)
 	if (rng_chance(&w->rng, 300000) || !w->fault_mask)
 		w->fault_mask = w->options->faults;
 	w->check_ns = 25 * NSEC_PER_MSEC + make_down_max(w) / 64;
-	w->fault_gap_ns = make_down_max(w) * gaps[rng_below(&w->rng, 4)] / 4 + 20 * NSEC_PER_MSEC;
+	w->fault_gap_ns = make_down_max(w) * gaps[rng_below(&w->rng, 6)] / 4 + 20 * NSEC_PER_MSEC;
 }
 
 static void lan_make(struct world *w)

@@ -85,11 +85,9 @@ void trace_add_text(struct world *w, unsigned node, const char *format, ...)
 	trace_took(w, e);
 }
 
-static void replay_print(const struct world *w)
+void record_replay(const struct options *o, uint64_t seed)
 {
-	const struct options *o = w->options;
-
-	printf("replay: sim --seed %" PRIu64 " --worlds 1", w->seed);
+	printf("replay: sim --seed %" PRIu64 " --worlds 1", seed);
 	if (o->nodes)
 		printf(" --nodes %u", o->nodes);
 	if (o->vips)
@@ -113,7 +111,8 @@ void world_fail(struct world *w, const struct node *node, const char *check, con
 	char line[TRACE_LINE_SIZE + 64];
 	va_list ap;
 
-	if (w->failed)
+	w->refused = true;
+	if (w->failed || w->trying)
 		return;
 	w->failed = true;
 	w->failed_check = check;
@@ -130,5 +129,5 @@ void world_fail(struct world *w, const struct node *node, const char *check, con
 	vprintf(format, ap);
 	va_end(ap);
 	putchar('\n');
-	replay_print(w);
+	record_replay(w->options, w->seed);
 }

@@ -29,6 +29,7 @@ enum {
 	SIM_SOCKET = 512,   /* packets that wait for the loop */
 	SIM_PACKETS = 8192,
 	SIM_TRACE = 256,
+	CAMPAIGN_JOBS = 64,
 	SIM_FAULTS = 64,
 	SIM_PACKET_SIZE = 8 + SIM_VIP_ADDRESSES * 16 + 96,
 };
@@ -297,6 +298,20 @@ struct node {
 	uint64_t excused_ns; /* checks by time start counting here: the last fault that touched this node */
 };
 
+/* ---- how safe it was ---- */
+
+/* All times of one sort, of all worlds. */
+struct interval {
+	uint64_t total_ns, count, beyond; /* beyond: so many were longer than their bound */
+	uint64_t longest_ns, longest_bound_ns, longest_seed;
+};
+
+/* One that may be going on. */
+struct span {
+	bool on;
+	uint64_t since_ns;
+};
+
 /* ---- the world ---- */
 
 enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND, PACKET_PROBE };
@@ -325,6 +340,7 @@ struct world_vip {
 	uint64_t any, all;     /* which nodes' kernels have any, all of its addresses */
 	uint64_t disturbed_ns; /* the last packet of it that was lost */
 	int holder;	       /* the last node that became active, -1 */
+	struct span doubled, orphaned;
 };
 
 enum fault_kind {
@@ -386,10 +402,27 @@ struct trace_entry {
 	} u;
 };
 
+/* What kinds of vips moved: one may be of several. */
+enum takeover_kind {
+	TAKEOVER_IPV6,
+	TAKEOVER_V2,
+	TAKEOVER_PASSWORD,
+	TAKEOVER_UNICAST,
+	TAKEOVER_OWNED,
+	TAKEOVER_GROUP,
+	TAKEOVER_TRACKED,
+	TAKEOVER_DELAYED,
+	TAKEOVER_NOT_PREEMPTED,
+	TAKEOVER_KINDS
+};
+
 struct statistics {
 	uint64_t worlds, virtual_ns, takeovers, steps, packets, lost, faults[FAULT_KINDS];
 	uint64_t two_holders_ns, no_holder_ns; /* the longest that a check looked at (both connected; somebody able) */
 	uint64_t two_seed, none_seed;
+	struct interval doubled, orphaned; /* two that hear each other hold; nobody does, although one could */
+	uint64_t vip_ns;		   /* the time that all vips existed, together */
+	uint64_t takeovers_of[TAKEOVER_KINDS];
 	uint64_t hash; /* over what every core was told and said */
 };
 
@@ -399,11 +432,12 @@ struct options {
 	uint64_t steps;	      /* 0: no limit */
 	uint64_t failovers;   /* worlds until so many takeovers have happened */
 	uint64_t worlds;
+	unsigned jobs;
 	uint64_t time_ns;	  /* of faults in one world; 0: the seed decides */
 	int kind;		  /* enum node_kind, -1: the seed decides */
 	uint32_t faults;	  /* mask of enum fault_kind */
 	uint64_t verbose_from_ns; /* NEVER: not verbose */
-	bool trace_hash, keep_going, quiet;
+	bool trace_hash, keep_going, quiet, progress;
 	uint32_t lies; /* mask of enum action_type: what the applier only pretends to do, so that the checks are checked
 			*/
 };
@@ -440,7 +474,8 @@ struct world {
 	uint64_t trace_n;
 	struct statistics *statistics;
 	uint64_t hash;
-	bool failed;
+	bool failed, trying; /* trying: a check only asks, refused says what it found */
+	bool refused;
 	const char *failed_check;
 };
 
@@ -571,11 +606,27 @@ void check_owner(struct world *, struct node *, unsigned vip);		       /* whethe
 int check_vip_of(const struct world *, const struct ip *, unsigned *address);
 uint64_t check_down(const struct world *, const struct node *, unsigned vip);
 
+/* For safety.c: as the checks see it. */
+bool check_is_well(const struct node *);
+bool check_connected(const struct world *, unsigned a, unsigned b, unsigned vip);
+bool check_could_hold(const struct world *, const struct node *, unsigned vip);
+uint64_t check_pair_bound(const struct world *, unsigned vip); /* for how long two may hold it */
+uint64_t check_none_bound(const struct world *, unsigned vip); /* for how long nobody may */
+
 /* settled.c */
 void check_settled(struct world *);
 void check_nothing_left(struct world *);
 
+/* safety.c */
+void safety_account(struct world *, unsigned vip);
+void safety_account_all(struct world *);
+void safety_end(struct world *);
+
+/* campaign.c */
+int campaign_run(struct options *); /* 0: nothing was broken */
+
 /* record.c */
+void record_replay(const struct options *, uint64_t seed); /* prints the command that shows that world again */
 void trace_add_event(struct world *, const struct node *, const struct event *);
 void trace_add_action(struct world *, const struct node *, const struct action *);
 void trace_add_text(struct world *, unsigned node, const char *format, ...) __attribute__((format(printf, 3, 4)));
