@@ -255,6 +255,8 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_duration(out, "preempt-delay", vip->preempt_delay_ns);
 	print_duration(out, "lease", vip->lease_ns);
 	print_duration(out, "leave-timeout", vip->leave_timeout_ns);
+	if (vip->announce_ns)
+		print_duration(out, "announce", vip->announce_ns);
 	print_tracks(out, config, vip, false);
 	print_tracks(out, config, vip, true);
 }

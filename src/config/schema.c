@@ -340,6 +340,13 @@ static const struct schema_key vip_keys[] = {
 				.max = SEC(600),
 				.fallback = "10s",
 				.about = "the longest stay in state leaving" },
+	[VIP_ANNOUNCE] = { .name = "announce",
+			   .type = SCHEMA_DURATION,
+			   .max = SEC(3600),
+			   .fallback = "0s",
+			   .also_known_as = "garp-master-refresh garp-refresh announce-interval",
+			   .about = "how often the active node announces the addresses anew, at least 1s; 0s: only when there is a "
+				    "reason to" },
 	[VIP_REQUIRE] = { .name = "require",
 			  .type = SCHEMA_TRACK,
 			  .list = true,

@@ -230,6 +230,10 @@ void build_vip(struct build *build, unsigned index)
 	vip->preempt_delay_ns = values[VIP_PREEMPT_DELAY].number;
 	vip->advert_ns = values[VIP_ADVERT].number;
 	vip->leave_timeout_ns = values[VIP_LEAVE_TIMEOUT].number;
+	vip->announce_ns = values[VIP_ANNOUNCE].number;
+	if (values[VIP_ANNOUNCE].valid && vip->announce_ns && vip->announce_ns < NSEC_PER_SEC)
+		diagnostics_error(build->reader->diagnostics, &values[VIP_ANNOUNCE].place,
+				  "'announce' of %s must be 0s, or 1s to 1h, not %s", source->title, values[VIP_ANNOUNCE].text);
 	take_addresses(build, vip, source);
 	take_lease(build, vip, source);
 	take_peers(build, vip, source);

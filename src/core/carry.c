@@ -357,6 +357,10 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 		vip->lowered = 0;
 		vip->required = (struct reason){ 0 };
 	}
+	if (fixed.cfg.announce_ns != from->cfg.announce_ns)
+		vip->refresh_ns = NEVER;
+	if (vip->refresh_at >= vip->n_addrs)
+		vip->refresh_at = 0;
 	vip->removed = fixed.removed;
 	vip->address_hash = fixed.address_hash;
 }

@@ -122,6 +122,7 @@ struct config_vip {
 	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms; version 2: 1 s … 255 s, whole seconds */
 	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses) */
 	uint64_t leave_timeout_ns;
+	uint64_t announce_ns;      /* its addresses are announced anew so often, 1 s … 1 h; 0: only when there is a reason to */
 	unsigned first_address, n_addresses; /* into config.addresses, the listed family first, in file order */
 	unsigned first_peer, n_peers;        /* into config.peers: adverts go to each of them alone; none: multicast */
 	unsigned first_track, n_tracks;      /* into config.tracks, what is required first */

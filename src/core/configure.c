@@ -519,6 +519,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .renew_ns = NEVER,
 			     .retry_ns = NEVER,
 			     .conflict_ns = NEVER,
+			     .refresh_ns = NEVER,
 			     .interval_ns = cfg->advert_ns,
 			     .checksum = VRRP_CHECKSUM_RFC5798,
 			     .priority = cfg->priority,
@@ -704,6 +705,8 @@ static void settle(struct core *core)
 		else
 			vip_health(core, vip);
 		vip_link(core, vip);
+		if (vip->refresh_ns == NEVER)
+			vip_schedule_refresh(core, vip);
 		/* Another lease, or another number of IPv6 addresses on the node: the kernel is told at once. */
 		if (vip_wants_addresses(vip) && !vip->removed && vip->cfg.priority != 255)
 			vip_renew(core, vip, true);

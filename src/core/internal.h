@@ -26,6 +26,7 @@ enum {
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
 	ANNOUNCE_STEPS = 6,
 	MAX_SEEN_ROUTES = 16,   /* to one destination; more are not needed to know that there is one */
+	REFRESH_AT_ONCE = 16,   /* so many addresses of a vip are announced anew, then those after them a little later */
 	MAX_LEASED_6 = 64,      /* per node: renewing IPv6 addresses costs the kernel milliseconds and an MLD report each */
 	PENALTY = 1000,         /* of a port for each loss */
 	PENALTY_MAX = 12000,    /* so that the worst is forgiven in three quarters of a minute */
@@ -45,6 +46,7 @@ enum {
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
 #define AWAIT_OWN         (100 * NSEC_PER_MSEC)  /* a change's own event comes within milliseconds, or was lost */
+#define REFRESH_PACE      (10 * NSEC_PER_MSEC)
 #define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */
 #define STOP_GRACE        (5 * NSEC_PER_SEC)     /* how long a stop waits for the kernel beyond leave-timeout */
 
@@ -269,6 +271,8 @@ struct vip {
 	uint64_t retry_ns;       /* fault by refusal: stands again */
 	uint64_t taking_ns;      /* decided to take over */
 	uint64_t place_ns;       /* earliest retry among its addresses */
+	uint64_t refresh_ns;     /* active: the next of the periodic announcements are due; NEVER: there are none */
+	unsigned refresh_at;     /* the address that they begin with */
 	/* its health */
 	unsigned first_track, n_tracks;
 	unsigned lowered;        /* by what it rests on and is not there */
@@ -584,6 +588,7 @@ void vip_set_given(struct core *, struct vip *, uint64_t when_ns); /* 0: it pree
 void vip_addresses(struct core *, struct vip *);               /* presence of its addresses changed */
 void vip_refused(struct core *, struct vip *, const struct addr *, int error);
 void vip_announce(struct core *, struct vip *);                /* start the schedule anew */
+void vip_schedule_refresh(struct core *, struct vip *);        /* an active one's periodic announcements begin */
 uint8_t vip_checksum(const struct vip *);                      /* enum vrrp_checksum, to send */
 uint64_t vip_deadline(const struct core *, const struct vip *);
 uint64_t vip_down_ns(const struct vip *);                      /* Active_Down_Interval */

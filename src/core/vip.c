@@ -213,6 +213,7 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 	vip->retry_ns = NEVER;
 	vip->renew_ns = NEVER;
 	vip->conflict_ns = NEVER;
+	vip->refresh_ns = NEVER;
 	vip->lower_ns = 0;
 	vip->send_advert = vip->first_advert = false;
 	vip->announce_step = ANNOUNCE_STEPS;
@@ -277,6 +278,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	vip_schedule_renewal(core, vip);
 	if (vip->renew_ns != NEVER)
 		vip->renew_ns -= core_random(core) % (vip->cfg.lease_ns / 12);
+	vip_schedule_refresh(core, vip);
 	if (announced) {
 		vip->announce_base = core->now;
 		vip->announce_step = 1;

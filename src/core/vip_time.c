@@ -24,6 +24,30 @@ static void run_schedule(struct core *core, struct vip *vip)
 		core->addrs[vip->first_addr + i].announce = true;
 }
 
+/* The first ones up to a quarter of the interval sooner, so that the vips of a node do not announce all at once for ever. */
+void vip_schedule_refresh(struct core *core, struct vip *vip)
+{
+	uint64_t every = vip->cfg.announce_ns;
+
+	if (vip->phase != PHASE_ACTIVE || !every)
+		return;
+	vip->refresh_ns = core->now + every - core_random(core) % (every / 4);
+	vip->refresh_at = 0;
+}
+
+/* A few addresses at a time: hundreds of frames in one breath would make an advert late, and drown slow neighbours. */
+static void refresh(struct core *core, struct vip *vip)
+{
+	unsigned end = vip->refresh_at + REFRESH_AT_ONCE < vip->n_addrs ? vip->refresh_at + REFRESH_AT_ONCE : vip->n_addrs;
+
+	if (vip->refresh_ns > core->now)
+		return;
+	for (unsigned i = vip->refresh_at; i < end; i++)
+		core->addrs[vip->first_addr + i].announce = true;
+	vip->refresh_at = end < vip->n_addrs ? end : 0;
+	vip->refresh_ns = core->now + (vip->refresh_at ? REFRESH_PACE : vip->cfg.announce_ns);
+}
+
 void vip_renew(struct core *core, struct vip *vip, bool all)
 {
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
@@ -58,6 +82,7 @@ static void active_timer(struct core *core, struct vip *vip)
 		vip_renew(core, vip, false);
 	vip_conflict_timer(core, vip);
 	run_schedule(core, vip);
+	refresh(core, vip);
 }
 
 static struct reason take_reason(const struct core *core, const struct vip *vip)
@@ -149,6 +174,7 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 	uint64_t due = min64(min64(vip->down_ns, vip_preempt_ns(vip)), min64(vip->advert_ns, vip->leave_ns));
 
 	due = min64(due, min64(vip->renew_ns, min64(vip->retry_ns, vip->conflict_ns)));
+	due = min64(due, vip->refresh_ns);
 	if (vip->announce_step < ANNOUNCE_STEPS)
 		due = min64(due, vip->announce_base + announce_schedule[vip->announce_step]);
 	if (vip->place_ns > core->now)

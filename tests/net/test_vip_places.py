@@ -194,3 +194,20 @@ def test_a_reload_moves_adds_and_removes_addresses_alone(places):
     text = diff.ctl("diff").stdout
     assert f"- vip 'web': address {{address: {OTHER}/24, on: eno2}}" in text and f"+ vip 'web': address {OTHER}/24" in text, text
     assert f"adds address {OTHER}/24 to eno1" in text and f"removes address {OTHER}/24 from eno2" in text, text
+
+
+def test_addresses_are_announced_from_time_to_time(pair):
+    four, six = [VIP, *(f"192.0.2.{i}" for i in range(101, 160))], [f"2001:db8::{i}" for i in range(100, 120)]
+    two = pair(addresses=(*four, *six), announce="1s")
+    sniffer = two.lab.sniff()
+    pass_time(5.5)  # the announcements that belong to the takeover are over
+    since = now()
+
+    def twice():
+        return (all(len({g["at"] // (SECOND // 2) for g in sniffer.garps(ip, since)}) > 1 for ip in four)
+                and all(len(sniffer.announcements(ip, since)) > 1 for ip in six))
+    wait_for(twice, 10, "each address is announced twice")
+    assert now() - since >= SECOND
+    adverts = [a["at"] for a in sniffer.adverts("192.0.2.11", since)]
+    assert max(b - a for a, b in zip(adverts, adverts[1:])) < 3 * ADVERT_MS * 10**6, "no advert waits for announcements"
+    assert two.d2.state() == "backup" and two.d1.vip()["counters"]["conflicts"] == 0
