@@ -45,6 +45,7 @@ enum {
 #define RETRY_MAX         (30 * NSEC_PER_SEC)
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
+#define ADVERT_TICK       (10 * NSEC_PER_MSEC)   /* the shortest interval: more wakes than that cost more than they are worth */
 #define AWAIT_OWN         (100 * NSEC_PER_MSEC)  /* a change's own event comes within milliseconds, or was lost */
 #define REFRESH_PACE      (10 * NSEC_PER_MSEC)
 #define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */

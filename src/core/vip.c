@@ -245,12 +245,12 @@ void vip_enter_backup(struct core *core, struct vip *vip, struct reason reason)
 }
 
 /* An interval from now, or up to a quarter of it sooner: vips whose intervals are equal come to fall into four turns, and
- * each turn's adverts leave in one system call. */
+ * each turn's adverts leave in one system call. Short intervals share the turns of the shortest: those of 10 ms fall into one. */
 uint64_t vip_next_advert(const struct core *core, const struct vip *vip)
 {
 	uint64_t due = core->now + vip->cfg.advert_ns;
 
-	return due - due % (vip->cfg.advert_ns / 4);
+	return due - due % max64(vip->cfg.advert_ns / 4, ADVERT_TICK);
 }
 
 void vip_schedule_renewal(struct core *core, struct vip *vip)

@@ -25,7 +25,8 @@ void vip_group_lost(struct core *, const struct vip *); /* it left this node, so
 /* "Late is lost" (design/vrrp.md): true when the vip just lost its role to its own lateness. */
 bool vip_late_is_lost(struct core *, struct vip *, bool other_heard);
 
-/* When its next advert is due: an interval from now, or up to a quarter of it sooner, so that those of vips fall together. */
+/* When its next advert is due: an interval from now, or sooner by up to a quarter of it or the tick of the shortest ones, so that
+ * those of many vips fall together, and leave together. */
 uint64_t vip_next_advert(const struct core *, const struct vip *);
 void vip_schedule_renewal(struct core *, struct vip *); /* in a third of the lease */
 void vip_conflict_timer(struct core *, struct vip *); /* a claim that no advert followed is dealt with */
