@@ -2,6 +2,7 @@
 #include "daemon/engine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <syslog.h>
 
@@ -19,6 +20,8 @@ enum {
 	RESERVE = 64,      /* of the applier: snapshots and sockets, beyond the changes counted one by one */
 	PORT_CHANGES = 12, /* of one port at once: itself, its sysctls, its sockets, its driver's word */
 };
+
+#define LOST_AGAIN_NS (10 * NSEC_PER_SEC)
 
 
 static void trace_line(struct engine *e, const char *line)
@@ -220,24 +223,43 @@ static bool drain_batch(struct engine *e, uint64_t *newest)
 
 /* If something is due by the clock, everything that had arrived when we woke, whatever its amount: an expired timer may
  * have its answer waiting here. Otherwise a batch. */
-static void drain_packets(struct engine *e)
+static bool drain_packets(struct engine *e)
 {
 	uint64_t woke_ns = clock_boot(), newest = 0;
 	bool more = drain_batch(e, &newest);
 
 	for (unsigned i = 0; more && i < DRAIN_MAX / PACKETS_BUDGET; i++) {
 		if (newest > woke_ns || core_deadline(e->core) > woke_ns)
-			return;
+			break;
 		more = drain_batch(e, &newest);
 	}
+	return more;
 }
 
-void engine_urgent(struct engine *e)
+/* Adverts may be among what was lost: a person should know, but not by the thousand. */
+static void tell_lost(struct engine *e)
 {
-	drain_packets(e);
+	uint64_t lost = packets_counters(e->packets)->lost, now_ns;
+
+	if (lost == e->lost_told)
+		return;
+	now_ns = clock_boot();
+	if (e->lost_told && now_ns - e->lost_told_ns < LOST_AGAIN_NS)
+		return;
+	log_at(LOG_WARNING, "%" PRIu64 " packets were lost: they came faster than they could be read", lost - e->lost_told);
+	e->lost_told = lost;
+	e->lost_told_ns = now_ns;
+}
+
+bool engine_urgent(struct engine *e)
+{
+	bool more = drain_packets(e);
+
 	if (is_due(e))
 		feed_type(e, EV_TIMER);
 	packets_flush(e->packets);
+	tell_lost(e);
+	return more;
 }
 
 /* One message of the live socket: as netlink_events_next. */

@@ -33,6 +33,7 @@ struct engine {
 
 	bool decided;                   /* the first snapshot was taken and its actions given out */
 	bool stopped;                   /* ACT_STOPPED */
+	uint64_t lost_told, lost_told_ns; /* packets lost in the sockets, as last told, and when */
 	uint64_t refused_ns;            /* when a reload found a bad file, CLOCK_BOOTTIME; 0: the last one was fine */
 	bool snapshot_waits;            /* ACT_SNAPSHOT in snapshot: the applier had no room for it */
 	struct action snapshot;
@@ -69,8 +70,8 @@ void engine_obey(struct engine *, const struct orders *);
 /* Says goodbye for everything; engine.stopped follows. */
 void engine_stop(struct engine *);
 
-/* Packets that have arrived, then the clock. Every wake of the loop begins with it. */
-void engine_urgent(struct engine *);
+/* Packets that have arrived, then the clock. Every wake of the loop begins with it. True: further packets wait. */
+bool engine_urgent(struct engine *);
 
 /* A bounded amount of what waits at the kernel's event socket, at the applier, or at udev's. 0, or -errno: the socket is
  * broken. */

@@ -439,6 +439,8 @@ static void warn_of_node(json_t *warnings, const struct engine *e)
 		     text_time(clock_wall(e->refused_ns), time));
 	if (core_counters(e->core)->notes_lost)
 		warn(warnings, "%" PRIu64 " events were lost for the journal", core_counters(e->core)->notes_lost);
+	if (packets_counters(e->packets)->lost)
+		warn(warnings, "%" PRIu64 " packets came so fast that they were lost before they were read", packets_counters(e->packets)->lost);
 }
 
 /* Drops that mean two nodes of one virtual router which do not agree, and so may both be active. */
@@ -477,11 +479,11 @@ static json_t *totals_json(const struct engine *e)
 	const struct core_counters *c = core_counters(e->core);
 	const struct packets_counters *p = packets_counters(e->packets);
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "overruns", (json_int_t)c->overruns,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "overruns", (json_int_t)c->overruns,
 			 "snapshots", (json_int_t)c->snapshots, "repairs", (json_int_t)c->repairs,
 			 "refusals", (json_int_t)c->refusals, "notes_lost", (json_int_t)c->notes_lost,
 			 "packets_sent", (json_int_t)p->sent, "packets_received", (json_int_t)p->received,
-			 "send_errors", (json_int_t)p->send_errors);
+			 "packets_lost", (json_int_t)p->lost, "send_errors", (json_int_t)p->send_errors);
 }
 
 /* Thousands of objects take tens of milliseconds: what is urgent goes in between. Objects do not come or go

@@ -17,7 +17,9 @@
 #include "wire/nd.h"
 
 enum {
-	RECEIVE_BUFFER = 1 << 20, /* some 1,300 adverts: 200 vips at 10 ms for 65 ms */
+	/* What every virtual router of an interface says until its silence would be noticed, four adverts and one to spare, in the
+	 * 2,304 bytes that the kernel counts for one with many addresses (768 for one with few). The kernel doubles the number. */
+	RECEIVE_BUFFER = 255 * 5 * 2304 / 2,
 	ADVERT_ROOM = 64 * 1024,  /* for OUTBOX_MAX adverts of 500 bytes, more of usual ones */
 	FRAME_ROOM = OUTBOX_MAX * ND_SOLICITATION_MAX,
 	ND_ADVERTISEMENT = 136,   /* ICMPv6 type (RFC 4861 §4.4) */
@@ -58,7 +60,7 @@ static int join_4(int fd, int ifindex, bool unicast)
 
 	memcpy(&group.imr_multiaddr, vrrp_group_4.bytes, sizeof group.imr_multiaddr);
 	if (packet_set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
-	    packet_set(fd, IPPROTO_IP, IP_RECVTTL, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
+	    packet_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
 		return -1;
 	return unicast ? 0 : setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group);
 }
@@ -85,7 +87,7 @@ int packets_listen(const struct action_listen *listen)
 		return probe_listen(listen);
 	fd = packet_socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW, VRRP_PROTOCOL);
 
-	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0)
+	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || packet_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) < 0)
 		return packet_close_failed(fd);
 	/* By name; a rename in between must not bind us to another interface. */
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listen->ifname, (socklen_t)strnlen(listen->ifname, IFNAME_SIZE)) < 0)

@@ -12,7 +12,7 @@ struct packets *packets_open(void);
 void packets_close(struct packets *);
 
 /* Opens a VRRP socket on the interface: raw protocol 112, bound to the device, group joined by ifindex (not with .unicast), own multicast
- * not looped, receive timestamps, TTL and destination told, large buffer. With .probes: a socket that hears the answers to
+ * not looped, receive timestamps and destination told, a buffer for some adverts of every virtual router. With .probes: a socket that hears the answers to
  * probes on the port, be it by itself or any port of a bond or team, in use or not; it makes the NIC let in what is sent to
  * .mac (zero: no other than its own) and to all nodes, while vlans are let in that the port's master has. The interface may
  * be down. Called on the applier thread (joining takes the RTNL lock). Returns the fd, non-blocking, or -errno; ENODEV: it
@@ -44,6 +44,7 @@ void packets_flush(struct packets *);
 
 struct packets_counters {
 	uint64_t sent, send_errors, received;
+	uint64_t lost; /* came, and a socket's buffer was full */
 	int last_errno;
 };
 const struct packets_counters *packets_counters(const struct packets *);

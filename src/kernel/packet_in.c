@@ -73,6 +73,12 @@ void inbox_close(struct inbox *in)
 
 /* ---- batches ---------------------------------------------------------------------------------------------------- */
 
+/* A raw IPv4 socket hands up the IP header: what is in it need not be copied once more. */
+static bool has_header(const struct source *s)
+{
+	return s->kind == SOURCE_ADVERTS && s->family == FAMILY_4;
+}
+
 static bool inbox_read(struct inbox *in, struct source *s)
 {
 	uint64_t before = clock_ns(CLOCK_BOOTTIME);
@@ -80,7 +86,8 @@ static bool inbox_read(struct inbox *in, struct source *s)
 	int n;
 
 	for (unsigned i = 0; i < wanted; i++) {
-		in->messages[i].msg_hdr.msg_namelen = sizeof in->from[i];
+		in->messages[i].msg_hdr.msg_name = has_header(s) ? NULL : &in->from[i];
+		in->messages[i].msg_hdr.msg_namelen = has_header(s) ? 0 : sizeof in->from[i];
 		in->messages[i].msg_hdr.msg_controllen = INBOX_CONTROL;
 	}
 	n = recvmmsg(s->fd, in->messages, wanted, MSG_DONTWAIT, NULL);
@@ -88,6 +95,8 @@ static bool inbox_read(struct inbox *in, struct source *s)
 		in->budget--;
 		if (n < 0 && errno == EAGAIN)
 			s->emptied_ns = before;
+		else
+			in->emptied = false;
 		return false;
 	}
 	/* In this order: interrupted in between, we take a packet for younger than it is, never for older than the question
@@ -97,6 +106,8 @@ static bool inbox_read(struct inbox *in, struct source *s)
 	in->earliest_ns = s->emptied_ns;
 	if ((unsigned)n < wanted)
 		s->emptied_ns = before;
+	else
+		in->emptied = false;
 	in->budget -= (unsigned)n;
 	in->current = s;
 	in->n = (unsigned)n;
@@ -111,15 +122,19 @@ static bool inbox_refill(struct inbox *in)
 		struct source *s;
 
 		if (in->at_ready >= in->n_ready) {
-			in->at_ready = 0;
+			in->at_ready = in->n_ready = 0;
+			if (in->emptied)
+				break;
 			in->n_ready = epoll_wait(in->epoll, in->ready, INBOX_READY, 0);
 			if (in->n_ready <= 0)
 				break;
+			in->emptied = in->n_ready < INBOX_READY;
 		}
 		s = in->ready[in->at_ready++].data.ptr;
 		if (s && inbox_read(in, s))
 			return true;
 	}
+	in->emptied = false; /* the next call is a later moment */
 	return false;
 }
 
@@ -162,6 +177,8 @@ static void read_control(const struct inbox *in, struct msghdr *msg, struct pack
 
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
 			packet->seen_ns = seen_at(in, data);
+		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) { /* only where some were lost */
+			memcpy(&packet->lost, data, sizeof packet->lost);
 		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
 			const struct in_pktinfo *info = data;
 
@@ -191,6 +208,7 @@ static struct packet open_packet(struct inbox *in, unsigned i)
 		.from = &in->from[i],
 		.truncated = msg->msg_flags & MSG_TRUNC,
 		.hop_limit = -1,
+		.lost = in->current->lost,
 		.seen_ns = in->boottime,
 	};
 
@@ -204,15 +222,15 @@ static enum drop_reason read_header(const struct source *s, struct packet *packe
 	struct iphdr header;
 
 	*meta = (struct vrrp_meta){.destination = packet->destination, .ttl = packet->hop_limit};
-	if (s->family == FAMILY_6) {
+	if (!has_header(s)) {
 		meta->source = ip_of(FAMILY_6, &((const struct sockaddr_in6 *)packet->from)->sin6_addr);
 		return packet->truncated ? DROP_TRUNCATED : DROP_NONE;
 	}
-	meta->source = ip_of(FAMILY_4, &((const struct sockaddr_in *)packet->from)->sin_addr);
-	if (packet->truncated || packet->length < sizeof header)
+	if (packet->length < sizeof header)
 		return DROP_TRUNCATED;
 	memcpy(&header, packet->bytes, sizeof header);
-	if (header.ihl * 4U < sizeof header || header.ihl * 4U > packet->length)
+	meta->source = ip_of(FAMILY_4, &header.saddr);
+	if (packet->truncated || header.ihl * 4U < sizeof header || header.ihl * 4U > packet->length)
 		return DROP_TRUNCATED;
 	meta->ttl = header.ttl;
 	packet->bytes += header.ihl * 4U;
@@ -324,6 +342,8 @@ bool packets_next(struct packets *p, const struct core *core, struct event *even
 			struct packet packet = open_packet(in, in->at++);
 
 			p->counters.received++;
+			p->counters.lost += (uint32_t)(packet.lost - in->current->lost);
+			in->current->lost = packet.lost;
 			if (take(in->current, &packet, core, event))
 				return true;
 		}

@@ -20,7 +20,7 @@ void packet_set_receive_buffer(int fd, int size);
 
 /* ---- in: packet_in.c -------------------------------------------------------------------------------------------- */
 
-enum { INBOX_BATCH = 16, INBOX_SIZE = 60 + VRRP_MESSAGE_MAX, INBOX_CONTROL = 256, INBOX_READY = 16 };
+enum { INBOX_BATCH = 32, INBOX_SIZE = 60 + VRRP_MESSAGE_MAX, INBOX_CONTROL = 256, INBOX_READY = 16 };
 
 enum source_kind { SOURCE_ADVERTS, SOURCE_ARP, SOURCE_ND, SOURCE_PROBES };
 
@@ -33,6 +33,7 @@ struct source {
 	uint8_t family;      /* SOURCE_ADVERTS; SOURCE_PROBES: FAMILY_NONE */
 	bool router;         /* SOURCE_ADVERTS: the interface forwards IPv6 */
 	uint64_t emptied_ns; /* when it was last known to be empty: what it holds came later; 0: unknown */
+	uint32_t lost;       /* packets that its buffer had no room for, as the kernel counts them */
 };
 
 struct packet {
@@ -45,6 +46,7 @@ struct packet {
 	struct ip destination;
 	bool local;    /* the destination is a unicast address of ours */
 	uint16_t tpid, tci; /* of the tag that the kernel took off a frame; tpid 0: it had none */
+	uint32_t lost; /* of its socket, before it came */
 	uint64_t seen_ns;
 };
 
@@ -53,6 +55,7 @@ struct inbox {
 	struct source *sources;
 	struct epoll_event ready[INBOX_READY]; /* data.ptr NULL: closed since */
 	int n_ready, at_ready;
+	bool emptied;                  /* every socket that was ready has been read to its end since */
 	unsigned budget;               /* packets that may still be read before packets_next says false */
 	struct source *current;        /* of the batch */
 	unsigned n, at;                /* packets in the batch, and the next to look at */

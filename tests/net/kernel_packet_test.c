@@ -625,6 +625,39 @@ static void test_budget(void **state)
 	assert_int_equal(packets_counters(here)->sent, N);
 }
 
+static unsigned hear_all(void)
+{
+	struct event event;
+	unsigned heard = 0;
+
+	while (packets_next(peer, NULL, &event))
+		heard += event.type == EV_ADVERT;
+	return heard;
+}
+
+/* Some adverts of every virtual router that an interface can have wait for us; what no longer fits is counted, once it is known:
+ * with the next packet. */
+static void test_lost(void **state)
+{
+	enum { FIT = 5 * 255, N = 40 * 255 };
+	struct action action = advert(FAMILY_4);
+	unsigned heard = 0, more;
+
+	(void)state;
+	want_claims = false;
+	for (unsigned i = 0; i < N; i++)
+		packets_send(here, &action);
+	packets_flush(here);
+	while ((more = hear_all()) > 0)
+		heard += more;
+	assert_in_range(heard, FIT, N - 1);
+	packets_send(here, &action);
+	packets_flush(here);
+	lab_wait(packets_fd(peer));
+	assert_int_equal(hear_all(), 1);
+	assert_int_equal(packets_counters(peer)->lost, N - heard);
+}
+
 static void test_interface_goes(void **state)
 {
 	struct action action = advert(FAMILY_4), six = announcement(FAMILY_6);
@@ -715,6 +748,7 @@ int main(int argc, char **argv)
 		TEST(test_unwanted_claims),
 		TEST(test_remove),
 		TEST(test_budget),
+		TEST(test_lost),
 		TEST(test_interface_goes),
 		TEST(test_time_of_200),
 	};
