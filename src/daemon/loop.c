@@ -16,11 +16,31 @@
 #include "daemon/notify.h"
 #include "daemon/options.h"
 
-enum { PUBLISH_A_TURN = 16, RETELL_US = 100000 };
+enum {
+	PUBLISH_A_TURN = 16,
+	RETELL_US = 100000,
+	GATHER_NS = 500000,          /* how long packets of a flood are left to gather: 5 % of the shortest advert interval */
+	FLOOD_WINDOW_NS = 20000000,  /* a flood is so much within so long: 4,000 packets a second */
+	FLOOD_PACKETS = 80,
+};
+
+/* Hundreds of virtual routers at short intervals would wake us for every packet or two, and the wake costs more than the
+ * packet. So while packets flood in, their descriptor wakes nobody for GATHER_NS after it did, and then all of them are read
+ * at once; when none came meanwhile it wakes again. Nothing is late by it but the answer to a packet, by GATHER_NS at
+ * the most: whatever else wakes us, a timer above all, has the packets read first (engine_urgent), and they carry the time
+ * of their arrival. */
+struct gather {
+	uint64_t window_ns;     /* the window's beginning; 0: none yet */
+	uint64_t window_count;  /* packets received until then */
+	uint64_t count;         /* packets received until packets were last awaited, or the pause began */
+	uint64_t until_ns;      /* the end of the pause; NEVER: the descriptor wakes */
+	bool flood;
+};
 
 struct loop {
 	sd_event *event;
-	sd_event_source *timer, *idle, *watchdog, *retell;
+	sd_event_source *packets, *timer, *idle, *watchdog, *retell;
+	struct gather gather;
 	bool retelling;
 	uint64_t watchdog_us; /* between two signs of life for the service manager; 0: it does not ask for any */
 	uint64_t armed_us;
@@ -274,7 +294,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
 static int add_sources(struct loop *l)
 {
 	struct engine *e = l->engine;
-	int r = sd_event_add_io(l->event, NULL, packets_fd(e->packets), EPOLLIN, on_packets, l);
+	int r = sd_event_add_io(l->event, &l->packets, packets_fd(e->packets), EPOLLIN, on_packets, l);
 
 	if (r >= 0)
 		r = sd_event_add_io(l->event, NULL, netlink_events_fd(e->netlink), EPOLLIN, on_netlink, l);
@@ -305,9 +325,35 @@ static int add_sources(struct loop *l)
 
 /* ---- turns ----------------------------------------------------------------------------------------------------- */
 
+static void measure_flood(struct gather *g, uint64_t received, uint64_t now_ns)
+{
+	if (now_ns - g->window_ns < FLOOD_WINDOW_NS)
+		return;
+	g->flood = (received - g->window_count) * FLOOD_WINDOW_NS >= (now_ns - g->window_ns) * FLOOD_PACKETS;
+	g->window_ns = now_ns;
+	g->window_count = received;
+}
+
+/* more: packets wait that there was no time for. */
+static void gather_packets(struct loop *l, bool more)
+{
+	struct gather *g = &l->gather;
+	uint64_t received = packets_counters(l->engine->packets)->received, now_ns = clock_boot();
+	bool pause;
+
+	measure_flood(g, received, now_ns);
+	if (g->until_ns != NEVER && now_ns < g->until_ns && !more)
+		return;
+	pause = g->flood && !more && received != g->count;
+	if (pause != (g->until_ns != NEVER))
+		sd_event_source_set_enabled(l->packets, pause ? SD_EVENT_OFF : SD_EVENT_ON);
+	g->count = received;
+	g->until_ns = pause ? now_ns + GATHER_NS : NEVER;
+}
+
 static void arm_timer(struct loop *l)
 {
-	uint64_t deadline = core_deadline(l->engine->core);
+	uint64_t core = core_deadline(l->engine->core), deadline = core < l->gather.until_ns ? core : l->gather.until_ns;
 	uint64_t us = deadline == NEVER ? UINT64_MAX : deadline / 1000 + (deadline % 1000 != 0);
 
 	if (us == l->armed_us)
@@ -340,13 +386,15 @@ static void after_turn(struct loop *l)
 static int turn(struct loop *l)
 {
 	int r = sd_event_prepare(l->event);
+	bool more;
 
 	if (r == 0)
 		r = sd_event_wait(l->event, UINT64_MAX);
 	if (r <= 0)
 		return r;
-	engine_urgent(l->engine);
+	more = engine_urgent(l->engine);
 	r = sd_event_dispatch(l->event);
+	gather_packets(l, more);
 	after_turn(l);
 	return r;
 }
@@ -354,7 +402,7 @@ static int turn(struct loop *l)
 int loop_run(struct engine *engine, struct control *control, const char *config_path)
 {
 	struct loop l = { .engine = engine, .control = control, .config_path = config_path, .status = -1,
-			  .armed_us = UINT64_MAX };
+			  .armed_us = UINT64_MAX, .gather.until_ns = NEVER };
 	int r = sd_event_new(&l.event);
 
 	if (r >= 0)
@@ -376,6 +424,7 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 	}
 	journal_flush(engine->journal, engine->core);
 	control_close(control);
+	sd_event_source_disable_unref(l.packets);
 	sd_event_source_disable_unref(l.timer);
 	sd_event_source_disable_unref(l.idle);
 	sd_event_source_disable_unref(l.watchdog);
