@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from lab import VIP, Keepalived, Lab, Standbyd, keepalived_instance, wait_for
+from lab import VIP, VIP6, Frr, Keepalived, Lab, Standbyd, keepalived_instance, wait_for
 
 # One CPU, slow forks: a guest's client asks at 1 kHz, and is allowed more for what the machine itself costs.
 IN_GUEST = bool(os.environ.get("STANDBYD_UML"))
@@ -72,9 +72,47 @@ def plain_config(node, *vips, **options):
     return f"version: 1\nnode: {node.name}\nvips:\n" + ("".join(vips) or vip_config(node, **options))
 
 
-def bound_ms(advert_ms, priority):
-    """Down of RFC 9568 section 6.1: three intervals and the skew."""
-    return 3 * advert_ms + (256 - priority) * advert_ms / 256
+def skew_ms(advert_ms, priority, version=3):
+    """RFC 9568 section 6.1; in version 2 (RFC 3768 section 6.1) it is a part of a second, whatever the interval."""
+    return (256 - priority) * (1000 if version == 2 else advert_ms) / 256
+
+
+def bound_ms(advert_ms, priority, version=3):
+    """Down: three intervals and the skew."""
+    return 3 * advert_ms + skew_ms(advert_ms, priority, version)
+
+
+# ---- the forms that adverts have: keywords of Pair ----
+
+def unicast_peers(family):
+    """The list that is the same on all nodes: their own addresses."""
+    return [f"{'192.0.2.' if family == 4 else '2001:db8::'}{n}" for n in (11, 12)]
+
+
+def keepalived_unicast(family, extra=""):
+    def of(node):
+        own = unicast_peers(family)[node.number - 1]
+        other = next(a for a in unicast_peers(family) if a != own)
+        return f"  unicast_src_ip {own}\n  unicast_peer {{\n    {other}\n  }}\n{extra}"
+    return of
+
+
+def unicast_form(family, extra=""):
+    peers = ", ".join(f'"{a}"' for a in unicast_peers(family))
+    return {"unicast": f"[{peers}]", "peer_extra": keepalived_unicast(family, extra)}
+
+
+PASSWORD = "s3cret"
+FORMS = {
+    "v3": {},
+    "v2": {"version": 2, "peer_extra": lambda node: "  version 2\n"},
+    "v2-password": {"version": 2, "auth": f"{{kind: pass, password: {PASSWORD}}}", "peer_extra": lambda node:
+                    f"  version 2\n  authentication {{\n    auth_type PASS\n    auth_pass {PASSWORD}\n  }}\n"},
+    "ipv6": {"addresses": (VIP6,)},
+    "unicast": unicast_form(4),
+    # keepalived 2.2.7 sends IPv6 unicast with the interface's default hop limit if it is not told otherwise.
+    "unicast6": {"addresses": (VIP6,), **unicast_form(6, "  unicast_ttl 255\n")},
+}
 
 
 class Pair:
@@ -91,22 +129,49 @@ class Pair:
         lab.answer()
         self.d1, self.d2 = (self._daemon(node, kind, priority) for node, kind, priority in zip(lab.nodes, kinds, (200, 100)))
 
+    @property
+    def version(self):
+        return self.options.get("version", 3)
+
+    @property
+    def peer_gap(self):
+        """What keepalived itself loses when it takes over."""
+        return KEEPALIVED_GAP_6 if ":" in self.addresses[0] and "keepalived" in self.kinds else 0
+
+    @property
+    def ours(self):
+        return [daemon for daemon in (self.d1, self.d2) if isinstance(daemon, Standbyd)]
+
+    def holds(self, node):
+        return node.holds(self.addresses[0])
+
     def config(self, node, priority, **options):
         return plain_config(node, priority=priority, advert=f"{self.advert_ms}ms", addresses=self.addresses,
                             **{**self.options, **options})
 
     def _daemon(self, node, kind, priority):
+        if kind == "frr":
+            if Frr.refused():
+                pytest.skip(Frr.refused())
+            return Frr(node, self.addresses, priority=priority, advert_ms=self.advert_ms, version=self.version)
         if kind == "keepalived":
             return Keepalived(node, keepalived_instance(priority=priority, advert=self.advert_ms / 1000, addresses=self.addresses,
                                                         extra=self.peer_extra(node)))
         return Standbyd(node, self.config(node, priority))
 
     def down_ms(self, priority=100):
-        return bound_ms(self.advert_ms, priority)
+        return bound_ms(self.advert_ms, priority, self.version)
+
+    def skew_ms(self, priority=100):
+        return skew_ms(self.advert_ms, priority, self.version)
 
     def start(self):
         """Both run, lb1 is active, and the client is asking it."""
         self.d1.start()
+        if self.kinds[0] == "frr":
+            # Over IPv6 its first advert is lost, and the other node would take over for a moment.
+            sniffer = self.lab.sniff()
+            wait_for(sniffer.adverts, 15, "FRR's first advert")
         self.d2.start()
         self.probe = self.lab.probe(self.addresses[0], INTERVAL_US)
         self.probe.answered_by("lb1", 15)

@@ -656,6 +656,85 @@ class Keepalived(Daemon):
         return self
 
 
+class Frr(Daemon):
+    """FRR's vrrpd beside the zebra that it needs, with sockets and pid files of their own; `start` returns when vrrpd runs.
+
+    It wants a macvlan with the virtual MAC and the addresses for each virtual router. While it is backup the kernel keeps that
+    without carrier (protodown) but with its addresses: who holds them is told by who answers alone. `stop` is vrrpd's alone, as
+    its goodbye is."""
+
+    PROGRAMS = Path("/usr/lib/frr")
+
+    @staticmethod
+    def refused():
+        """Why FRR cannot run here; None: it can."""
+        if Path("/proc/self/setgroups").read_text().strip() == "allow":
+            return None
+        return "FRR changes its groups, which an unprivileged user namespace forbids: run the tests as root"
+
+    def __init__(self, node, addresses, interface="eno1", vrid=51, priority=100, advert_ms=1000, version=3, name="frr"):
+        super().__init__(node, name)
+        shutil.chown(self.directory, "frr", "frr")
+        self.zebra, self.interface = None, interface
+        family = 6 if ":" in addresses[0] else 4
+        self.addresses = (link_local_of(vrid), *addresses) if family == 6 else addresses
+        self._macvlan(f"vrrp{family}-{vrid}", f"00:00:5e:00:{1 if family == 4 else 2:02x}:{vrid:02x}")
+        own = f" vrrp {vrid} "
+        lines = [f"{own}version {version}", f"{own}priority {priority}", f"{own}advertisement-interval {advert_ms}"]
+        lines += [f"{own}{'ip' if family == 4 else 'ipv6'} {address}" for address in self.addresses]
+        (self.directory / "vrrpd.conf").write_text("\n".join([f"interface {interface}", *lines, ""]))
+        (self.directory / "zebra.conf").touch()
+
+    def _macvlan(self, ifname, mac):
+        self.node.run("ip", "link", "add", ifname, "link", self.interface, "address", mac, "type", "macvlan", "mode", "bridge")
+        self.node.run("ip", "link", "set", ifname, "addrgenmode", "random")
+        for key in (self.interface, ifname):
+            # Otherwise a backup answers ARP for what its device without carrier has.
+            self.node.sysctl(f"ipv4/conf/{key}/arp_ignore", 1)
+            self.node.sysctl(f"ipv4/conf/{key}/rp_filter", 2)
+        for address in self.addresses:
+            self.node.address(ifname, f"{address}/{128 if ':' in address else 32}")
+        self.node.link_set(ifname, state="up")
+
+    def _command(self, program):
+        there = self.directory
+        return [self.PROGRAMS / program, "-u", "frr", "-g", "frr", "-f", there / f"{program}.conf", "-i", there / f"{program}.pid",
+                "-z", there / "zserv", "--vty_socket", there, "-P", "0", "--log", "stdout"]
+
+    def command(self):
+        return self._command("vrrpd")
+
+    def start(self, ready=True, deadline=10):
+        (self.directory / "vrrpd.vty").unlink(missing_ok=True)
+        if self.zebra is None:
+            (self.directory / "zserv").unlink(missing_ok=True)
+            with open(self.log_path, "ab") as log:
+                self.zebra = self.node.popen(self._command("zebra"), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            wait_for((self.directory / "zserv").exists, deadline, f"zebra's socket on {self.node.name}")
+        super().start()
+        if ready:
+            wait_for((self.directory / "vrrpd.vty").exists, deadline, f"vrrpd on {self.node.name}")
+        return self
+
+    def pids(self):
+        return super().pids() + ([self.zebra.pid] if self.zebra and self.zebra.poll() is None else [])
+
+    def log(self):
+        return "".join(line for line in super().log().splitlines(True) if "Refusing to start" not in line)
+
+    def kill9(self):
+        at = super().kill9()
+        if self.zebra:
+            self.zebra.wait()
+            self.lab.ended(self.zebra)
+            self.zebra = None
+        return at
+
+    def close(self):
+        if self.process or self.zebra:
+            self.kill9()
+
+
 def link_local_of(vrid):
     """The link-local address that an IPv6 vip has by its vrid."""
     return f"fe80::200:5eff:fe00:2{vrid:02x}"

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The forms that adverts have on the wire beside RFC 9568 over multicast: the two checksums of IPv4, version 2, unicast."""
 import pytest
-from scapy.layers.inet import IP
-from scapy.layers.l2 import Ether
-from scapy.packet import Raw
 
-from conftest import KEEPALIVED_GAP_6, Pair, allowed, slack_ms
-from lab import VIP, VIP6, Standbyd, now, pass_time, wait_for
-from test_packets import STRANGER, Wire, advert, checksum, dropped, frame
+from conftest import FORMS, PASSWORD, Pair, unicast_form, unicast_peers
+from frames import Wire, advert, advert_2, checksum, frame, unicast_frame
+from lab import VIP, VIP6, now, pass_time, wait_for
+from test_packets import dropped
 
 PLAIN, PSEUDO = "rfc9568", "rfc5798"
 
@@ -80,33 +78,12 @@ def test_a_form_that_is_told_stays(pair, form):
 # ---- version 2 (RFC 3768) ----
 
 ROLES = {"active": ("standbyd", "keepalived"), "backup": ("keepalived", "standbyd")}
-PASSWORD = "s3cret"
-AUTHS = {"open": (None, "  version 2\n"),
-         "password": (PASSWORD, f"  version 2\n  authentication {{\n    auth_type PASS\n    auth_pass {PASSWORD}\n  }}\n")}
 
 
-def down_2_ms(advert_ms=1000, priority=100):
-    """RFC 3768 section 6.1: the skew is a part of a second, whatever the interval."""
-    return 3 * advert_ms + (256 - priority) * 1000 / 256
-
-
-def advert_2(vrid=51, priority=250, addresses=(VIP,), interval=1, auth_type=0, auth=b""):
-    message = bytes([0x21, vrid, priority, len(addresses), auth_type, interval, 0, 0]) + \
-        b"".join(bytes(map(int, a.split("."))) for a in addresses) + auth.ljust(8, b"\0")
-    return message[:6] + checksum(message).to_bytes(2, "big") + message[8:]
-
-
-@pytest.fixture(params=AUTHS)
-def pair2(pair, request):
-    """pair2(kinds=…): a pair that speaks version 2, without and with a password."""
-    password, extra = AUTHS[request.param]
-    more = {"auth": f"{{kind: pass, password: {password}}}"} if password else {}
-    return lambda **options: pair(version=2, advert_ms=1000, peer_extra=lambda node: extra, **more, **options)
-
-
-def test_version_2_sends(pair2):
+@pytest.mark.parametrize("form", ["v2", "v2-password"])
+def test_version_2_sends(pair, form):
     """TTL 255, the group, whole seconds, the plain sum over the password too."""
-    two = pair2()
+    two = pair(advert_ms=1000, **FORMS[form])
     sniffer = two.lab.sniff()
     sent = wait_for(lambda: sniffer.adverts(), 3)[0]
     body = sent["bytes"]
@@ -115,55 +92,6 @@ def test_version_2_sends(pair2):
     secret = "auth" in two.options
     assert body[4] == secret and body[12:] == (PASSWORD.encode() if secret else b"").ljust(8, b"\0")
     assert form_of(sent) == PLAIN
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_version_2_at_rest_beside_keepalived(pair2, role):
-    two = pair2(kinds=ROLES[role])
-    since = now()
-    pass_time(down_2_ms() / 1000 + 1)
-    window = two.probe.window(since)
-    assert window.lost == 0 and window.nodes == ["lb1"], window
-    ours = next(d for d in (two.d1, two.d2) if isinstance(d, Standbyd))
-    assert ours.state() == role and not ours.status()["dropped"]["version"] and not ours.status()["dropped"]["v2-auth"]
-    assert two.lab.overlaps(since) == 0
-
-
-def test_version_2_our_stop_and_return_lose_nothing_beside_keepalived(pair2):
-    two = pair2(kinds=ROLES["active"])
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 15, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
-    wait_for(lambda: not two.n2.holds(), 5)
-
-
-def test_version_2_its_stop_and_return_beside_keepalived(pair2):
-    two = pair2(kinds=ROLES["backup"])
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= (256 - 100) * 1000 / 256 + slack_ms(), window
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 20, since)
-    two.d2.wait_state("backup")
-    window = two.probe.window(since)
-    assert window.lost <= allowed(), f"its return: {window}"
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_version_2_the_active_one_is_killed(pair2, role):
-    two = pair2(kinds=ROLES[role])
-    since = two.n1.power_off()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= down_2_ms() + slack_ms(), window
 
 
 BAD_2 = {
@@ -205,38 +133,6 @@ def test_version_2_no_password_is_none(pair):
 
 # ---- unicast ----
 
-UNICAST = {"ipv4": (VIP,), "ipv6": (VIP6,)}
-
-
-def listed(family):
-    """The list that is the same on all nodes: their own addresses."""
-    prefix = "192.0.2." if family == "ipv4" else "2001:db8::"
-    return [f"{prefix}{n}" for n in (11, 12)]
-
-
-def keepalived_unicast(family, extra=""):
-    def of(node):
-        own = listed(family)[node.number - 1]
-        other = next(a for a in listed(family) if a != own)
-        return f"  unicast_src_ip {own}\n  unicast_peer {{\n    {other}\n  }}\n{extra}"
-    return of
-
-
-@pytest.fixture(params=UNICAST)
-def pair_unicast(pair, request):
-    family = request.param
-    peers = ", ".join(f'"{a}"' for a in listed(family))
-
-    def make(**options):
-        # keepalived 2.2.7 sends IPv6 unicast with the interface's default hop limit if it is not told otherwise.
-        two = pair(addresses=UNICAST[family], unicast=f"[{peers}]",
-                   peer_extra=keepalived_unicast(family, "  unicast_ttl 255\n" if family == "ipv6" else ""), **options)
-        two.own, two.other = listed(family)
-        two.peer_gap = KEEPALIVED_GAP_6 if family == "ipv6" else 0
-        return two
-    return make
-
-
 def groups(node):
     """Whether the node has joined VRRP's groups on eno1: (IPv4, IPv6)."""
     four = node.run("cat", "/proc/net/igmp").stdout.upper()
@@ -244,86 +140,21 @@ def groups(node):
     return "120000E0" in four, ["eno1", "ff020000000000000000000000000012"] in six
 
 
-def unicast_frame(node, message, source=STRANGER, ttl=255, destination="192.0.2.11"):
-    return bytes(Ether(src="02:00:00:00:66:66", dst=node.mac("eno1")) /
-                 IP(src=source, dst=destination, ttl=ttl, proto=112) / Raw(message))
-
-
-def test_unicast_sends_to_each_peer_and_joins_no_group(pair_unicast):
-    two = pair_unicast()
+@pytest.mark.parametrize("form", ["unicast", "unicast6"])
+def test_unicast_sends_to_each_peer_and_joins_no_group(pair, form):
+    two = pair(**FORMS[form])
+    own, other = unicast_peers(4 if form == "unicast" else 6)
     sniffer = two.lab.sniff(two.n2, "eno1")
-    sent = wait_for(lambda: [f for f in sniffer.adverts() if f["source"] == two.own], 3)
-    assert {(f["ttl"], f["destination"]) for f in sent} == {(255, two.other)}
+    sent = wait_for(lambda: [f for f in sniffer.adverts() if f["source"] == own], 3)
+    assert {(f["ttl"], f["destination"]) for f in sent} == {(255, other)}
     assert groups(two.n1) == (False, False) and groups(two.n2) == (False, False)
-    assert two.d1.vip()["unicast"] == [two.other] and two.d2.vip()["unicast"] == [two.own], "its own address is left out"
-    assert two.d1.vip()["active_source"] == two.own and two.d2.vip()["active_source"] == two.own
-
-
-def test_unicast_stop_return_and_loss(pair_unicast):
-    two = pair_unicast()
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 15, since)
-    two.d2.wait_state("backup")
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
-    since = two.n1.power_off()
-    two.probe.answered_by("lb2", 5, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= two.down_ms() + slack_ms(), f"loss: {window}"
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_unicast_at_rest_beside_keepalived(pair_unicast, role):
-    two = pair_unicast(kinds=ROLES[role])
-    since = now()
-    pass_time(2 * two.down_ms() / 1000)
-    window = two.probe.window(since)
-    assert window.lost == 0 and window.nodes == ["lb1"], window
-    assert two.lab.overlaps(since, ip=two.addresses[0]) == 0
-    ours = next(d for d in (two.d1, two.d2) if isinstance(d, Standbyd))
-    assert ours.state() == role
-    assert not ours.status()["dropped"]["not-peer"] and not ours.status()["dropped"]["checksum"]
-
-
-@pytest.mark.parametrize("advert_ms", [100, 1000])
-def test_unicast_our_stop_and_return_lose_nothing_beside_keepalived(pair_unicast, advert_ms):
-    two = pair_unicast(kinds=ROLES["active"], advert_ms=advert_ms)
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed(two.peer_gap) and window.nodes == ["lb1", "lb2"], f"stop: {window}"
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 15, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
-    wait_for(lambda: not two.n2.holds(two.addresses[0]), 5)
-
-
-def test_unicast_its_stop_and_return_beside_keepalived(pair_unicast):
-    two = pair_unicast(kinds=ROLES["backup"])
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= (256 - 100) * 100 / 256 + slack_ms(), window
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 20, since)
-    two.d2.wait_state("backup")
-    window = two.probe.window(since)
-    assert window.lost <= allowed(two.peer_gap), f"its return: {window}"
+    assert two.d1.vip()["unicast"] == [other] and two.d2.vip()["unicast"] == [own], "its own address is left out"
+    assert two.d1.vip()["active_source"] == own and two.d2.vip()["active_source"] == own
 
 
 def test_unicast_with_a_low_hop_limit_is_dropped_counted_and_told(make_lab):
     """Whatever the sender is configured to be: what has passed a router, or could have, is not believed."""
-    peers = ", ".join(f'"{a}"' for a in listed("ipv6"))
-    two = Pair(make_lab(ports=1), kinds=("keepalived", "standbyd"), addresses=(VIP6,), unicast=f"[{peers}]",
-               peer_extra=keepalived_unicast("ipv6"))
+    two = Pair(make_lab(ports=1), kinds=("keepalived", "standbyd"), addresses=(VIP6,), **unicast_form(6))
     two.d1.start()
     two.d2.start()
     wait_for(lambda: dropped(two.d2, "ttl") >= 3, 15)
@@ -366,8 +197,7 @@ def test_the_groups_address_in_a_unicast_sum_is_accepted_and_counted(pair):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_unicast_beside_a_keepalived_that_sums_as_it_did_of_old(pair, role):
-    two = pair(kinds=ROLES[role], unicast="[192.0.2.11, 192.0.2.12]",
-               peer_extra=keepalived_unicast("ipv4", "  old_unicast_chksum\n"))
+    two = pair(kinds=ROLES[role], **unicast_form(4, "  old_unicast_chksum\n"))
     since = now()
     pass_time(2 * two.down_ms() / 1000)
     window = two.probe.window(since)

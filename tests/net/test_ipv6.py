@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""VRRP over IPv6: link-local sources, ff02::12, neighbour advertisements; beside ourselves and beside keepalived."""
+"""VRRP over IPv6: link-local sources, ff02::12, neighbour advertisements; beside ourselves. What it is beside others is in test_interop.py."""
 import socket
 import struct
 
 import pytest
 
-from conftest import KEEPALIVED_GAP_6, Pair, allowed, plain_config, slack_ms, vip_config
+from conftest import Pair, allowed, plain_config, slack_ms, vip_config
 from lab import MS, SECOND, VIP, VIP6, Standbyd, link_local_of, now, pass_time, wait_for
 
-ROLES = {"active": ("standbyd", "keepalived"), "backup": ("keepalived", "standbyd")}
 GROUP6 = "ff02::12"
 
 
@@ -37,11 +36,6 @@ def sum6(source, destination, message):
 @pytest.fixture
 def pair6(pair):
     return lambda **options: pair(addresses=(VIP6,), **options)
-
-
-@pytest.fixture(params=ROLES, ids=lambda role: f"standbyd-is-{role}")
-def mixed6(pair6, request):
-    return lambda **options: pair6(kinds=ROLES[request.param], **options)
 
 
 # ---- what we send ----
@@ -82,35 +76,6 @@ def test_neighbour_advertisements(make_lab, forwarding):
 
 
 # ---- between ourselves ----
-
-def test_cable_lost(pair6):
-    two = pair6()
-    since = two.n1.pull()
-    two.probe.answered_by("lb2", 5, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= two.down_ms() + slack_ms(), window
-    wait_for(lambda: not two.n1.holds(VIP6), 3)
-    since = two.n1.plug()
-    two.probe.answered_by("lb1", 10, since)
-    two.d2.wait_state("backup")
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"cable back: {window}"
-
-
-def test_stop_and_return_lose_nothing(pair6):
-    two = pair6()
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
-    assert not two.n1.holds(VIP6) and not holds_link_local(two.n1)
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 15, since)
-    two.d2.wait_state("backup")
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
-
 
 def test_killed_and_restarted_keeps_its_role(pair6):
     two = pair6(advert_ms=1000)
@@ -177,71 +142,6 @@ def test_moving_bond_sends_from_the_port_in_use(make_lab):
     probe.answered_by(node.name, 5, since)
     assert node.holds(VIP6) == "eno2" and daemon.state() == "active"
     assert daemon.vip()["active_source"] == second
-
-
-# ---- beside keepalived ----
-
-@pytest.mark.parametrize("advert_ms", [100, 1000])
-def test_one_active_at_rest_beside_keepalived(mixed6, advert_ms):
-    two = mixed6(advert_ms=advert_ms)
-    sniffer = two.lab.sniff()
-    since = now()
-    pass_time(2 * two.down_ms() / 1000)
-    window = two.probe.window(since)
-    assert window.lost == 0 and window.nodes == ["lb1"], window
-    assert two.lab.overlaps(since, ip=VIP6) == 0
-    assert {f["source"] for f in sniffer.adverts(since=since)} == {link_local(two.n1)}, "a backup says nothing"
-    for daemon in (two.d1, two.d2):
-        if isinstance(daemon, Standbyd):
-            assert not daemon.vip()["counters"]["address_list_differs"]
-
-
-@pytest.mark.parametrize("advert_ms", [100, 1000])
-def test_our_stop_and_return_lose_nothing_beside_keepalived(pair6, advert_ms):
-    two = pair6(kinds=ROLES["active"], advert_ms=advert_ms)
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed(KEEPALIVED_GAP_6) and window.nodes == ["lb1", "lb2"], f"stop: {window}"
-    assert not two.n1.holds(VIP6)
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 15, since)
-    window = two.probe.window(since)
-    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], f"return: {window}"
-    wait_for(lambda: not two.n2.holds(VIP6), 5)
-
-
-@pytest.mark.parametrize("advert_ms", [100, 1000])
-def test_its_stop_and_return_beside_keepalived(pair6, advert_ms):
-    """keepalived lets go at once; what is left to us is the skew. When it returns, we let go when it has announced itself."""
-    two = pair6(kinds=ROLES["backup"], advert_ms=advert_ms)
-    since = two.d1.stop()
-    two.probe.answered_by("lb2", 10, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= (256 - 100) * advert_ms / 256 + slack_ms(), window
-    since = now()
-    two.d1.start()
-    two.probe.answered_by("lb1", 20, since)
-    two.d2.wait_state("backup")
-    window = two.probe.window(since)
-    assert window.lost <= allowed(KEEPALIVED_GAP_6), f"its return: {window}"
-
-
-def test_cable_lost_beside_keepalived(mixed6):
-    two = mixed6()
-    since = two.n1.pull()
-    two.probe.answered_by("lb2", two.down_ms() / 1000 + 5, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= two.down_ms() + slack_ms(), window
-
-
-def test_the_killed_one_beside_keepalived(mixed6):
-    two = mixed6()
-    since = two.n1.power_off()
-    two.probe.answered_by("lb2", 5, since)
-    window = two.probe.window(since)
-    assert window.outage_ms <= two.down_ms() + slack_ms(), window
 
 
 def test_killed_for_good_loses_its_addresses(pair6):
