@@ -367,6 +367,8 @@ static void port_link_answer(struct core *core, const struct action *action, int
 		change_done(change);
 	if (!error && action->type == ACT_LINK_MTU)
 		iface->mtu = action->u.link.mtu;
+	if (!error && action->type == ACT_ENSLAVE && iface->ifindex == action->u.link.ifindex && !iface->master)
+		iface->master = action->u.link.master;
 	if (!error && action->type == ACT_RELEASE && iface->master == action->u.link.master) {
 		iface->master = 0;
 		iface->up = iface->carrier = false;

@@ -265,19 +265,31 @@ static void carry_probes(struct core *core, struct bond *bond, const struct core
 	}
 }
 
-/* A port that the new list does not have is given back, unless another bond takes it, for which it must be given back too. */
+/* Whether a bond that is new by name takes over what is under way for it (inherit_ports). */
+static bool is_inherited(const struct core *core, const struct iface *iface, const struct core *old)
+{
+	return iface->bond != NONE && iface->port != NONE && !configure_old_bond(old, &core->bonds[iface->bond].cfg);
+}
+
+/* A port that the new list does not have, or is about to be, is given back, unless another bond takes it, for which it must be
+ * given back too. What is under way for it is answered first. */
 static void release_dropped(struct core *core, const struct bond *bond, const struct core *old, const struct bond *from)
 {
-	for (unsigned i = 0; i < from->n_ports && bond_is_device(bond); i++) {
+	int device = bond_is_device(bond) ? old->ifaces[from->iface].ifindex : 0;
+
+	for (unsigned i = 0; i < from->n_ports && device; i++) {
+		const struct change *change = &from->ports[i].change;
 		const struct iface *iface = port_iface(old, &from->ports[i]);
-		if (!iface->ifindex || !iface->master || iface->master != old->ifaces[from->iface].ifindex ||
-		    port_by_iface(core, bond, iface->name) != NONE)
+		bool joins = change->gen && change->type == ACT_ENSLAVE && !iface->master;
+		if (!iface->ifindex || (iface->master != device && !joins) || port_by_iface(core, bond, iface->name) != NONE)
 			continue;
 		bool known = model_iface_by_name(core, iface->name) != NULL;
 		struct iface *to = &core->ifaces[configure_iface(core, iface->name)];
 		if (!known)
 			carry_iface(to, iface);
-		to->release_from = iface->master;
+		to->release_from = device;
+		if (change->gen && !is_inherited(core, to, old))
+			to->releasing = *change;
 	}
 }
 

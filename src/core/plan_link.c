@@ -337,7 +337,9 @@ static bool is_listed_in(const struct core *core, const struct iface *iface, int
 
 void plan_release(struct core *core, struct out *out, struct iface *iface)
 {
-	if (!iface->release_from || iface->releasing.gen)
+	bool port = iface->bond != NONE && iface->port != NONE;
+
+	if (!iface->release_from || iface->releasing.gen || (port && core->bonds[iface->bond].ports[iface->port].change.gen))
 		return;
 	if (!iface->ifindex || iface->master != iface->release_from || is_listed_in(core, iface, iface->release_from)) {
 		iface->release_from = 0;
