@@ -129,6 +129,7 @@ static void down_timer(struct core *core, struct vip *vip)
 		vip->rearmed = true;
 		vip->won_ns = 0;
 		vip->down_ns = core->now + vip_down_ns(vip);
+		vip->lower_floor_ns = vip->down_ns; /* the lower one may have lost to a better one meanwhile */
 		if (vip->phase == PHASE_BACKUP)
 			vip->reason = (struct reason){ .code = REASON_LATE_BACKUP, .arg = { (int64_t)late } };
 		return;
