@@ -75,7 +75,7 @@ static void job_run(struct campaign *c, struct job *job)
 		uint64_t takeovers = job->statistics.takeovers, steps = job->statistics.steps;
 
 		job->seed = seed;
-		if (!world_run(&world, c->options, seed, &job->statistics)) {
+		if (!(c->options->sweeps ? sweep_run : world_run)(&world, c->options, seed, &job->statistics)) {
 			count_failure(job->failures, world.failed_check, seed, 1);
 			c->failed++;
 		}
@@ -101,7 +101,7 @@ static void job_ended(struct campaign *c, const struct job *job, int status)
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return;
 	printf("FAILED process: seed %" PRIu64 ", status 0x%x\n", job->seed, (unsigned)status);
-	record_replay(c->options, job->seed);
+	record_replay(c->options, job->seed, SWEEP_NONE, 0);
 	c->failed++;
 }
 

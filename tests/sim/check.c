@@ -981,7 +981,7 @@ static void check_lease(struct world *w, struct node *node, unsigned vip)
 {
 	uint64_t lease = later(node->watch[vip].lease_ns, node->setup[vip].lease_ns);
 
-	if (node->watch[vip].total && since(w, node->unwell_ns) > lease + LEASE_SLACK + slack(w))
+	if (node->watch[vip].total && !node->suspended && since(w, node->unwell_ns) > lease + LEASE_SLACK + slack(w))
 		world_fail(w, node, "lease", "vip %u is still here %llu ms after the daemon's last sign", vip,
 			   since(w, node->unwell_ns) / NSEC_PER_MSEC);
 }
@@ -1171,6 +1171,14 @@ void check_time(struct world *w)
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++)
 		if (w->vips[v].any & (w->vips[v].any - 1))
 			check_pairs(w, v);
+}
+
+/* Its addresses are not known for its own any more: they stay for as long as their lease, whatever the others do. */
+void check_record_lost(struct world *w, struct node *node)
+{
+	for (unsigned v = 0; v < w->n_vips; v++)
+		if (node->watch[v].total)
+			check_disturb(w, node, later(node->watch[v].lease_ns, node->setup[v].lease_ns) + LEASE_SLACK);
 }
 
 void check_woken(struct world *w, struct node *node, uint64_t late_ns)

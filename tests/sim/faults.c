@@ -344,7 +344,8 @@ static bool process_begins(struct world *w, struct node *node, struct fault *f)
 	if (f->kind == FAULT_STALL || f->kind == FAULT_LOOP_STALL) {
 		if (node->stalled || node->loop_stalled)
 			return false;
-		shell_stall(w, node, f->kind == FAULT_LOOP_STALL);
+		shell_stall(w, node, f->kind == FAULT_LOOP_STALL,
+			    f->kind == FAULT_STALL && rng_chance(&w->rng, 300000));
 		return true;
 	}
 	shell_kill(w, node);
@@ -496,6 +497,31 @@ static void process_heals(struct world *w, struct node *node, struct fault *f)
 		return;
 	}
 	shell_start(w, node);
+}
+
+static void fault_set(struct world *w, struct node *node, enum fault_kind kind, uint64_t for_ns)
+{
+	struct fault *f = w->faults;
+
+	while (f < w->faults + SIM_FAULTS && f->on)
+		f++;
+	if (f == w->faults + SIM_FAULTS) {
+		world_fail(w, node, "faults", "no room for one more");
+		return;
+	}
+	*f = (struct fault){ .on = true, .kind = kind, .node = node->id };
+	world_schedule(w, w->now + for_ns, HAPPEN_HEAL, 0, (uint32_t)(f - w->faults), 0);
+}
+
+void fault_restart(struct world *w, struct node *node, uint64_t after_ns)
+{
+	fault_set(w, node, FAULT_CRASH, after_ns);
+}
+
+void fault_pause(struct world *w, struct node *node, bool loop_only, bool suspended, uint64_t for_ns)
+{
+	shell_stall(w, node, loop_only, suspended);
+	fault_set(w, node, FAULT_STALL, for_ns);
 }
 
 void fault_heal(struct world *w, unsigned slot)

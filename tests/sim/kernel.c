@@ -300,6 +300,17 @@ int kernel_address_delete(struct world *w, struct node *node, int ifindex, const
 	return 0;
 }
 
+void kernel_slept(struct world *w, struct node *node, uint64_t for_ns)
+{
+	node->expire_armed_ns = NEVER;
+	for (unsigned i = 0; i < node->n_addresses; i++) {
+		if (node->addresses[i].expires_ns == NEVER)
+			continue;
+		node->addresses[i].expires_ns += for_ns;
+		expiry_arm(w, node, node->addresses[i].expires_ns);
+	}
+}
+
 void kernel_expire(struct world *w, struct node *node)
 {
 	uint64_t next = NEVER;

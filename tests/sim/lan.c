@@ -319,7 +319,7 @@ void lan_arrive(struct world *w, struct node *node, unsigned port, uint32_t slot
 
 	if (p->kind == PACKET_PROBE)
 		bond = NULL; /* its socket is on the port itself */
-	if (!node->powered || !link->exists || !link->up || !lan_port_live(w, node, port) || w->mute[node->id][port] ||
+	if (!node->powered || node->suspended || !link->exists || !link->up || !lan_port_live(w, node, port) || w->mute[node->id][port] ||
 	    (bond && bond->active != link->ifindex) || (bond && !bond->up)) {
 		lan_release(w, slot);
 		return;

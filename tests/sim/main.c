@@ -17,6 +17,9 @@ static void usage(FILE *out)
 		     "  --failovers N    worlds until N takeovers have happened\n"
 		     "  --campaign N     the same with a job for each processor, and word of how far it is each minute\n"
 		     "  --jobs N         so many worlds at a time\n"
+		     "  --sweep A,B      each world is a short story that is told again for each action or step of it, with a crash,\n"
+		     "                   reload, stall … there: crash, crash-lost, reload, reload-changed, stall, hang, suspend, all\n"
+		     "  --stride N       only each N-th of them; --at N: only the N-th\n"
 		     "  --steps N        ends after N steps of all cores\n"
 		     "  --nodes N        2…16 (default: the seed decides)\n"
 		     "  --vips N         1…32 (default: the seed decides)\n"
@@ -66,6 +69,25 @@ static uint64_t number(const char *text, uint64_t low, uint64_t high)
 	return value;
 }
 
+static uint32_t sweep_list(const char *list)
+{
+	uint32_t mask = 0;
+	size_t length;
+
+	for (; *list; list += length + (list[length] == ',')) {
+		length = strcspn(list, ",");
+		for (unsigned kind = SWEEP_NONE + 1; kind < SWEEP_KINDS; kind++)
+			if (strncmp(list, "all", length) == 0 || (strlen(sweep_name((enum sweep_kind)kind)) == length &&
+								  strncmp(sweep_name((enum sweep_kind)kind), list, length) == 0))
+				mask |= 1U << kind;
+	}
+	if (!mask) {
+		fprintf(stderr, "sim: nothing to sweep with\n");
+		exit(2);
+	}
+	return mask;
+}
+
 static uint32_t action_mask(const char *name)
 {
 	for (unsigned type = 0; type < ACT_TYPES; type++)
@@ -95,6 +117,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "without", 1, NULL, 'x' },	{ "fault-mask", 1, NULL, 'm' }, { "verbose", 2, NULL, 'V' },
 		{ "trace-hash", 0, NULL, 'H' }, { "keep-going", 0, NULL, 'K' }, { "quiet", 0, NULL, 'q' },
 		{ "help", 0, NULL, 'h' },	{ "lie", 1, NULL, 'L' },
+		{ "sweep", 1, NULL, 'p' },	{ "stride", 1, NULL, 'd' },	{ "at", 1, NULL, 'a' },
 		{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -109,6 +132,15 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'f':
 			o->failovers = number(optarg, 1, UINT64_MAX);
+			break;
+		case 'p':
+			o->sweeps = sweep_list(optarg);
+			break;
+		case 'd':
+			o->sweep_stride = number(optarg, 1, UINT64_MAX);
+			break;
+		case 'a':
+			o->sweep_at = number(optarg, 1, UINT64_MAX);
 			break;
 		case 'c':
 			o->failovers = number(optarg, 1, UINT64_MAX);
@@ -169,7 +201,8 @@ static void parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .seed = 1, .kind = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1 };
+	struct options options = { .seed = 1, .kind = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1,
+				   .sweep_stride = 1 };
 
 	parse(argc, argv, &options);
 	mallopt(M_MMAP_THRESHOLD, 1 << 30); /* daemons come and go: keep their memory */

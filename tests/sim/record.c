@@ -85,7 +85,7 @@ void trace_add_text(struct world *w, unsigned node, const char *format, ...)
 	trace_took(w, e);
 }
 
-void record_replay(const struct options *o, uint64_t seed)
+void record_replay(const struct options *o, uint64_t seed, enum sweep_kind sweep, uint64_t sweep_at)
 {
 	printf("replay: sim --seed %" PRIu64 " --worlds 1", seed);
 	if (o->nodes)
@@ -98,6 +98,8 @@ void record_replay(const struct options *o, uint64_t seed)
 		printf(" --kind %s", (const char *const[]){ "plain", "move", "kernel", "team" }[o->kind]);
 	if (o->faults != ALL_FAULTS)
 		printf(" --fault-mask 0x%x", o->faults);
+	if (o->sweeps)
+		printf(" --sweep %s --at %" PRIu64, sweep_name(sweep), sweep_at);
 	for (unsigned type = 0; type < ACT_TYPES; type++)
 		if (o->lies >> type & 1)
 			printf(" --lie %s", action_type_name((enum action_type)type));
@@ -129,5 +131,5 @@ void world_fail(struct world *w, const struct node *node, const char *check, con
 	vprintf(format, ap);
 	va_end(ap);
 	putchar('\n');
-	record_replay(w->options, w->seed);
+	record_replay(w->options, w->seed, w->sweep, w->sweep_at);
 }

@@ -226,12 +226,9 @@ static void change_something(struct world *w, struct node *node)
 		of_bond[what - OF_VIP](w, node);
 }
 
-bool reload_happen(struct world *w, struct node *node)
+/* What may be in force still bounds what is right. */
+static void remember(struct world *w, struct node *node)
 {
-	unsigned changes = (unsigned)rng_below(&w->rng, 4); /* none: the same again */
-
-	if (!node->running || node->stopping || node->stalled || node->loop_stalled)
-		return false;
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		struct vip_setup *setup = &node->setup[v];
 
@@ -243,6 +240,27 @@ bool reload_happen(struct world *w, struct node *node)
 		if (setup->old_advert_ns < node->advert_ns[v])
 			setup->old_advert_ns = node->advert_ns[v];
 	}
+}
+
+/* Right now, in the middle of whatever it is; nothing else is told of it. */
+bool reload_now(struct world *w, struct node *node, bool changed)
+{
+	if (!node->running || node->stopping || node->doomed)
+		return false;
+	remember(w, node);
+	for (unsigned i = 0; changed && i < 2; i++)
+		change_something(w, node);
+	shell_reload(w, node);
+	return true;
+}
+
+bool reload_happen(struct world *w, struct node *node)
+{
+	unsigned changes = (unsigned)rng_below(&w->rng, 4); /* none: the same again */
+
+	if (!node->running || node->stopping || node->stalled || node->loop_stalled)
+		return false;
+	remember(w, node);
 	for (unsigned i = 0; i < changes; i++)
 		change_something(w, node);
 	node->reload_at_change = rng_chance(&w->rng, 200000);

@@ -123,6 +123,7 @@ static void shell_step(struct world *w, struct node *node, struct event *event)
 	bool more = true;
 	unsigned rounds = 0;
 
+	sweep_step(w, node);
 	event->now_ns = w->now;
 	check_answer(w, node, event);
 	next = *event;
@@ -134,9 +135,14 @@ static void shell_step(struct world *w, struct node *node, struct event *event)
 		check_states(w, node);
 		for (size_t i = 0; i < n && i < w->cap; i++) {
 			trace_add_action(w, node, &w->out[i]);
+			if (node->doomed)
+				continue;
 			shell_act(w, node, &w->out[i]);
+			sweep_action(w, node);
 		}
 		check_step(w, node, n);
+		if (node->doomed)
+			return;
 		if (++rounds > 10000)
 			world_fail(w, node, "more", "EV_CONTINUE again and again");
 		next = again;
@@ -144,11 +150,19 @@ static void shell_step(struct world *w, struct node *node, struct event *event)
 	}
 }
 
+/* Nothing more is read by it. */
+static bool is_over(const struct world *w, const struct node *node)
+{
+	return w->failed || node->doomed;
+}
+
 /* What did not fit into the applier's queue is answered right after the step. */
 static void shell_feed(struct world *w, struct node *node, struct event *event)
 {
+	if (is_over(w, node))
+		return;
 	shell_step(w, node, event);
-	while (node->n_refused && !w->failed) {
+	while (node->n_refused && !is_over(w, node)) {
 		struct event failed = { .type = EV_FAILED };
 
 		failed.u.result.action = node->refused[--node->n_refused];
@@ -238,7 +252,7 @@ static void probe_event(struct world *w, struct node *node, const struct packet 
 
 static void drain_packets(struct world *w, struct node *node)
 {
-	while (node->socket_n && !w->failed) {
+	while (node->socket_n && !is_over(w, node)) {
 		struct waiting_packet wait = node->socket[node->socket_head];
 
 		node->socket_head = (node->socket_head + 1) % SIM_SOCKET;
@@ -261,7 +275,7 @@ static void drain_live(struct world *w, struct node *node, bool all)
 
 	all = all || lost;
 	node->enobufs = false;
-	while (node->live_n && !w->failed) {
+	while (node->live_n && !is_over(w, node)) {
 		struct waiting_event *head = &node->live[node->live_head];
 		struct event event = head->event;
 
@@ -271,14 +285,14 @@ static void drain_live(struct world *w, struct node *node, bool all)
 		node->live_n--;
 		shell_feed(w, node, &event);
 	}
-	if (lost && !w->failed)
+	if (lost && !is_over(w, node))
 		shell_feed(w, node, &overrun);
 }
 
 /* What happened before a dump waits in the socket when the dump begins: it goes first. */
 static void drain_results(struct world *w, struct node *node)
 {
-	while (node->results_n && node->results[node->results_head].ready_ns <= w->now && !w->failed) {
+	while (node->results_n && node->results[node->results_head].ready_ns <= w->now && !is_over(w, node)) {
 		struct event event = node->results[node->results_head].event;
 
 		node->results_head = (node->results_head + 1) % SIM_RESULTS;
@@ -287,7 +301,7 @@ static void drain_results(struct world *w, struct node *node)
 			drain_live(w, node, true);
 		shell_feed(w, node, &event);
 	}
-	if (node->snapshot_waits && !w->failed)
+	if (node->snapshot_waits && !is_over(w, node))
 		node->snapshot_waits = !applier_take(w, node, &node->snapshot);
 }
 
@@ -295,11 +309,15 @@ static void fire_timer(struct world *w, struct node *node)
 {
 	struct event event = { .type = EV_TIMER };
 
+	if (is_over(w, node))
+		return;
 	if (core_deadline(node->core) > w->now) {
 		node->timers_in_a_row = 0;
 		return;
 	}
 	shell_feed(w, node, &event);
+	if (node->doomed)
+		return;
 	if (core_deadline(node->core) > w->now)
 		node->timers_in_a_row = 0;
 	else if (++node->timers_in_a_row > 100)
@@ -325,7 +343,8 @@ static void process_gone(struct world *w, struct node *node)
 	core_free(node->core);
 	node->core = NULL;
 	node->life++;
-	node->running = node->stalled = node->loop_stalled = node->stopping = false;
+	node->running = node->stalled = node->loop_stalled = node->stopping = node->doomed = node->suspended = false;
+	node->pause = SWEEP_NONE;
 	node->n_flight = node->live_n = node->queue_n = node->results_n = node->n_listening = 0;
 	node->enobufs = node->applying = node->snapshot_waits = false;
 	node->n_refused = 0;
@@ -355,6 +374,19 @@ static void next_wake(struct world *w, struct node *node)
 		shell_wake_at(w, node, next > w->now ? next : w->now + 1000);
 }
 
+/* The process may have ended meanwhile: ACT_STOPPED came, or it died. */
+static void turn_ends(struct world *w, struct node *node)
+{
+	if (w->failed)
+		return;
+	if (node->doomed || node->process_ns == NEVER) {
+		process_gone(w, node);
+		return;
+	}
+	next_wake(w, node);
+	sweep_pause(w, node);
+}
+
 void shell_run(struct world *w, struct node *node)
 {
 	node->run_ns = NEVER;
@@ -371,13 +403,7 @@ void shell_run(struct world *w, struct node *node)
 	if (rng_chance(&w->rng, 5000))
 		shell_feed(w, node, &(struct event){ .type = EV_TIMER }); /* an early one is harmless */
 	fire_timer(w, node);
-	if (w->failed)
-		return;
-	if (node->process_ns == NEVER) { /* ACT_STOPPED came */
-		process_gone(w, node);
-		return;
-	}
-	next_wake(w, node);
+	turn_ends(w, node);
 }
 
 /* ---- the process's life ---- */
@@ -463,9 +489,8 @@ void shell_start(struct world *w, struct node *node)
 		forget_orders(node);
 	feed_record(w, node);
 	node->record_boot = node->boot;
-	if (!w->failed)
-		shell_feed(w, node, &event);
-	next_wake(w, node);
+	shell_feed(w, node, &event);
+	turn_ends(w, node);
 }
 
 void shell_kill(struct world *w, struct node *node)
@@ -486,11 +511,7 @@ void shell_stop(struct world *w, struct node *node)
 	node->stopping_ns = w->now;
 	check_disturb(w, node, 0);
 	shell_feed(w, node, &event);
-	if (w->failed)
-		return;
-	next_wake(w, node);
-	if (node->process_ns == NEVER)
-		process_gone(w, node);
+	turn_ends(w, node);
 }
 
 void shell_reload(struct world *w, struct node *node)
@@ -507,8 +528,7 @@ void shell_reload(struct world *w, struct node *node)
 		return;
 	}
 	shell_feed(w, node, &event);
-	if (!w->failed)
-		next_wake(w, node);
+	turn_ends(w, node);
 }
 
 void shell_switch(struct world *w, struct node *node, const char *port)
@@ -521,8 +541,7 @@ void shell_switch(struct world *w, struct node *node, const char *port)
 	snprintf(event.u.select.bond, sizeof event.u.select.bond, "%s", node->config_bond.name);
 	snprintf(event.u.select.port, sizeof event.u.select.port, "%s", port ? port : "");
 	shell_feed(w, node, &event);
-	if (!w->failed && node->process_ns != NEVER)
-		next_wake(w, node);
+	turn_ends(w, node);
 }
 
 /* What is told to a process that hangs waits in its socket: here only the word that ends a fault does. */
@@ -545,16 +564,16 @@ bool shell_role(struct world *w, struct node *node, enum role_order order, unsig
 		snprintf(event.u.role.vip, sizeof event.u.role.vip, "%s", node->config_vips[vip % node->config.n_vips].name);
 	node->drained = order == ROLE_DRAIN || (order == ROLE_HANDOVER && node->drained);
 	shell_feed(w, node, &event);
-	if (!w->failed && node->process_ns != NEVER)
-		next_wake(w, node);
+	turn_ends(w, node);
 	return true;
 }
 
-void shell_stall(struct world *w, struct node *node, bool loop_only)
+void shell_stall(struct world *w, struct node *node, bool loop_only, bool suspended)
 {
 	if (!node->running || node->stalled || node->loop_stalled)
 		return;
-	trace_add_text(w, node->id, loop_only ? "loop hangs" : "process stopped");
+	trace_add_text(w, node->id, loop_only ? "loop hangs" : suspended ? "machine suspended" : "process stopped");
+	node->suspended = suspended;
 	node->stalled = !loop_only;
 	node->loop_stalled = loop_only;
 	node->unwell_ns = w->now;
@@ -580,7 +599,9 @@ void shell_wake(struct world *w, struct node *node)
 		node->applying = true;
 		world_schedule(w, w->now + rng_below(&w->rng, w->apply_ns), HAPPEN_APPLY, node->id, node->life, 0);
 	}
-	node->stalled = node->loop_stalled = false;
+	if (node->suspended)
+		kernel_slept(w, node, late);
+	node->stalled = node->loop_stalled = node->suspended = false;
 	shell_wake_at(w, node, w->now + rng_below(&w->rng, w->loop_ns));
 	if (node->undrain_waits)
 		shell_role(w, node, ROLE_UNDRAIN, 0);

@@ -125,6 +125,19 @@ struct waiting_action {
 	uint64_t key;
 };
 
+/* What a sweep does at each place of a story (sweep.c). */
+enum sweep_kind {
+	SWEEP_NONE,
+	SWEEP_CRASH,
+	SWEEP_CRASH_LOST,
+	SWEEP_RELOAD,
+	SWEEP_RELOAD_CHANGED,
+	SWEEP_STALL,
+	SWEEP_HANG,
+	SWEEP_SUSPEND,
+	SWEEP_KINDS
+};
+
 enum node_kind { NODE_PLAIN, NODE_MOVE, NODE_KERNEL, NODE_TEAM, NODE_KINDS };
 
 /* What the checks know of one vip on one node. */
@@ -229,6 +242,9 @@ struct node {
 	bool enobufs;
 
 	bool running, stalled, loop_stalled, stopping, powered;
+	bool suspended;	       /* stalled with its whole machine: not even the kernel's clocks go on */
+	bool doomed;	       /* dies as soon as the step is over; nothing that it says is done any more */
+	enum sweep_kind pause; /* is stalled as soon as the step is over */
 	uint64_t unwell_ns;  /* since when it is stalled or gone */
 	uint64_t process_ns; /* when the process started */
 	uint32_t life;	     /* of the process: what was scheduled for an earlier one is void */
@@ -433,6 +449,8 @@ struct options {
 	uint64_t failovers;   /* worlds until so many takeovers have happened */
 	uint64_t worlds;
 	unsigned jobs;
+	uint32_t sweeps;		/* mask of enum sweep_kind; 0: whole worlds */
+	uint64_t sweep_stride, sweep_at; /* every so many places; only there */
 	uint64_t time_ns;	  /* of faults in one world; 0: the seed decides */
 	int kind;		  /* enum node_kind, -1: the seed decides */
 	uint32_t faults;	  /* mask of enum fault_kind */
@@ -447,6 +465,8 @@ struct world {
 	uint64_t seed, now;
 	struct rng rng;
 	struct heap heap;
+	enum sweep_kind sweep;
+	uint64_t sweep_at, actions, events; /* so many so far, of all nodes */
 	unsigned n_nodes, n_vips;
 	struct node *nodes;
 	struct world_vip vips[SIM_VIPS];
@@ -474,6 +494,7 @@ struct world {
 	uint64_t trace_n;
 	struct statistics *statistics;
 	uint64_t hash;
+	bool ending;	     /* everybody stops: the story is told */
 	bool failed, trying; /* trying: a check only asks, refused says what it found */
 	bool refused;
 	const char *failed_check;
@@ -509,6 +530,7 @@ int kernel_address_delete(struct world *, struct node *, int ifindex, const stru
 			  uint32_t cause);
 int kernel_route_set(struct world *, struct node *, const struct action_route *, bool ours, uint32_t cause);
 int kernel_route_delete(struct world *, struct node *, int ifindex, const struct config_route *, uint32_t cause);
+void kernel_slept(struct world *, struct node *, uint64_t for_ns); /* its clocks stood still */
 void kernel_expire(struct world *, struct node *);
 void kernel_delete_link(struct world *, struct node *, struct sim_link *);
 void kernel_rename(struct world *, struct node *, struct sim_link *, bool other);
@@ -561,7 +583,7 @@ void shell_reload(struct world *, struct node *);
 /* A person chooses the bond's port; NULL: gives the choice back. */
 void shell_switch(struct world *, struct node *, const char *port);
 bool shell_role(struct world *, struct node *, enum role_order, unsigned vip); /* false: not possible now */
-void shell_stall(struct world *, struct node *, bool loop_only);
+void shell_stall(struct world *, struct node *, bool loop_only, bool suspended);
 void shell_wake(struct world *, struct node *);
 void shell_run(struct world *, struct node *);
 void shell_wake_at(struct world *, struct node *, uint64_t when);
@@ -575,8 +597,19 @@ void fault_delete(struct world *, struct node *);
 void fault_heal_all(struct world *);
 const char *fault_name(enum fault_kind);
 
+void fault_restart(struct world *, struct node *, uint64_t after_ns); /* a node that dies now starts again then */
+void fault_pause(struct world *, struct node *, bool loop_only, bool suspended, uint64_t for_ns);
+
 /* reload.c */
 bool reload_happen(struct world *, struct node *); /* false: not possible now */
+bool reload_now(struct world *, struct node *, bool changed);
+
+/* sweep.c */
+const char *sweep_name(enum sweep_kind);
+bool sweep_run(struct world *, const struct options *, uint64_t seed, struct statistics *);
+bool sweep_action(struct world *, struct node *);
+void sweep_step(struct world *, struct node *);
+void sweep_pause(struct world *, struct node *);
 
 /* check.c */
 void check_addresses(struct world *, struct node *, const struct ip *, int link, int change);
@@ -595,6 +628,7 @@ void check_reloaded(struct world *, struct node *);
 void check_removed(struct world *, struct node *, const struct action_address *, uint64_t submitted_ns);
 void check_advert_heard(struct world *, struct node *, const struct event_advert *);
 void check_stopped(struct world *, struct node *);
+void check_record_lost(struct world *, struct node *); /* what is left of it is the kernel's to remove */
 void check_woken(struct world *, struct node *, uint64_t late_ns);
 void check_time(struct world *);
 void check_disturb_lan(struct world *, struct node *);
@@ -626,7 +660,7 @@ void safety_end(struct world *);
 int campaign_run(struct options *); /* 0: nothing was broken */
 
 /* record.c */
-void record_replay(const struct options *, uint64_t seed); /* prints the command that shows that world again */
+void record_replay(const struct options *, uint64_t seed, enum sweep_kind, uint64_t sweep_at); /* prints the command that shows that world again */
 void trace_add_event(struct world *, const struct node *, const struct event *);
 void trace_add_action(struct world *, const struct node *, const struct action *);
 void trace_add_text(struct world *, unsigned node, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -28,7 +28,7 @@ static void happen(struct world *w, const struct happening *h)
 			applier_run(w, node);
 		break;
 	case HAPPEN_EXPIRE:
-		if (h->a == node->boot && node->powered && h->time == node->expire_armed_ns)
+		if (h->a == node->boot && node->powered && !node->suspended && h->time == node->expire_armed_ns)
 			kernel_expire(w, node);
 		break;
 	case HAPPEN_MIIMON:
@@ -95,7 +95,7 @@ static uint64_t settle_ns(const struct world *w)
 static bool all_run(struct world *w)
 {
 	for (unsigned n = 0; n < w->n_nodes; n++)
-		if (!w->nodes[n].running || w->nodes[n].stopping)
+		if (!w->nodes[n].running || w->nodes[n].stopping || w->nodes[n].stalled || w->nodes[n].loop_stalled)
 			return false;
 	return true;
 }
@@ -103,6 +103,8 @@ static bool all_run(struct world *w)
 
 static bool is_settled(struct world *w)
 {
+	if (!all_run(w))
+		return false;
 	w->trying = true;
 	w->refused = false;
 	check_settled(w);
@@ -130,7 +132,7 @@ static bool live_until_is(struct world *w, uint64_t end, bool (*is)(struct world
 static bool settle(struct world *w)
 {
 	uint32_t loss = w->loss;
-	bool patient = w->seed % 10 == 0;
+	bool patient = w->seed % 10 == 0 && !w->options->sweeps;
 
 	trace_add_text(w, 0, "settling");
 	fault_heal_all(w);
@@ -142,7 +144,10 @@ static bool settle(struct world *w)
 	w->loss = 0;
 	if (!live_until_is(w, w->now + settle_ns(w) / 2 + make_down_max(w), is_settled, patient))
 		return false;
-	check_settled(w);
+	if (!all_run(w))
+		world_fail(w, NULL, "settled", "somebody does not run");
+	else
+		check_settled(w);
 	w->loss = loss;
 	return !w->failed;
 }
@@ -150,6 +155,7 @@ static bool settle(struct world *w)
 static bool stop_all(struct world *w)
 {
 	trace_add_text(w, 0, "everybody stops");
+	w->ending = true;
 	for (unsigned n = 0; n < w->n_nodes; n++) {
 		shell_stop(w, &w->nodes[n]);
 		if (!live_until(w, w->now + rng_below(&w->rng, NSEC_PER_SEC)))
@@ -164,7 +170,7 @@ static bool stop_all(struct world *w)
 static void life(struct world *w)
 {
 	uint64_t time = w->options->time_ns;
-	unsigned rounds = time ? 1 : (unsigned)rng_range(&w->rng, 1, 3);
+	unsigned rounds = time || w->options->sweeps ? 1 : (unsigned)rng_range(&w->rng, 1, 3);
 
 	for (unsigned n = 0; n < w->n_nodes; n++) {
 		shell_start(w, &w->nodes[n]);
@@ -175,6 +181,8 @@ static void life(struct world *w)
 	for (unsigned i = 0; i < rounds; i++) {
 		uint64_t trouble = (30 + rng_below(&w->rng, 90)) * w->fault_gap_ns + 2 * settle_ns(w);
 
+		if (w->options->sweeps)
+			trouble = 5 * w->fault_gap_ns + NSEC_PER_SEC;
 		w->faults_on = true;
 		world_schedule(w, w->now, HAPPEN_FAULT, 0, 0, 0);
 		if (!live_until(w, w->now + (time ? time : trouble)))
@@ -206,8 +214,8 @@ bool world_run(struct world *w, const struct options *options, uint64_t seed, st
 	w->hash = 0xcbf29ce484222325ULL;
 	w->heap.n = 0;
 	w->heap.order = 0;
-	w->trace_n = 0;
-	w->failed = false;
+	w->trace_n = w->actions = w->events = 0;
+	w->failed = w->ending = false;
 	w->faults_on = false;
 	rng_seed(&w->rng, seed);
 	make_world(w);
