@@ -311,11 +311,18 @@ void vip_leave(struct core *core, struct vip *vip, struct reason reason)
 	vip_schedule_renewal(core, vip);
 }
 
-/* Whoever of the group has won takes over, if every member has, or is held here already. */
+bool vip_slept(const struct core *core, const struct vip *vip)
+{
+	return vip->down_ns < core->now && !vip->rearmed &&
+	       core->now - vip->down_ns > max64(vip->interval_ns, LATE_BACKUP_MIN);
+}
+
+/* Whoever of the group has won takes over, if every member has, or is held here already. What one won before it slept it has
+ * to win again: its own timer will say so. */
 void vip_take_if_all_won(struct core *core, struct vip *vip)
 {
 	for (const struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m)) {
-		if (m->won_ns || has_role(m) || m->joining)
+		if ((m->won_ns && !vip_slept(core, m)) || has_role(m) || m->joining)
 			continue;
 		if (vip->phase == PHASE_BACKUP) {
 			vip->reason = (struct reason){ .code = REASON_GROUP_WAITS };
@@ -324,7 +331,7 @@ void vip_take_if_all_won(struct core *core, struct vip *vip)
 		return;
 	}
 	for (struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m)) {
-		if (m->won_ns)
+		if (m->won_ns && !vip_slept(core, m))
 			vip_take(core, m, m->won_reason);
 	}
 	vip_take(core, vip, vip->won_reason);

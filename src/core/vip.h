@@ -25,6 +25,9 @@ void vip_group_lost(struct core *, const struct vip *); /* it left this node, so
 /* "Late is lost" (design/vrrp.md): true when the vip just lost its role to its own lateness. */
 bool vip_late_is_lost(struct core *, struct vip *, bool other_heard);
 
+/* Whether a backup's Down timer is so late that it must listen again. */
+bool vip_slept(const struct core *, const struct vip *);
+
 /* When its next advert is due: an interval from now, or sooner by up to a quarter of it or the tick of the shortest ones, so that
  * those of many vips fall together, and leave together. */
 uint64_t vip_next_advert(const struct core *, const struct vip *);

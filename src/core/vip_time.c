@@ -122,9 +122,8 @@ static void win(struct core *core, struct vip *vip, struct reason reason)
 
 static void down_timer(struct core *core, struct vip *vip)
 {
-	uint64_t late = core->now - vip->down_ns;
-
-	if (late > max64(vip->interval_ns, LATE_BACKUP_MIN) && !vip->rearmed) {
+	if (vip_slept(core, vip)) {
+		uint64_t late = core->now - vip->down_ns;
 		core_note(core, NOTE_LATE, vip_object(core, vip))->reason.arg[0] = (int64_t)late;
 		vip->rearmed = true;
 		vip->won_ns = 0;
