@@ -40,6 +40,7 @@ int command_status(const struct cli *);
 int command_events(const struct cli *);
 int command_check(const struct cli *);
 int command_reload(const struct cli *);
+int command_reexec(const struct cli *);
 int command_diff(const struct cli *);
 int command_switch(const struct cli *);
 int command_handover(const struct cli *);

@@ -13,6 +13,7 @@ const struct command commands[] = {
 	{ "check", "v", "[FILE]", "check a configuration; no daemon is needed", command_check },
 	{ "diff", "j", "[FILE]", "what a reload would change; FILE: with that configuration", command_diff },
 	{ "reload", "", NULL, "let the daemon read its configuration again", command_reload },
+	{ "reexec", "j", NULL, "let the daemon's program as it is on disk take over from itself", command_reexec },
 	{ "switch", "", "BOND PORT", "use that port until it fails; 'auto' gives the choice back", command_switch },
 	{ "handover", "F", "VIP", "give the vip to another node, and keep it there; --force: even if none was ever heard", command_handover },
 	{ "drain", "", NULL, "give up every vip, and take none until 'undrain'", command_drain },

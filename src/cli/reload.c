@@ -19,3 +19,18 @@ int command_reload(const struct cli *cli)
 	connection_close(&c);
 	return status;
 }
+
+int command_reexec(const struct cli *cli)
+{
+	int status;
+	json_t *done = connection_ask(cli, VARLINK_INTERFACE ".Reexec", NULL, &status);
+	const char *previous = json_string_value(json_object_get(done, "previous"));
+	const char *version = json_string_value(json_object_get(done, "version"));
+
+	if (status == EXIT_FINE && cli->json)
+		status = print_json(done, false);
+	else if (status == EXIT_FINE)
+		printf("re-executed, version %s → %s\n", previous ? previous : "?", version ? version : "?");
+	json_decref(done);
+	return status;
+}

@@ -466,6 +466,9 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		words_add(w, "was rebuilt, with its addresses and routes; it had been ");
 		say_pattern(w, former_device(r), &material);
 		break;
+	case NOTE_REEXECUTED:
+		words_add(w, "re-executed%s%s", r->name[0] ? ", version " : "", r->name);
+		break;
 	case NOTE_CODES:
 		words_add(w, "unknown note");
 		break;

@@ -445,8 +445,9 @@ static void probe_socket_answer(struct core *core, const struct action *action, 
 		iface->probing = LISTEN_ON;
 	if (!bond)
 		return;
-	if (iface->probing == LISTEN_ON)
+	if (iface->probing == LISTEN_ON && !port->kept)
 		probe_restart(core, bond, port);
+	port->kept = false;
 	core_dirty_bond(core, bond);
 }
 

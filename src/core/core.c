@@ -380,6 +380,15 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_STOP:
 		handle_stop(core);
 		break;
+	case EV_RESUME_BOND:
+		succession_bond(core, &event->u.resume_bond);
+		break;
+	case EV_RESUME_PORT:
+		succession_port(core, &event->u.resume_port);
+		break;
+	case EV_RESUME_TARGET:
+		succession_target(core, &event->u.resume_target);
+		break;
 	case EV_TYPES:
 		assert(!"an event of no type");
 	}

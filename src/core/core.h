@@ -100,6 +100,7 @@ enum note_code {
 			      * team; arg1 it was a device of the other driver */
 	NOTE_DRAINED,        /* a person drained this node: it holds no vip until it is undrained */
 	NOTE_UNDRAINED,
+	NOTE_REEXECUTED,     /* of the shell: another program goes on in this process; name "OLD → NEW", arg0 how long nobody acted */
 	NOTE_CODES
 };
 
@@ -241,6 +242,10 @@ enum event_type {
 	EV_RESUME,        /* what the state file says of one vip; only before the first EV_SNAP_END */
 	EV_LEFTOVER,      /* an address that this instance's record says may be ours; only before the first EV_SNAP_END */
 	EV_STOP,          /* stop: goodbye, leave, then ACT_STOPPED */
+	/* What a predecessor in this process knew (core_succession); after the items of the first snapshot, before its end */
+	EV_RESUME_BOND,
+	EV_RESUME_PORT,
+	EV_RESUME_TARGET,
 	EV_TYPES
 };
 
@@ -349,6 +354,44 @@ struct event_resume {
 	bool active;              /* it was active, in this boot */
 	uint64_t last_sign_ns;    /* last advert sent */
 	uint8_t checksum;         /* enum vrrp_checksum: what `auto` had learned */
+	/* The predecessor gave its sockets on: what others sent since then has been, or is going to be, given to the core before
+	 * the end of the first snapshot. What follows counts only then. */
+	bool kept;
+	uint8_t state;            /* enum vip_state */
+	bool left;                /* the last advert heard was a goodbye */
+	uint8_t heard_priority;
+	struct ip heard_source;   /* FAMILY_NONE: none was heard */
+	uint64_t since_ns;        /* of the state */
+	uint64_t heard_ns;
+	uint64_t interval_ns;     /* backup: the active one's */
+	uint64_t down_ns;         /* backup: when it is taken for dead */
+	uint64_t lower_ns, lower_floor_ns; /* backup: a preempt-delay that runs */
+};
+
+struct event_resume_bond {
+	char bond[IFNAME_SIZE];
+	uint8_t state;            /* enum bond_state */
+	uint64_t since_ns, failovers;
+	uint64_t probing_ns, asked_ns; /* since when it probes, and its last round */
+};
+
+struct event_resume_port {
+	char bond[IFNAME_SIZE], port[IFNAME_SIZE]; /* port: the device */
+	uint8_t state;            /* enum port_state */
+	bool active, manual, was_healthy, damped;
+	uint8_t verdict;          /* of its probes */
+	uint32_t penalty;
+	uint64_t since_ns, penalty_ns, hold_ns, refused_ns, reached_ns; /* hold, refused: until then; 0: not */
+};
+
+struct event_resume_target {
+	char bond[IFNAME_SIZE], port[IFNAME_SIZE];
+	uint32_t number;          /* among the bond's targets */
+	struct ip ip;
+	bool answered, told;      /* it has answered some port; that it never did was told */
+	bool lost;
+	uint32_t unanswered;
+	uint64_t sent_ns, answered_ns, silent_ns, sent;
 };
 
 struct event_leftover {
@@ -377,6 +420,9 @@ struct event {
 		struct event_role role;
 		struct event_resume resume;
 		struct event_leftover leftover;
+		struct event_resume_bond resume_bond;
+		struct event_resume_port resume_port;
+		struct event_resume_target resume_target;
 	} u;
 };
 
@@ -412,6 +458,13 @@ struct preview {
 /* What a reload with that configuration would do at once: calls each with every action, in order, each change taken for made
  * when it was shown, and changes nothing. What waits for time or for the kernel's own events is not shown. 0 or -ENOMEM. */
 int core_preview(const struct core *, const struct config *, uint64_t now_ns, const struct preview *);
+
+/* What a core in the same process is to know, once this one has ended: one event a call, false: that was the last. Start with
+ * *cursor 0. The vips' (EV_RESUME) are for engine_resume's moment, the others as said at EV_RESUME_BOND. now_ns is 0. */
+bool core_succession(const struct core *, unsigned *cursor, struct event *);
+
+/* Whether such a core could go on: nothing is half done. False: *what has the object that is in the middle of something. */
+bool core_may_succeed(const struct core *, struct object *what);
 
 /* Whether an address is one that the core wants claims for (EV_CLAIM): an address of a vip on that interface. Cheap. */
 bool core_wants_claim(const struct core *, const struct ip *);

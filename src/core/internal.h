@@ -189,6 +189,7 @@ struct port {
 	unsigned penalty;        /* at penalty_ns; see damping.c */
 	uint64_t penalty_ns;
 	bool damped;
+	bool kept;               /* what its targets answered a predecessor in this process goes on */
 	uint8_t probes;          /* enum verdict */
 	uint64_t reached_ns;     /* since when that is "answered"; 0: it is not */
 	uint8_t probe_mac[MAC_SIZE]; /* that its last probe was sent from */
@@ -229,6 +230,7 @@ struct bond {
 	int wanted;              /* the port that should be in use; NONE */
 	int home;                /* driver move: the port that has the addresses, also while no port is healthy; NONE */
 	bool raised;             /* the device was set up once */
+	bool kept;               /* it is a predecessor's in this process: no news */
 	bool removed;
 	enum bond_state state, told;
 	struct reason reason, told_reason;
@@ -255,6 +257,7 @@ struct vip {
 	bool stopping;           /* on its way out for good */
 	bool gone;               /* and there */
 	bool tried_resume;
+	const struct event_resume *kept; /* what is known of it from a predecessor in this process, until its state is told; NULL */
 	uint64_t resume_age_ns;  /* how old the predecessor's last sign was that was too old; 0: there was none */
 	enum vip_phase phase;
 	enum vip_state told;
@@ -620,6 +623,18 @@ bool away_may_be_missing(const struct core *, const struct vip *, const struct a
 void away_tell(struct core *, int bond, int iface);
 void away_announce(struct core *, int bond, int iface);
 struct reason away_reason(const struct core *, const struct addr *); /* why it is not there, or cannot be reached there */
+/* succession.c: what a predecessor in this process knew */
+void succession_bond(struct core *, const struct event_resume_bond *);
+void succession_port(struct core *, const struct event_resume_port *);
+void succession_target(struct core *, const struct event_resume_target *);
+/* At the end of the first snapshot: what is known of the vip counts from now on. */
+void succession_vip(const struct core *, struct vip *);
+/* What is known of the vip from a predecessor, in this process or not; NULL: nothing. */
+const struct event_resume *succession_find(const struct core *, const struct vip *);
+/* A vip that stands anew goes on following whom its predecessor followed. */
+void succession_follow(struct core *, struct vip *);
+/* Before the state of a vip is told: true, it is not to be told yet. */
+bool succession_settle(struct vip *);
 
 /* track.c: what vips rest on */
 void track_add(struct core *, struct vip *);

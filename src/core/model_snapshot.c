@@ -59,7 +59,7 @@ static void tell_adopted(struct core *core)
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		const struct bond *bond = &core->bonds[i];
 		const struct iface *device = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
-		if (device && device->ifindex && !device->known && device->bond_active && bond_is_right_device(core, bond) &&
+		if (device && device->ifindex && !device->known && !bond->kept && device->bond_active && bond_is_right_device(core, bond) &&
 		    device->bond_mode == BOND_MODE_ACTIVEBACKUP &&
 		    (device->kind == KIND_TEAM || (device->bond_miimon == BOND_MIIMON_MS &&
 						   device->bond_reselect == BOND_RESELECT_FAILURE && !device->bond_primary)))
@@ -72,6 +72,8 @@ void model_snap_end(struct core *core, const struct event *event)
 	if (!core->snap_open || event->epoch != core->epoch)
 		return;
 	sweep(core);
+	for (unsigned i = 0; i < core->n_vips && !core->snap_known; i++)
+		succession_vip(core, &core->vips[i]);
 	core->snap_open = false;
 	core->snap_known = true;
 	core->snap_failures = 0;

@@ -162,6 +162,7 @@ const char *note_code_name(enum note_code code)
 	case NOTE_REBUILT: return "rebuilt";
 	case NOTE_DRAINED: return "drained";
 	case NOTE_UNDRAINED: return "undrained";
+	case NOTE_REEXECUTED: return "re-executed";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -229,6 +230,9 @@ const char *event_type_name(enum event_type type)
 	case EV_RESUME: return "resume";
 	case EV_LEFTOVER: return "leftover";
 	case EV_STOP: return "stop";
+	case EV_RESUME_BOND: return "resume-bond";
+	case EV_RESUME_PORT: return "resume-port";
+	case EV_RESUME_TARGET: return "resume-target";
 	case EV_TYPES: break;
 	}
 	return "unknown";

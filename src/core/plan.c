@@ -517,16 +517,33 @@ static void emit_state(struct out *out, struct object object, uint8_t *told, uin
 
 static void note_vip(struct core *core, struct out *out, struct vip *vip)
 {
-	uint8_t told = (uint8_t)vip->told;
+	uint8_t told;
 
+	if (vip->kept && succession_settle(vip))
+		return;
+	told = (uint8_t)vip->told;
 	emit_state(out, vip_object(core, vip), &told, (uint8_t)vip_state_of(vip), &vip->told_reason, vip->reason);
 	vip->told = told;
+}
+
+/* What a predecessor in this process had told of it is no news. */
+static void settle_bond(struct bond *bond)
+{
+	bond->kept = false;
+	if (bond->told == bond->state)
+		bond->told_reason = bond->reason;
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		if (bond->ports[i].told == bond->ports[i].state)
+			bond->ports[i].told_reason = bond->ports[i].reason;
+	}
 }
 
 static void note_bond(struct core *core, struct out *out, struct bond *bond)
 {
 	uint8_t told;
 
+	if (bond->kept && core->snap_known)
+		settle_bond(bond);
 	for (unsigned i = 0; i < bond->n_ports && core->snap_known; i++) {
 		struct port *port = &bond->ports[i];
 		if (port_is_hidden(core, port))

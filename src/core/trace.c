@@ -152,6 +152,61 @@ static const struct field resume_fields[] = {
 	F("active", u.resume.active, KIND_BOOL),
 	F("last", u.resume.last_sign_ns, KIND_U64),
 	F("checksum", u.resume.checksum, KIND_U8),
+	F("kept", u.resume.kept, KIND_BOOL),
+	F("state", u.resume.state, KIND_U8),
+	F("left", u.resume.left, KIND_BOOL),
+	F("priority", u.resume.heard_priority, KIND_U8),
+	F("source", u.resume.heard_source, KIND_IP),
+	F("since", u.resume.since_ns, KIND_U64),
+	F("heard", u.resume.heard_ns, KIND_U64),
+	F("interval", u.resume.interval_ns, KIND_U64),
+	F("down", u.resume.down_ns, KIND_U64),
+	F("lower", u.resume.lower_ns, KIND_U64),
+	F("floor", u.resume.lower_floor_ns, KIND_U64),
+	END,
+};
+
+static const struct field resume_bond_fields[] = {
+	F("bond", u.resume_bond.bond, KIND_TEXT),
+	F("state", u.resume_bond.state, KIND_U8),
+	F("since", u.resume_bond.since_ns, KIND_U64),
+	F("failovers", u.resume_bond.failovers, KIND_U64),
+	F("probing", u.resume_bond.probing_ns, KIND_U64),
+	F("asked", u.resume_bond.asked_ns, KIND_U64),
+	END,
+};
+
+static const struct field resume_port_fields[] = {
+	F("bond", u.resume_port.bond, KIND_TEXT),
+	F("port", u.resume_port.port, KIND_TEXT),
+	F("state", u.resume_port.state, KIND_U8),
+	F("active", u.resume_port.active, KIND_BOOL),
+	F("manual", u.resume_port.manual, KIND_BOOL),
+	F("was-healthy", u.resume_port.was_healthy, KIND_BOOL),
+	F("damped", u.resume_port.damped, KIND_BOOL),
+	F("verdict", u.resume_port.verdict, KIND_U8),
+	F("penalty", u.resume_port.penalty, KIND_U32),
+	F("since", u.resume_port.since_ns, KIND_U64),
+	F("penalty-at", u.resume_port.penalty_ns, KIND_U64),
+	F("hold", u.resume_port.hold_ns, KIND_U64),
+	F("refused", u.resume_port.refused_ns, KIND_U64),
+	F("reached", u.resume_port.reached_ns, KIND_U64),
+	END,
+};
+
+static const struct field resume_target_fields[] = {
+	F("bond", u.resume_target.bond, KIND_TEXT),
+	F("port", u.resume_target.port, KIND_TEXT),
+	F("number", u.resume_target.number, KIND_U32),
+	F("ip", u.resume_target.ip, KIND_IP),
+	F("answered", u.resume_target.answered, KIND_BOOL),
+	F("told", u.resume_target.told, KIND_BOOL),
+	F("lost", u.resume_target.lost, KIND_BOOL),
+	F("unanswered", u.resume_target.unanswered, KIND_U32),
+	F("sent-at", u.resume_target.sent_ns, KIND_U64),
+	F("answered-at", u.resume_target.answered_ns, KIND_U64),
+	F("silent", u.resume_target.silent_ns, KIND_U64),
+	F("sent", u.resume_target.sent, KIND_U64),
 	END,
 };
 
@@ -185,6 +240,9 @@ static const struct field *event_fields(enum event_type type)
 	case EV_ROLE: return role_fields;
 	case EV_RESUME: return resume_fields;
 	case EV_LEFTOVER: return leftover_fields;
+	case EV_RESUME_BOND: return resume_bond_fields;
+	case EV_RESUME_PORT: return resume_port_fields;
+	case EV_RESUME_TARGET: return resume_target_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}

@@ -438,19 +438,36 @@ static void lose_link(struct core *core, struct vip *vip, struct reason trouble)
 	enter_rest(core, vip, phase, trouble);
 }
 
+/* How old the last sign may be. Whoever could hear meanwhile knows that nobody took over: "late is lost" then begins with the
+ * lease, as for one that slept. */
+static uint64_t resume_limit(const struct vip *vip, const struct event_resume *record)
+{
+	bool other_heard = vip->heard_ns > record->heard_ns && !vip->left;
+
+	return record->kept && !other_heard ? vip->cfg.lease_ns : 3 * vip->cfg.advert_ns;
+}
+
+/* Nothing has changed for anybody: only what is left of the announcements after it became active is due. */
+static void calm(struct core *core, struct vip *vip, uint64_t since_ns)
+{
+	vip->announce_base = since_ns;
+	vip->announce_step = 0;
+	while (vip->announce_step < ANNOUNCE_STEPS && since_ns + announce_schedule[vip->announce_step] <= core->now)
+		vip->announce_step++;
+	for (unsigned i = 0; i < vip->n_addrs; i++)
+		core->addrs[vip->first_addr + i].announce = false;
+}
+
 /* What the predecessor of this process held and still holds; only if it fell silent less than three intervals ago. */
 static bool resume(struct core *core, struct vip *vip)
 {
-	const struct event_resume *record = NULL;
+	const struct event_resume *record;
 	uint64_t last, age;
 
 	if (vip->tried_resume)
 		return false;
 	vip->tried_resume = true;
-	for (unsigned i = 0; i < core->n_resumes && !record; i++) {
-		if (strcmp(core->resumes[i].vip, vip->cfg.name) == 0)
-			record = &core->resumes[i];
-	}
+	record = succession_find(core, vip);
 	if (record)
 		vip->checksum = record->checksum;
 	if (!record || !record->active || count_missing(core, vip, false))
@@ -468,9 +485,11 @@ static bool resume(struct core *core, struct vip *vip)
 	}
 	age = core->now > last ? core->now - last : 0;
 	vip->resume_age_ns = age;
-	if (age >= 3 * vip->cfg.advert_ns)
+	if (age >= resume_limit(vip, record))
 		return false;
 	enter_active(core, vip, (struct reason){ .code = REASON_RESUMED, .arg = { (int64_t)age } });
+	if (record->kept)
+		calm(core, vip, record->since_ns);
 	for (struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m))
 		m->joining |= !has_role(m);
 	vip->renew_ns = vip->renew_ns == NEVER ? NEVER : core->now;
@@ -512,11 +531,12 @@ static void stand(struct core *core, struct vip *vip)
 		return;
 	}
 	vip->joining |= others_have_role(core, vip);
-	if (!vip_is_owner(vip))
+	if (!vip_is_owner(vip)) {
 		vip_enter_backup(core, vip,
 			     (struct reason){ .code = REASON_LISTENING,
 					      .arg = { (int64_t)vip_down_ns(vip), (int64_t)vip->resume_age_ns } });
-	else if (vip_missing(core, vip) == 0)
+		succession_follow(core, vip);
+	} else if (vip_missing(core, vip) == 0)
 		enter_active(core, vip, (struct reason){ .code = REASON_OWNER });
 	else
 		wait_init(core, vip, (struct reason){ .code = REASON_OWNER_ADDRESS });

@@ -31,6 +31,7 @@ struct client {
 	bool behind;               /* … and there may be more to send at once */
 	uint64_t next_seq;         /* … with this entry */
 	uint64_t ticket;           /* the reload that it waits for, 0: none */
+	bool reexecs;              /* it waits for a re-execution */
 	bool diffs;                /* a Diff call goes on or waits for its turn */
 	json_t *diff_text;         /* … of this configuration; NULL: of the daemon's files */
 	json_t *held;              /* entry that is sent once it is known whether another follows */
@@ -43,7 +44,8 @@ struct control {
 	sd_event_source *source;
 	struct engine *engine;
 	control_reload *reload;
-	void *reload_data;
+	control_reexec *reexec;
+	void *data;            /* of both */
 	struct differ *differ;
 	struct client *differs; /* whose Diff is under way; NULL: nobody's, or its client has gone */
 };
@@ -54,6 +56,7 @@ int method_call(struct client *, const json_t *request);
 /* Collects events that wait for this client: some of them, so that others have their turn. 0 or -errno. */
 int method_events(struct client *);
 int method_reloaded(struct client *, enum reload_result, const char *diagnostics);
+int method_reexecuted(struct client *, enum reexec_result, const char *text);
 /* As diff_done. */
 int method_diffed(struct client *, const json_t *result, const char *diagnostics);
 

@@ -44,7 +44,7 @@ static void give_to_group(int rundir_fd)
 		log_at(LOG_INFO, "cannot give the control socket to the group standbyd: %s", strerror(errno));
 }
 
-struct control *control_open(const char *rundir, int rundir_fd)
+struct control *control_open(const char *rundir, int rundir_fd, int listening)
 {
 	struct control *control = calloc(1, sizeof *control);
 
@@ -55,13 +55,14 @@ struct control *control_open(const char *rundir, int rundir_fd)
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		control->clients[i].fd = -1;
 	control->rundir_fd = rundir_fd;
-	control->fd = open_socket(rundir, rundir_fd);
+	control->fd = listening >= 0 ? listening : open_socket(rundir, rundir_fd);
 	if (control->fd < 0) {
 		log_at(LOG_ERR, "cannot open the control socket in %s: %s", rundir, strerror(-control->fd));
 		free(control);
 		return NULL;
 	}
-	give_to_group(rundir_fd);
+	if (listening < 0)
+		give_to_group(rundir_fd);
 	return control;
 }
 
@@ -85,7 +86,7 @@ static void client_close(struct client *c)
 /* Whether it may be asked for the next request: only once everything before is answered and sent. */
 static bool client_idle(const struct client *c)
 {
-	return c->out.length == 0 && !c->events && c->ticket == 0 && !c->diffs;
+	return c->out.length == 0 && !c->events && c->ticket == 0 && !c->diffs && !c->reexecs;
 }
 
 static void client_want(struct client *c)
@@ -282,7 +283,7 @@ static void on_entry(void *data)
 }
 
 int control_attach(struct control *control, sd_event *event, struct engine *engine, const char *config_path,
-		   control_reload *reload, void *data)
+		   control_reload *reload, control_reexec *reexec, void *data)
 {
 	control->differ = differ_new(event, engine, config_path, on_diffed, control);
 	if (!control->differ)
@@ -290,7 +291,8 @@ int control_attach(struct control *control, sd_event *event, struct engine *engi
 	control->event = event;
 	control->engine = engine;
 	control->reload = reload;
-	control->reload_data = data;
+	control->reexec = reexec;
+	control->data = data;
 	journal_subscribe(engine->journal, on_entry, control);
 	return sd_event_add_io(event, &control->source, control->fd, EPOLLIN, on_connect, control);
 }
@@ -307,6 +309,57 @@ void control_reloaded(struct control *control, uint64_t ticket, enum reload_resu
 		else
 			client_want(c);
 	}
+}
+
+void control_reexecuted(struct control *control, enum reexec_result result, const char *text)
+{
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		struct client *c = &control->clients[i];
+		if (c->fd < 0 || !c->reexecs)
+			continue;
+		c->reexecs = false;
+		if (method_reexecuted(c, result, text) < 0)
+			client_close(c);
+		else
+			client_want(c);
+	}
+}
+
+/* ---- from one program to the next in the same process ------------------------------------------------------------ */
+
+/* One that follows and has had all so far goes on with the next entry. */
+static bool goes_on(const struct client *c)
+{
+	return c->fd >= 0 && c->out.length == 0 && (c->reexecs || (c->events && c->follow && !c->behind));
+}
+
+int control_bequeath(struct control *control, struct handover_out *out)
+{
+	int r = handover_keep(out, control->fd);
+
+	fprintf(handover_file(out), "control %d\n", control->fd);
+	for (unsigned i = 0; r == 0 && i < CLIENTS_MAX; i++) {
+		const struct client *c = &control->clients[i];
+		if (!goes_on(c))
+			continue;
+		fprintf(handover_file(out), "client %d %d %llu\n", c->fd, c->reexecs, (unsigned long long)c->next_seq);
+		r = handover_keep(out, c->fd);
+	}
+	return r;
+}
+
+void control_adopt(struct control *control, const struct handover_client *client)
+{
+	struct client *c = free_client(control);
+
+	if (!c || client_start(c, control, client->fd) < 0) {
+		close(client->fd);
+		return;
+	}
+	c->reexecs = client->asked;
+	c->events = c->follow = !client->asked;
+	c->next_seq = client->next_seq;
+	client_want(c);
 }
 
 void control_close(struct control *control)

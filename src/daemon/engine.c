@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "config/load.h"
@@ -49,28 +52,53 @@ static void trace_out(struct engine *e, const struct action *action)
 
 /* ---- actions --------------------------------------------------------------------------------------------------- */
 
-/* A change that cannot even be queued is refused like one that the kernel refuses, once the step is over. */
-static void fail_later(struct engine *e, const struct action *action)
+/* The answer to a change that the applier does not get, once the step is over. */
+static void answer_later(struct engine *e, const struct action *action, int error)
 {
-	if (e->n_failed == e->failed_size) {
-		unsigned size = e->failed_size ? e->failed_size * 2 : STEP_ACTIONS;
-		struct action *failed = reallocarray(e->failed, size, sizeof *failed);
-		if (!failed) {
+	struct event *answer;
+
+	if (e->n_answers == e->answers_size) {
+		unsigned size = e->answers_size ? e->answers_size * 2 : STEP_ACTIONS;
+		struct event *answers = reallocarray(e->answers, size, sizeof *answers);
+		if (!answers) {
 			/* An unanswered change would never be tried again; a successor adopts what we hold. */
 			log_at(LOG_ERR, "out of memory, exiting for a fresh start");
 			log_stop(LOG_STOP_MS);
 			_Exit(1);
 		}
-		e->failed = failed;
-		e->failed_size = size;
+		e->answers = answers;
+		e->answers_size = size;
 	}
-	e->failed[e->n_failed++] = *action;
+	answer = &e->answers[e->n_answers++];
+	*answer = (struct event){ .type = error ? EV_FAILED : EV_DONE };
+	answer->u.result.action = *action;
+	answer->u.result.error = error;
 }
 
+/* A change that cannot even be queued is refused like one that the kernel refuses. */
 static void submit(struct engine *e, const struct action *action)
 {
 	if (applier_submit(e->applier, action) < 0)
-		fail_later(e, action);
+		answer_later(e, action, ENOBUFS);
+}
+
+static bool same_socket(const struct action_listen *a, const struct action_listen *b)
+{
+	return a->ifindex == b->ifindex && a->family == b->family && a->unicast == b->unicast && a->probes == b->probes &&
+	       strcmp(a->ifname, b->ifname) == 0 && (!a->probes || memcmp(a->mac, b->mac, MAC_SIZE) == 0);
+}
+
+/* A socket that a predecessor in this process left is there already. */
+static void submit_listen(struct engine *e, const struct action *action)
+{
+	for (unsigned i = 0; e->listening && i < e->handover->n_sockets; i++) {
+		if (e->listening[i] && same_socket(&e->handover->sockets[i].listen, &action->u.listen)) {
+			e->listening[i] = false;
+			answer_later(e, action, 0);
+			return;
+		}
+	}
+	submit(e, action);
 }
 
 static void submit_snapshot(struct engine *e, const struct action *action)
@@ -126,15 +154,19 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
 	case ACT_SYSCTL:
-	case ACT_LISTEN:
 	case ACT_LOOK:
 	case ACT_RESOLVE:
 		submit(e, action);
+		break;
+	case ACT_LISTEN:
+		submit_listen(e, action);
 		break;
 	case ACT_SNAPSHOT:
 		submit_snapshot(e, action);
 		break;
 	case ACT_NOTE:
+		if (e->handover && action->u.note.code == NOTE_DRAINED) /* it goes on being so */
+			break;
 		journal_add(e->journal, e->core, action, now_ns);
 		remember(e, action);
 		break;
@@ -185,11 +217,9 @@ static void feed(struct engine *e, struct event *event)
 {
 	complete(e, event);
 	step(e, event);
-	while (e->n_failed > 0) {
-		struct event failed = { .type = EV_FAILED };
-		failed.u.result.action = e->failed[--e->n_failed];
-		failed.u.result.error = ENOBUFS;
-		step(e, &failed);
+	while (e->n_answers > 0) {
+		struct event answer = e->answers[--e->n_answers];
+		step(e, &answer);
 	}
 }
 
@@ -337,6 +367,105 @@ static void log_refusal(const struct event *event, const char *text)
 	       text[0] ? ": " : "", text);
 }
 
+/* ---- from one program to the next in this process ------------------------------------------------------------------ */
+
+static void sleep_until(uint64_t boot_ns)
+{
+	struct timespec time = { .tv_sec = (time_t)(boot_ns / NSEC_PER_SEC), .tv_nsec = (long)(boot_ns % NSEC_PER_SEC) };
+
+	clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &time, NULL);
+}
+
+/* An advert of one that was active when the record was last written, and no goodbye: nothing is begun or ended here. */
+static bool is_routine(const struct engine *e, const struct action *action)
+{
+	struct vip_view vip;
+
+	if (action->type != ACT_ADVERT || action->u.advert.priority == 0)
+		return false;
+	core_vip(e->core, action->object.index, &vip);
+	return vip.state == VIP_ACTIVE && vip.counters->became_active == e->active[action->object.index];
+}
+
+static void stand_in_step(struct engine *e)
+{
+	static struct action actions[STEP_ACTIONS];
+	struct event event = { .type = EV_TIMER };
+	bool more = true;
+
+	while (more) {
+		event.now_ns = clock_boot();
+		size_t n = core_step(e->core, &event, actions, STEP_ACTIONS, &more);
+		for (size_t i = 0; i < n; i++) {
+			if (is_routine(e, &actions[i]))
+				packets_send(e->packets, &actions[i]);
+		}
+		event = (struct event){ .type = EV_CONTINUE };
+	}
+	packets_flush(e->packets);
+}
+
+void engine_stand_in(struct engine *e, uint64_t until_ns)
+{
+	unsigned n = core_n_vips(e->core);
+	struct vip_view vip;
+
+	e->active = calloc(n + 1, sizeof *e->active);
+	for (unsigned i = 0; e->active && i < n; i++) {
+		core_vip(e->core, i, &vip);
+		e->active[i] = vip.state == VIP_ACTIVE ? vip.counters->became_active : UINT64_MAX;
+	}
+	while (e->active && clock_boot() < until_ns) {
+		uint64_t deadline = core_deadline(e->core);
+		sleep_until(deadline < until_ns ? deadline : until_ns);
+		stand_in_step(e);
+	}
+}
+
+/* It must not speak for what this program decides. Its end takes a while, as its packet sockets' does, and is not waited for. */
+static void end_stand_in(struct engine *e, pid_t pid)
+{
+	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0 && kill(pid, SIGKILL) == 0)
+		e->stand_in = pid;
+}
+
+static void bury_stand_in(struct engine *e)
+{
+	if (e->stand_in && waitpid(e->stand_in, NULL, WNOHANG) != 0)
+		e->stand_in = 0;
+}
+
+/* With the links known and before anything is decided: what the predecessor knew, and what its sockets have heard since. */
+static void take_over(struct engine *e)
+{
+	struct handover *h = e->handover;
+
+	end_stand_in(e, h->stand_in);
+	for (unsigned i = 0; i < h->n_bonds; i++)
+		feed(e, &h->bonds[i]);
+	e->listening = calloc(h->n_sockets + 1, sizeof *e->listening);
+	for (unsigned i = 0; i < h->n_sockets; i++) {
+		if (!e->listening)
+			close(h->sockets[i].fd);
+		else
+			e->listening[i] = packets_add(e->packets, &h->sockets[i].listen, h->sockets[i].fd) == 0;
+	}
+	engine_urgent(e);
+}
+
+/* A socket that nobody asked for has no use in this configuration. */
+static void taken_over(struct engine *e)
+{
+	for (unsigned i = 0; e->listening && i < e->handover->n_sockets; i++) {
+		const struct action_listen *listen = &e->handover->sockets[i].listen;
+		if (e->listening[i])
+			packets_remove(e->packets, listen->ifindex, listen->probes ? FAMILY_NONE : listen->family);
+	}
+	free(e->listening);
+	e->listening = NULL;
+	e->handover = NULL;
+}
+
 static bool applier_one(struct engine *e)
 {
 	struct event event = { 0 };
@@ -355,9 +484,13 @@ static bool applier_one(struct engine *e)
 		event.u.result.error = ENOMEM;
 	}
 	bool end = event.type == EV_SNAP_END;
+	if (end && e->handover)
+		take_over(e);
 	journal_kernel_says(e->journal, event.type == EV_FAILED ? text : "");
 	feed(e, &event);
 	journal_kernel_says(e->journal, "");
+	if (end && e->handover)
+		taken_over(e);
 	e->decided |= end;
 	return true;
 }
@@ -413,6 +546,7 @@ void engine_settle(struct engine *e)
 {
 	keep_record(e);
 	keep_orders(e);
+	bury_stand_in(e);
 	packets_flush(e->packets);
 	applier_kick(e->applier);
 	if (e->trace)
@@ -488,8 +622,11 @@ static void tell_held(struct engine *e, const char *name, unsigned place, uint64
 	}
 }
 
-void engine_resume(struct engine *e, const struct record_data *data)
+void engine_resume(struct engine *e, const struct record_data *data, struct handover *handover)
 {
+	e->handover = handover;
+	for (unsigned i = 0; handover && i < handover->n_vips; i++)
+		feed(e, &handover->vips[i]);
 	for (unsigned i = 0; i < data->n_vips; i++) {
 		struct event event = { .type = EV_RESUME };
 		memcpy(event.u.resume.vip, data->vips[i].name, sizeof event.u.resume.vip);
@@ -498,7 +635,8 @@ void engine_resume(struct engine *e, const struct record_data *data)
 		event.u.resume.checksum = data->vips[i].checksum;
 		if (data->vips[i].active)
 			tell_held(e, data->vips[i].name, i, data->vips[i].last_sign_ns);
-		feed(e, &event);
+		if (!handover)
+			feed(e, &event);
 	}
 	for (unsigned i = 0; i < data->n_addresses; i++) {
 		struct event event = { .type = EV_LEFTOVER };

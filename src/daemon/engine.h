@@ -7,8 +7,10 @@
 #define STANDBYD_DAEMON_ENGINE_H
 
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "core/core.h"
+#include "daemon/handover.h"
 #include "daemon/journal.h"
 #include "daemon/orders.h"
 #include "daemon/record.h"
@@ -37,8 +39,12 @@ struct engine {
 	uint64_t refused_ns;            /* when a reload found a bad file, CLOCK_BOOTTIME; 0: the last one was fine */
 	bool snapshot_waits;            /* ACT_SNAPSHOT in snapshot: the applier had no room for it */
 	struct action snapshot;
-	struct action *failed;          /* changes that the applier had no room for: to be answered */
-	unsigned n_failed, failed_size;
+	struct event *answers;          /* to changes that the applier did not get: it had no room, or they are made */
+	unsigned n_answers, answers_size;
+	struct handover *handover;      /* of a predecessor in this process, until the first snapshot; borrowed, NULL: none */
+	uint64_t *active;               /* of a stand-in: how often each vip had become active when it began; UINT64_MAX: it is not */
+	pid_t stand_in;                 /* one that was ended and not seen to have; 0: none */
+	bool *listening;                /* which of its sockets are in use but not asked for yet */
 };
 
 /* How many actions can be on their way at once with that configuration: the applier's capacity. */
@@ -50,8 +56,9 @@ size_t engine_capacity(const struct config *);
 int engine_configure(struct engine *, struct config *, const struct record_data *previous);
 
 /* What the predecessor's record says: EV_RESUME and EV_LEFTOVER for each. After engine_configure, before any
- * snapshot. */
-void engine_resume(struct engine *, const struct record_data *);
+ * snapshot. A predecessor in this process gave on more (NULL: there was none): that counts for the vips; its sockets and what it
+ * knew of bonds are taken over with the first snapshot. Borrowed until then. */
+void engine_resume(struct engine *, const struct record_data *, struct handover *);
 
 /* Lets the core do what a new configuration asks for. */
 void engine_plan(struct engine *);
@@ -78,6 +85,10 @@ bool engine_urgent(struct engine *);
 int engine_netlink(struct engine *);
 void engine_applier(struct engine *);
 void engine_devices(struct engine *);
+
+/* For a copy of this process: sends the adverts of the vips that are active, as they come due, until that time, and does nothing
+ * else. Returns, or is ended by the process that it is a copy of. */
+void engine_stand_in(struct engine *, uint64_t until_ns);
 
 /* Sends what is collected and wakes the applier: ends every piece of work. */
 void engine_settle(struct engine *);

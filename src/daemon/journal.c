@@ -2,6 +2,7 @@
 #include "daemon/journal.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ struct entry {
 	struct object object;
 	struct note note;
 	char *name, *text;     /* one allocation, at name; NULL: not published yet */
+	json_t *carried;       /* published by a predecessor in this process: this is all that is known of it; NULL: it was not */
 	char *kernel;          /* what the kernel said to it until it is published, NULL: nothing */
 };
 
@@ -34,6 +36,7 @@ struct journal {
 	const char *kernel;             /* borrowed, NULL: nothing */
 	journal_subscriber *subscriber;
 	void *subscriber_data;
+	FILE *predecessor;              /* entries that are still to be read; NULL: none */
 };
 
 static struct entry *entry_of(const struct journal *journal, uint64_t seq)
@@ -50,6 +53,7 @@ static void entry_forget(struct entry *entry)
 {
 	free(entry->name);
 	free(entry->kernel);
+	json_decref(entry->carried);
 	*entry = (struct entry){ 0 };
 }
 
@@ -59,6 +63,8 @@ void journal_free(struct journal *journal)
 		return;
 	for (unsigned i = 0; i < JOURNAL_KEPT; i++)
 		entry_forget(&journal->ring[i]);
+	if (journal->predecessor)
+		fclose(journal->predecessor);
 	free(journal);
 }
 
@@ -74,6 +80,8 @@ static bool is_open(const struct journal *journal)
 
 bool journal_pending(const struct journal *journal)
 {
+	if (journal->predecessor)
+		return true;
 	return journal->published < journal->added && !is_open(journal);
 }
 
@@ -235,6 +243,7 @@ static int level_of(const struct entry *e)
 	case NOTE_MANUAL:
 	case NOTE_REBUILT:
 	case NOTE_UNDRAINED:
+	case NOTE_REEXECUTED:
 		return LOG_NOTICE;
 	case NOTE_PROBE_LOST:
 	case NOTE_TARGET_SILENT:
@@ -333,14 +342,82 @@ static void publish(struct journal *journal, const struct core *core)
 		journal->subscriber(journal->subscriber_data);
 }
 
+/* ---- from one program to the next in the same process ------------------------------------------------------------- */
+
+void journal_inherit(struct journal *journal, int fd, uint64_t last_seq)
+{
+	if (lseek(fd, 0, SEEK_SET) == 0)
+		journal->predecessor = fdopen(fd, "r");
+	if (!journal->predecessor)
+		close(fd);
+	journal->added = journal->published = last_seq;
+}
+
+/* Only where nothing newer has its place: numbers come from a file. */
+static void take_entry(struct journal *journal, json_t *json)
+{
+	uint64_t seq = (uint64_t)json_integer_value(json_object_get(json, "seq"));
+	struct entry *entry = entry_of(journal, seq);
+
+	if (seq == 0 || seq > journal->published || seq + JOURNAL_KEPT <= journal->added || entry->name || entry->carried) {
+		json_decref(json);
+		return;
+	}
+	entry_forget(entry);
+	entry->carried = json;
+}
+
+/* At most n of its entries; what this process publishes waits for the last. */
+static void read_predecessor(struct journal *journal, unsigned n)
+{
+	char *line = NULL;
+	size_t size = 0;
+
+	for (; journal->predecessor && n > 0; n--) {
+		json_t *json = NULL;
+		if (getline(&line, &size, journal->predecessor) > 0)
+			json = json_loads(line, 0, NULL);
+		if (json) {
+			take_entry(journal, json);
+			continue;
+		}
+		fclose(journal->predecessor);
+		journal->predecessor = NULL;
+	}
+	free(line);
+}
+
+bool journal_bequeath(const struct journal *journal, uint64_t *seq, FILE *out, unsigned n)
+{
+	for (; n > 0; n--, ++*seq) {
+		json_t *json = journal_entry(journal, seq);
+		if (!json)
+			return true;
+		json_dumpf(json, out, JSON_COMPACT | JSON_REAL_PRECISION(12));
+		fputc('\n', out);
+		json_decref(json);
+	}
+	return false;
+}
+
+uint64_t journal_last(const struct journal *journal)
+{
+	return journal->published;
+}
+
 void journal_publish(struct journal *journal, const struct core *core, unsigned n)
 {
+	if (journal->predecessor) {
+		read_predecessor(journal, n);
+		return;
+	}
 	while (n-- > 0 && journal_pending(journal))
 		publish(journal, core);
 }
 
 void journal_flush(struct journal *journal, const struct core *core)
 {
+	read_predecessor(journal, UINT_MAX);
 	while (journal->published < journal->added)
 		publish(journal, core);
 }
@@ -410,7 +487,7 @@ json_t *journal_entry(const struct journal *journal, uint64_t *seq)
 		*seq = first;
 	for (; *seq <= journal->published; ++*seq) {
 		const struct entry *entry = entry_of(journal, *seq);
-		json_t *json = entry->name ? entry_json(entry, *seq) : NULL;
+		json_t *json = entry->carried ? json_incref(entry->carried) : entry->name ? entry_json(entry, *seq) : NULL;
 		if (json)
 			return json;
 	}

@@ -7,6 +7,7 @@
 #define STANDBYD_DAEMON_JOURNAL_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "core/core.h"
 
@@ -41,6 +42,14 @@ void journal_publish(struct journal *, const struct core *, unsigned n);
 void journal_flush(struct journal *, const struct core *);
 /* The indexes mean others from now on: a loss that is under way is not followed any further. */
 void journal_reindex(struct journal *);
+
+/* What a predecessor in this process published goes on, the last of it under that number: from a file that journal_bequeath wrote
+ * (owned from now on). It is read by and by, in journal_publish, and at once by journal_flush. Before the first note. */
+void journal_inherit(struct journal *, int fd, uint64_t last_seq);
+/* Writes at most n published entries, beginning with *seq (0: the first), which moves on. True: that was the last. */
+bool journal_bequeath(const struct journal *, uint64_t *seq, FILE *, unsigned n);
+/* The number of the last published entry. */
+uint64_t journal_last(const struct journal *);
 
 /* The published entry with the smallest sequence number that is ≥ *seq, as JSON (a new reference), and its number in
  * *seq. NULL: there is none. Start with 0. */

@@ -15,6 +15,7 @@
 #include "daemon/loader.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/transition.h"
 
 enum {
 	PUBLISH_A_TURN = 16,
@@ -52,6 +53,9 @@ struct loop {
 	sd_event_source *loader_source;
 	uint64_t ticket;
 	bool reload_again;
+	struct transition *transition;
+	int lock;
+	const struct handover *handover; /* until the first decision; NULL: there was none */
 	bool ready, stopping;
 	int status; /* -1: goes on */
 };
@@ -151,6 +155,29 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *da
 	if (l->reload_again && !l->stopping)
 		reload_start(l);
 	return 0;
+}
+
+/* ---- re-execution ------------------------------------------------------------------------------------------------- */
+
+static const char *reexec_request(void *data)
+{
+	struct loop *l = data;
+
+	return l->stopping ? "the daemon is stopping" : transition_request(l->transition);
+}
+
+/* This program has taken over: everybody may know. */
+static void reexec_done(struct loop *l)
+{
+	const struct handover *h = l->handover;
+	struct action note = { .type = ACT_NOTE, .object = { .type = OBJECT_NODE }, .u.note.code = NOTE_REEXECUTED };
+	uint64_t now_ns = clock_boot();
+
+	l->handover = NULL;
+	snprintf(note.u.note.reason.name, sizeof note.u.note.reason.name, "%.20s → %.20s", h->version, STANDBYD_VERSION);
+	note.u.note.reason.arg[0] = now_ns > h->at_ns ? (int64_t)(now_ns - h->at_ns) : 0;
+	journal_add(l->engine->journal, l->engine->core, &note, now_ns);
+	control_reexecuted(l->control, REEXEC_DONE, h->version);
 }
 
 /* ---- sources --------------------------------------------------------------------------------------------------- */
@@ -255,7 +282,7 @@ static void retell_later(struct loop *l)
 /* sd_event_set_watchdog would wait for a manager that does not read. */
 static int add_watchdog(struct loop *l)
 {
-	int r = sd_watchdog_enabled(1, &l->watchdog_us);
+	int r = sd_watchdog_enabled(0, &l->watchdog_us);
 
 	if (r <= 0)
 		return r;
@@ -276,6 +303,7 @@ static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info,
 	}
 	log_at(LOG_NOTICE, "stopping (signal %u)", info->ssi_signo);
 	l->stopping = true;
+	transition_cancel(l->transition, "the daemon is stopping");
 	notify_stopping();
 	engine_stop(l->engine);
 	return 0;
@@ -318,8 +346,10 @@ static int add_sources(struct loop *l)
 		r = sd_event_source_set_enabled(l->retell, SD_EVENT_OFF);
 	if (r >= 0)
 		r = sd_event_source_set_priority(l->idle, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0 && !(l->transition = transition_new(l->event, e, l->control, l->lock)))
+		r = -ENOMEM;
 	if (r >= 0)
-		r = control_attach(l->control, l->event, e, l->config_path, reload_request, l);
+		r = control_attach(l->control, l->event, e, l->config_path, reload_request, reexec_request, l);
 	return r;
 }
 
@@ -372,6 +402,8 @@ static void after_turn(struct loop *l)
 		l->ready = true;
 		notify_ready();
 		sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
+		if (l->handover)
+			reexec_done(l);
 	}
 	if (journal_pending(e->journal))
 		sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
@@ -380,6 +412,7 @@ static void after_turn(struct loop *l)
 	if (notify_kept() && !l->retelling)
 		retell_later(l);
 	arm_timer(l);
+	transition_turn(l->transition, l->loader || l->stopping || !l->ready);
 }
 
 /* One wake of the loop. Whatever woke us, packets and the clock come first. */
@@ -399,10 +432,11 @@ static int turn(struct loop *l)
 	return r;
 }
 
-int loop_run(struct engine *engine, struct control *control, const char *config_path)
+int loop_run(struct engine *engine, struct control *control, const char *config_path, const struct handover *handover,
+	     int lock)
 {
 	struct loop l = { .engine = engine, .control = control, .config_path = config_path, .status = -1,
-			  .armed_us = UINT64_MAX, .gather.until_ns = NEVER };
+			  .handover = handover, .lock = lock, .armed_us = UINT64_MAX, .gather.until_ns = NEVER };
 	int r = sd_event_new(&l.event);
 
 	if (r >= 0)
@@ -413,6 +447,8 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 		log_at(LOG_ERR, "cannot set up the event loop: %s", strerror(-r));
 		l.status = EXIT_FAILED;
 	} else {
+		for (unsigned i = 0; handover && i < handover->n_clients; i++)
+			control_adopt(control, &handover->clients[i]);
 		after_turn(&l);
 	}
 	while (l.status < 0) {
@@ -425,6 +461,7 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 	journal_flush(engine->journal, engine->core);
 	control_close(control);
 	sd_event_source_disable_unref(l.packets);
+	transition_free(l.transition);
 	sd_event_source_disable_unref(l.timer);
 	sd_event_source_disable_unref(l.idle);
 	sd_event_source_disable_unref(l.watchdog);

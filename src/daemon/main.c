@@ -20,6 +20,7 @@
 #include "daemon/loop.h"
 #include "daemon/options.h"
 #include "daemon/privileges.h"
+#include "daemon/reexec.h"
 #include "daemon/rundir.h"
 #include "kernel/release.h"
 
@@ -28,7 +29,8 @@ enum { NETLINK_BUFFER = 8 * 1024 * 1024 }; /* about ten thousand address changes
 struct daemon {
 	struct options options;
 	struct config *config;
-	int rundir;
+	int rundir, lock;
+	struct handover *handover; /* of a predecessor in this process; NULL: there was none */
 	struct control *control;
 	struct record_world world;
 	struct record_data previous;
@@ -75,14 +77,6 @@ static void block_signals(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int load_config(struct daemon *d)
-{
-	d->config = config_load(d->options.config, stderr);
-	if (!d->config)
-		return EXIT_CONFIG;
-	return d->options.check ? EXIT_FINE : -1;
-}
-
 static int check_kernel(void)
 {
 	struct utsname name;
@@ -95,9 +89,19 @@ static int check_kernel(void)
 	return EXIT_FAILED;
 }
 
+static int load_config(struct daemon *d)
+{
+	d->config = config_load(d->options.config, stderr);
+	if (!d->config)
+		return EXIT_CONFIG;
+	if (d->options.check && d->options.reexec && (check_kernel() >= 0 || privileges_check() < 0))
+		return EXIT_FAILED;
+	return d->options.check ? EXIT_FINE : -1;
+}
+
 static int open_sockets(struct daemon *d)
 {
-	d->control = control_open(d->options.rundir, d->rundir);
+	d->control = control_open(d->options.rundir, d->rundir, d->handover ? d->handover->control : -1);
 	if (!d->control)
 		return EXIT_FAILED;
 	d->engine.packets = packets_open();
@@ -116,7 +120,7 @@ static int open_trace(struct daemon *d)
 {
 	if (!d->options.trace)
 		return -1;
-	d->engine.trace = fopen(d->options.trace, "we");
+	d->engine.trace = fopen(d->options.trace, d->handover ? "ae" : "we");
 	return d->engine.trace ? -1 : fail("cannot open the trace file");
 }
 
@@ -158,6 +162,8 @@ static int make_engine(struct daemon *d)
 	e->world = d->world;
 	e->core = core_new(seed);
 	e->journal = journal_new();
+	if (d->handover && e->journal && d->handover->journal >= 0)
+		journal_inherit(e->journal, d->handover->journal, d->handover->journal_seq);
 	e->record = record_new(d->rundir, &d->world);
 	e->applier = applier_new(engine_capacity(d->config));
 	if (!e->applier)
@@ -178,12 +184,13 @@ static int run(struct daemon *d)
 {
 	struct control *control = d->control;
 
+	d->engine.handover = d->handover;
 	engine_obey(&d->engine, &d->orders);
-	engine_resume(&d->engine, &d->previous);
+	engine_resume(&d->engine, &d->previous, d->handover);
 	engine_plan(&d->engine);
 	engine_settle(&d->engine);
 	d->control = NULL; /* the loop closes it */
-	return loop_run(&d->engine, control, d->options.config);
+	return loop_run(&d->engine, control, d->options.config, d->handover, d->lock);
 }
 
 static void clean_up(struct daemon *d)
@@ -205,7 +212,9 @@ static void clean_up(struct daemon *d)
 	config_free(d->config);
 	record_data_free(&d->previous);
 	orders_free(&d->orders);
-	free(e->failed);
+	free(e->answers);
+	free(e->listening);
+	handover_done(d->handover);
 	if (e->trace)
 		fclose(e->trace);
 	if (d->rundir >= 0)
@@ -222,7 +231,7 @@ static int start(struct daemon *d)
 	if (status < 0)
 		status = privileges_check() < 0 ? EXIT_FAILED : -1;
 	if (status < 0) {
-		d->rundir = rundir_open(d->options.rundir);
+		d->rundir = rundir_open(d->options.rundir, &d->lock);
 		status = d->rundir < 0 ? EXIT_FAILED : -1;
 	}
 	if (status < 0)
@@ -244,12 +253,17 @@ static int start(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static struct daemon d = { .rundir = -1 };
-	int status = options_parse(argc, argv, &d.options);
+	static struct daemon d = { .rundir = -1, .lock = -1 };
+	int status;
 
+	reexec_remember(argc, argv);
+	status = options_parse(argc, argv, &d.options);
 	if (status >= 0)
 		return status;
 	log_open("standbyd", d.options.level);
+	d.handover = d.options.check ? NULL : handover_take();
+	if (d.handover)
+		d.lock = d.handover->lock;
 	raise_limits();
 	block_signals();
 	status = start(&d);

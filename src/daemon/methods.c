@@ -158,7 +158,7 @@ static int call_reload(struct client *c, const json_t *parameters)
 	(void)parameters;
 	if (c->uid != 0)
 		return reply_error(c, VARLINK_INTERFACE ".NotPermitted", json_object());
-	c->ticket = c->control->reload(c->control->reload_data);
+	c->ticket = c->control->reload(c->control->data);
 	if (c->ticket == 0)
 		return reply_error(c, VARLINK_INTERFACE ".Failed",
 				   json_pack("{s:s}", "message", "not now: the daemon is stopping or short of memory"));
@@ -177,6 +177,32 @@ int method_reloaded(struct client *c, enum reload_result result, const char *dia
 		break;
 	}
 	return reply_error(c, VARLINK_INTERFACE ".Failed", json_pack("{s:s}", "message", diagnostics));
+}
+
+static int fail(struct client *c, const char *message)
+{
+	return reply_error(c, VARLINK_INTERFACE ".Failed", json_pack("{s:s}", "message", message));
+}
+
+static int call_reexec(struct client *c, const json_t *parameters)
+{
+	const char *why;
+
+	(void)parameters;
+	if (c->uid != 0)
+		return reply_error(c, VARLINK_INTERFACE ".NotPermitted", json_object());
+	why = c->control->reexec(c->control->data);
+	c->reexecs = !why;
+	return why ? fail(c, why) : 0;
+}
+
+int method_reexecuted(struct client *c, enum reexec_result result, const char *text)
+{
+	if (result == REEXEC_DONE)
+		return reply(c, json_pack("{s:s, s:s}", "previous", text, "version", STANDBYD_VERSION), false);
+	if (result == REEXEC_BAD)
+		return reply_error(c, VARLINK_INTERFACE ".BadConfiguration", json_pack("{s:s%}", "diagnostics", text, strlen(text)));
+	return fail(c, text);
 }
 
 static int call_switch(struct client *c, const json_t *parameters)
@@ -280,6 +306,7 @@ static const struct {
 	{ VARLINK_INTERFACE ".Status", call_status },
 	{ VARLINK_INTERFACE ".Events", call_events },
 	{ VARLINK_INTERFACE ".Reload", call_reload },
+	{ VARLINK_INTERFACE ".Reexec", call_reexec },
 	{ VARLINK_INTERFACE ".Diff", call_diff },
 	{ VARLINK_INTERFACE ".Switch", call_switch },
 	{ VARLINK_INTERFACE ".Handover", call_handover },

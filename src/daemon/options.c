@@ -16,6 +16,7 @@ static const char usage[] =
 	"  -f, --config FILE      configuration (default " CONFIG_DEFAULT_PATH ")\n"
 	"  -r, --run-dir DIR      control socket, state file, lock (default " RUNDIR_DEFAULT ")\n"
 	"      --check            check the configuration and exit: 0 if it is right, else 4\n"
+	"      --reexec           with --check: also whether this program can go on in the place of a running daemon\n"
 	"      --log-level LEVEL  err, warning, notice, info (default) or debug\n"
 	"      --trace FILE       write every event and action to FILE\n"
 	"      --version          print the version\n"
@@ -53,11 +54,12 @@ static int print(const char *text)
 
 int options_parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_CHECK = 256, OPT_LEVEL, OPT_TRACE, OPT_VERSION, OPT_HELP };
+	enum { OPT_CHECK = 256, OPT_REEXEC, OPT_LEVEL, OPT_TRACE, OPT_VERSION, OPT_HELP };
 	static const struct option table[] = {
 		{ "config", required_argument, NULL, 'f' },
 		{ "run-dir", required_argument, NULL, 'r' },
 		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "reexec", no_argument, NULL, OPT_REEXEC },
 		{ "log-level", required_argument, NULL, OPT_LEVEL },
 		{ "trace", required_argument, NULL, OPT_TRACE },
 		{ "version", no_argument, NULL, OPT_VERSION },
@@ -77,6 +79,8 @@ int options_parse(int argc, char **argv, struct options *o)
 			o->rundir = optarg;
 		} else if (c == OPT_CHECK) {
 			o->check = true;
+		} else if (c == OPT_REEXEC) {
+			o->reexec = true;
 		} else if (c == OPT_TRACE) {
 			o->trace = optarg;
 		} else if (c == OPT_VERSION) {

@@ -12,7 +12,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 4 };
 struct options {
 	const char *config, *rundir, *trace; /* trace: NULL: none */
 	int level;                           /* syslog's */
-	bool check;
+	bool check, reexec;                  /* reexec: of check alone */
 };
 
 /* Fills in the options. Returns -1 to go on, else the exit status: help or the version was printed, or the usage is

@@ -3,10 +3,13 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "common/log.h"
 
@@ -25,12 +28,12 @@ int privileges_check(void)
 
 int privileges_drop(void)
 {
-	/* Without CAP_SETPCAP the bounding set cannot be cut, which no_new_privs makes up for: nothing is ever
-	 * executed. */
+	/* Without CAP_SETPCAP the bounding set cannot be cut, which no_new_privs makes up for: what is executed has no more
+	 * than this process. */
 	bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 
 	capng_clear(CAPNG_SELECT_BOTH);
-	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN, CAP_NET_RAW, -1);
+	capng_updatev(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, CAP_NET_ADMIN, CAP_NET_RAW, -1);
 	if (capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0) {
 		log_at(LOG_ERR, "cannot give up capabilities: %s", strerror(errno));
 		return -1;
@@ -38,6 +41,30 @@ int privileges_drop(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
 		log_at(LOG_ERR, "cannot set no_new_privs: %s", strerror(errno));
 		return -1;
+	}
+	return 0;
+}
+
+/* A program that is executed has what is ambient, root's besides what its files and the bounding set give (capabilities(7)). */
+int privileges_inherit(bool inherit)
+{
+	static const unsigned kept[] = { CAP_NET_ADMIN, CAP_NET_RAW };
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 }; /* this thread */
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return -errno;
+	for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++) {
+		if (inherit)
+			data[0].inheritable |= 1U << kept[i];
+		else
+			data[0].inheritable &= ~(1U << kept[i]); /* the ambient one goes with it */
+	}
+	if (syscall(SYS_capset, &header, data) < 0)
+		return -errno;
+	for (unsigned i = 0; inherit && i < sizeof kept / sizeof *kept; i++) {
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[i], 0, 0) < 0)
+			return -errno;
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,11 +27,24 @@ static void say_taken(const char *path, int fd)
 	       text[0] ? ", process " : "", text, text[0] ? "," : "", path);
 }
 
-/* The fd stays open, and with it the lock, until the process ends. */
-static int take_lock(int rundir, const char *path)
+/* Whether that descriptor is of the run directory's lock file. */
+static bool is_lock(int rundir, int fd)
+{
+	struct stat ours, there;
+
+	return fd >= 0 && fstat(fd, &ours) == 0 && fstatat(rundir, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+/* The fd stays open, and with it the lock, until the process ends, whatever program it becomes. */
+static int take_lock(int rundir, const char *path, int *lock)
 {
 	char text[16];
-	int fd = openat(rundir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int fd;
+
+	if (is_lock(rundir, *lock))
+		return 0;
+	fd = openat(rundir, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 
 	if (fd < 0) {
 		log_at(LOG_ERR, "cannot open %s/lock: %s", path, strerror(errno));
@@ -47,10 +61,11 @@ static int take_lock(int rundir, const char *path)
 	snprintf(text, sizeof text, "%d\n", getpid());
 	if (ftruncate(fd, 0) < 0 || write(fd, text, strlen(text)) < 0)
 		log_at(LOG_DEBUG, "cannot write %s/lock: %s", path, strerror(errno));
+	*lock = fd;
 	return 0;
 }
 
-int rundir_open(const char *path)
+int rundir_open(const char *path, int *lock)
 {
 	int fd;
 
@@ -63,7 +78,7 @@ int rundir_open(const char *path)
 		log_at(LOG_ERR, "cannot open the run directory %s: %s", path, strerror(errno));
 		return -1;
 	}
-	if (take_lock(fd, path) < 0) {
+	if (take_lock(fd, path, lock) < 0) {
 		close(fd);
 		return -1;
 	}

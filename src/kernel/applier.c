@@ -271,6 +271,16 @@ void applier_kick(struct applier *a)
 	pthread_mutex_unlock(&a->mutex);
 }
 
+bool applier_idle(struct applier *a)
+{
+	bool idle;
+
+	pthread_mutex_lock(&a->mutex);
+	idle = a->taken == a->queued && !a->in_snapshot && a->n_told == 0;
+	pthread_mutex_unlock(&a->mutex);
+	return idle;
+}
+
 int applier_fd(const struct applier *a)
 {
 	return a->eventfd;

@@ -26,6 +26,9 @@ int applier_reserve(struct applier *, size_t capacity);
 int applier_submit(struct applier *, const struct action *);
 void applier_kick(struct applier *);
 
+/* Whether nothing was submitted that is not answered, and the answer taken. */
+bool applier_idle(struct applier *);
+
 /* Readable when results wait. */
 int applier_fd(const struct applier *);
 

@@ -123,6 +123,7 @@ int packets_add(struct packets *p, const struct action_listen *listen, int fd)
 	struct source source = {
 		.kind = listen->probes ? SOURCE_PROBES : SOURCE_ADVERTS,
 		.fd = fd,
+		.listen = *listen,
 		.ifindex = listen->ifindex,
 		.family = listen->probes ? FAMILY_NONE : listen->family,
 		.router = !listen->probes && packet_is_router(listen->ifname),
@@ -142,6 +143,17 @@ void packets_remove(struct packets *p, int ifindex, uint8_t family)
 			return;
 		}
 	}
+}
+
+int packets_socket(const struct packets *p, unsigned i, struct action_listen *listen)
+{
+	for (const struct source *s = p->in.sources; s; s = s->next) {
+		if ((s->kind == SOURCE_ADVERTS || s->kind == SOURCE_PROBES) && i-- == 0) {
+			*listen = s->listen;
+			return s->fd;
+		}
+	}
+	return -1;
 }
 
 /* ---- listening to claims ---------------------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ int packets_listen(const struct action_listen *);
 int packets_add(struct packets *, const struct action_listen *, int fd); /* 0, or -ENOMEM and fd is closed */
 void packets_remove(struct packets *, int ifindex, uint8_t family);
 
+/* The i-th of the sockets that were handed over, and what it was opened for; -1: there are fewer. Still the packets'. */
+int packets_socket(const struct packets *, unsigned i, struct action_listen *);
+
 /* An epoll fd that is readable when any packet waits. */
 int packets_fd(const struct packets *);
 

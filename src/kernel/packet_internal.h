@@ -31,6 +31,7 @@ struct source {
 	int fd;
 	int ifindex;         /* SOURCE_ADVERTS, SOURCE_PROBES */
 	uint8_t family;      /* SOURCE_ADVERTS; SOURCE_PROBES: FAMILY_NONE */
+	struct action_listen listen; /* SOURCE_ADVERTS, SOURCE_PROBES: what it was opened for */
 	bool router;         /* SOURCE_ADVERTS: the interface forwards IPv6 */
 	uint64_t emptied_ns; /* when it was last known to be empty: what it holds came later; 0: unknown */
 	uint32_t lost;       /* packets that its buffer had no room for, as the kernel counts them */

@@ -139,6 +139,35 @@ static bool word_reload(struct golden *g)
 	return true;
 }
 
+/* "kept STATE since D [heard IP priority N seen D interval D down D]": in the same process; down: from now on. */
+static bool word_kept(struct golden *g, const struct words *w, struct event_resume *resume)
+{
+	static const char *const keys[] = { "since", "seen", "interval", "down" };
+	uint64_t times[4] = { 0 };
+	const char *text;
+
+	resume->kept = true;
+	for (enum vip_state state = VIP_INIT; state <= VIP_FAULT; state++) {
+		if (strcmp(after(w, "kept"), vip_state_name(state)) == 0)
+			resume->state = (uint8_t)state;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		text = after(w, keys[i]);
+		if (text && text_parse_duration(text, &times[i]) != 0)
+			return wrong(g, "'%s' is no duration", text);
+	}
+	resume->since_ns = g->now - times[0];
+	resume->heard_ns = times[1] ? g->now - times[1] : 0;
+	resume->interval_ns = times[2];
+	resume->down_ns = g->now + times[3];
+	text = after(w, "heard");
+	if (text && text_parse_ip(text, &resume->heard_source) != 0)
+		return wrong(g, "'%s' is no address", text);
+	text = after(w, "priority");
+	resume->heard_priority = (uint8_t)(text ? atoi(text) : 0);
+	return true;
+}
+
 static bool word_early(struct golden *g, const struct words *w)
 {
 	struct event *event = &g->early[g->n_early];
@@ -160,6 +189,8 @@ static bool word_early(struct golden *g, const struct words *w)
 			return wrong(g, "age DURATION is missing");
 		event->u.resume.checksum = has(w, "rfc9568") ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798;
 		event->u.resume.last_sign_ns = g->now - ns;
+		if (has(w, "kept") && !word_kept(g, w, &event->u.resume))
+			return false;
 	} else {
 		event->type = EV_LEFTOVER;
 		strncpy(event->u.leftover.ifname, w->word[1], IFNAME_SIZE - 1);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Lines: "standbyd handover FORMAT", then "WORD VALUE…" each, and "end". A word that is not known is passed over, and an event
+ * that is not understood is not fed: two versions have in common what they have in common. */
+#include "daemon/handover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "core/trace.h"
+#include "daemon/clock.h"
+#include "kernel/packet.h"
+
+#define HANDOVER_VARIABLE "STANDBYD_HANDOVER"
+
+struct handover_out {
+	FILE *file;
+	int *fds;
+	unsigned n_fds, size;
+};
+
+/* ---- giving on ---------------------------------------------------------------------------------------------------- */
+
+struct handover_out *handover_new(void)
+{
+	struct handover_out *out = calloc(1, sizeof *out);
+	int fd = out ? memfd_create("standbyd-handover", MFD_CLOEXEC) : -1;
+
+	if (out && fd >= 0 && (out->file = fdopen(fd, "w")) != NULL && handover_keep(out, fd) == 0) {
+		fprintf(out->file, "standbyd handover %d\nversion %s\n", HANDOVER_FORMAT, STANDBYD_VERSION);
+		return out;
+	}
+	if (out && !out->file && fd >= 0)
+		close(fd);
+	handover_free(out);
+	return NULL;
+}
+
+FILE *handover_file(struct handover_out *out)
+{
+	return out->file;
+}
+
+static int set_inherited(int fd, bool inherited)
+{
+	return fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int handover_keep(struct handover_out *out, int fd)
+{
+	int r;
+
+	if (out->n_fds == out->size) {
+		unsigned size = out->size ? out->size * 2 : 64;
+		int *fds = reallocarray(out->fds, size, sizeof *fds);
+		if (!fds)
+			return -ENOMEM;
+		out->fds = fds;
+		out->size = size;
+	}
+	r = set_inherited(fd, true);
+	if (r == 0)
+		out->fds[out->n_fds++] = fd;
+	return r;
+}
+
+static int write_sockets(struct handover_out *out, const struct packets *packets)
+{
+	struct action_listen listen;
+	int fd, r = 0;
+
+	for (unsigned i = 0; r == 0 && (fd = packets_socket(packets, i, &listen)) >= 0; i++) {
+		const uint8_t *m = listen.mac;
+		fprintf(out->file, "socket %d %d %u %d %d %02x:%02x:%02x:%02x:%02x:%02x %.15s\n", fd, listen.ifindex, listen.family,
+			listen.unicast, listen.probes, m[0], m[1], m[2], m[3], m[4], m[5], listen.ifname);
+		r = handover_keep(out, fd);
+	}
+	return r;
+}
+
+int handover_write(struct handover_out *out, const struct core *core, const struct packets *packets)
+{
+	char line[TRACE_LINE_SIZE];
+	unsigned cursor = 0;
+	struct event event;
+
+	while (core_succession(core, &cursor, &event)) {
+		trace_event(&event, line, sizeof line);
+		fprintf(out->file, "event %s\n", line);
+	}
+	return write_sockets(out, packets);
+}
+
+int handover_seal(struct handover_out *out)
+{
+	char text[16];
+
+	fprintf(out->file, "at %" PRIu64 "\nend\n", clock_boot());
+	if (fflush(out->file) != 0 || lseek(fileno(out->file), 0, SEEK_SET) < 0)
+		return -errno;
+	snprintf(text, sizeof text, "%d", fileno(out->file));
+	return setenv(HANDOVER_VARIABLE, text, 1) < 0 ? -errno : 0;
+}
+
+void handover_free(struct handover_out *out)
+{
+	if (!out)
+		return;
+	for (unsigned i = 0; i < out->n_fds; i++)
+		set_inherited(out->fds[i], false);
+	unsetenv(HANDOVER_VARIABLE);
+	if (out->file)
+		fclose(out->file);
+	free(out->fds);
+	free(out);
+}
+
+/* ---- taking over -------------------------------------------------------------------------------------------------- */
+
+/* One more element at the end; NULL: no memory. *n is a power of two whenever there is no room. */
+static void *grow(void **items, unsigned n, size_t size)
+{
+	void *larger = *items;
+
+	if ((n & (n - 1)) == 0)
+		larger = reallocarray(*items, n ? n * 2 : 1, size);
+	if (!larger)
+		return NULL;
+	*items = larger;
+	return memset((char *)larger + n * size, 0, size);
+}
+
+/* A number that is a descriptor of this process; it will not outlive another exec by itself. -1: it is none. */
+static int take_fd(int fd)
+{
+	struct stat status;
+
+	return fd > STDERR_FILENO && fstat(fd, &status) == 0 && set_inherited(fd, false) == 0 ? fd : -1;
+}
+
+static bool take_socket(struct handover *h, const char *values)
+{
+	struct handover_socket socket = { 0 }, *place;
+	unsigned family, unicast, probes, m[MAC_SIZE];
+
+	if (sscanf(values, "%d %d %u %u %u %x:%x:%x:%x:%x:%x %15s", &socket.fd, &socket.listen.ifindex, &family, &unicast, &probes,
+		   &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], socket.listen.ifname) != 12)
+		return false;
+	socket.listen.family = (uint8_t)family;
+	socket.listen.unicast = unicast;
+	socket.listen.probes = probes;
+	for (unsigned i = 0; i < MAC_SIZE; i++)
+		socket.listen.mac[i] = (uint8_t)m[i];
+	if (take_fd(socket.fd) < 0)
+		return false;
+	place = grow((void **)&h->sockets, h->n_sockets, sizeof *place);
+	if (!place) {
+		close(socket.fd);
+		return false;
+	}
+	*place = socket;
+	h->n_sockets++;
+	return true;
+}
+
+static bool take_client(struct handover *h, const char *values)
+{
+	struct handover_client client = { 0 }, *place;
+	unsigned asked;
+
+	if (sscanf(values, "%d %u %" SCNu64, &client.fd, &asked, &client.next_seq) != 3 || take_fd(client.fd) < 0)
+		return false;
+	client.asked = asked;
+	place = grow((void **)&h->clients, h->n_clients, sizeof *place);
+	if (!place) {
+		close(client.fd);
+		return false;
+	}
+	*place = client;
+	h->n_clients++;
+	return true;
+}
+
+static bool take_event(struct handover *h, const char *line)
+{
+	struct event event, *place;
+	size_t at;
+
+	if (trace_parse_event(line, &event, &at) < 0)
+		return false;
+	if (event.type == EV_RESUME) {
+		place = grow((void **)&h->vips, h->n_vips, sizeof *place);
+		h->n_vips += place != NULL;
+	} else if (event.type == EV_RESUME_BOND || event.type == EV_RESUME_PORT || event.type == EV_RESUME_TARGET) {
+		place = grow((void **)&h->bonds, h->n_bonds, sizeof *place);
+		h->n_bonds += place != NULL;
+	} else {
+		return false;
+	}
+	if (place)
+		*place = event;
+	return place != NULL;
+}
+
+static bool take_line(struct handover *h, const char *line)
+{
+	const char *values = line + strcspn(line, " ");
+	size_t length = (size_t)(values - line);
+	int fd;
+
+	values += *values == ' ';
+	if (length == 5 && memcmp(line, "event", length) == 0)
+		return take_event(h, values);
+	if (length == 6 && memcmp(line, "socket", length) == 0)
+		return take_socket(h, values);
+	if (length == 6 && memcmp(line, "client", length) == 0)
+		return take_client(h, values);
+	if (sscanf(line, "version %31s", h->version) == 1 || sscanf(line, "at %" SCNu64, &h->at_ns) == 1 ||
+	    sscanf(line, "stand-in %d", &h->stand_in) == 1)
+		return true;
+	if (sscanf(line, "lock %d", &fd) == 1)
+		return (h->lock = take_fd(fd)) >= 0;
+	if (sscanf(line, "control %d", &fd) == 1)
+		return (h->control = take_fd(fd)) >= 0;
+	if (sscanf(line, "journal %d %" SCNu64, &fd, &h->journal_seq) == 2)
+		return (h->journal = take_fd(fd)) >= 0;
+	return false;
+}
+
+static void take_lines(struct handover *h, FILE *file)
+{
+	unsigned unknown = 0;
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+
+	while ((n = getline(&line, &size, file)) > 0) {
+		line[n - 1] = '\0';
+		if (strcmp(line, "end") == 0)
+			break;
+		unknown += !take_line(h, line);
+	}
+	if (unknown)
+		log_at(LOG_NOTICE, "%u lines of what the predecessor in this process gave on were not understood", unknown);
+	free(line);
+}
+
+static bool is_known(FILE *file)
+{
+	char line[64], wanted[64];
+
+	snprintf(wanted, sizeof wanted, "standbyd handover %d\n", HANDOVER_FORMAT);
+	return fgets(line, sizeof line, file) && strcmp(line, wanted) == 0;
+}
+
+struct handover *handover_take(void)
+{
+	const char *text = getenv(HANDOVER_VARIABLE);
+	int fd = text ? take_fd(atoi(text)) : -1;
+	struct handover *h = NULL;
+	FILE *file;
+
+	unsetenv(HANDOVER_VARIABLE);
+	if (fd < 0)
+		return NULL;
+	file = fdopen(fd, "r");
+	if (file && is_known(file) && (h = calloc(1, sizeof *h)) != NULL) {
+		h->lock = h->control = h->journal = -1;
+		take_lines(h, file);
+	} else {
+		log_at(LOG_WARNING, "what the predecessor in this process gave on cannot be read, ignored");
+	}
+	if (file)
+		fclose(file);
+	else
+		close(fd);
+	return h;
+}
+
+void handover_done(struct handover *h)
+{
+	if (!h)
+		return;
+	free(h->sockets);
+	free(h->clients);
+	free(h->vips);
+	free(h->bonds);
+	free(h);
+}
