@@ -24,11 +24,11 @@ def checksum(data):
 
 
 def advert(vrid=51, priority=250, addresses=(VIP,), interval=10, version=3, kind=1, count=None, damage=0, tail=b"", cut=0,
-           source=STRANGER):
+           source=STRANGER, destination=GROUP):
     body = b"".join(bytes(map(int, a.split("."))) for a in addresses)
     head = struct.pack("!BBBBHH", version << 4 | kind, vrid, priority, len(addresses) if count is None else count, interval, 0)
     message = head + body
-    pseudo = bytes(map(int, source.split("."))) + bytes(map(int, GROUP.split("."))) + struct.pack("!BBH", 0, 112, len(message))
+    pseudo = bytes(map(int, source.split("."))) + bytes(map(int, destination.split("."))) + struct.pack("!BBH", 0, 112, len(message))
     message = message[:6] + struct.pack("!H", checksum(pseudo + message) ^ damage) + message[8:] + tail
     return message[:len(message) - cut]
 
@@ -37,22 +37,21 @@ def frame(message, source=STRANGER, ttl=255, destination=GROUP):
     return bytes(Ether(src="02:00:00:00:66:66", dst=GROUP_MAC) / IP(src=source, dst=destination, ttl=ttl, proto=112) / Raw(message))
 
 
-GROUP6, STRANGER6, LB1_6 = "ff02::12", "fe80::66", "fe80::ff:fe00:101"
+GROUP6, STRANGER6 = "ff02::12", "fe80::66"
 
 
 def advert6(vrid=51, priority=250, addresses=(link_local_of(51), VIP6), interval=10, version=3, kind=1, damage=0, cut=0,
-            source=STRANGER6, reserved=0):
-    head = struct.pack("!BBBBHH", version << 4 | kind, vrid, priority, len(addresses), reserved << 12 | interval, 0)
+            source=STRANGER6, destination=GROUP6):
+    head = struct.pack("!BBBBHH", version << 4 | kind, vrid, priority, len(addresses), interval, 0)
     message = head + b"".join(socket.inet_pton(socket.AF_INET6, a) for a in addresses)
-    pseudo = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, GROUP6) + \
+    pseudo = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, destination) + \
         struct.pack("!II", len(message), 112)
     message = message[:6] + struct.pack("!H", checksum(pseudo + message) ^ damage) + message[8:]
     return message[:len(message) - cut]
 
 
-def frame6(message, source=STRANGER6, hop_limit=255):
-    return bytes(Ether(src="02:00:00:00:66:66", dst="33:33:00:00:00:12") /
-                 IPv6(src=source, dst=GROUP6, hlim=hop_limit, nh=112) / Raw(message))
+def frame6(message, source=STRANGER6, hop_limit=255, destination=GROUP6, mac="33:33:00:00:00:12"):
+    return bytes(Ether(src="02:00:00:00:66:66", dst=mac) / IPv6(src=source, dst=destination, hlim=hop_limit, nh=112) / Raw(message))
 
 
 def advert_2(vrid=51, priority=250, addresses=(VIP,), interval=1, auth_type=0, auth=b""):
@@ -76,3 +75,7 @@ class Wire:
 
     def send(self, data):
         self.socket.send(data)
+
+
+def dropped(daemon, reason):
+    return daemon.status()["dropped"][reason]

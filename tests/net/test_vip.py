@@ -354,9 +354,9 @@ def test_what_it_puts_on_the_wire(pair):
     since = now()
     wait_for(lambda: len(sniffer.adverts(since=since)) >= 5, 5)
     for advert in sniffer.adverts(since=since):
-        told = {key: advert[key] for key in ("source", "ttl", "vrid", "priority", "count", "interval_cs", "mac")}
-        assert told == {"source": "192.0.2.11", "ttl": 255, "vrid": 51, "priority": 200, "count": 1, "interval_cs": 10,
-                        "mac": two.n1.mac("eno1")}, advert
+        told = {key: advert[key] for key in ("source", "destination", "ttl", "vrid", "priority", "count", "interval_cs", "mac")}
+        assert told == {"source": "192.0.2.11", "destination": "224.0.0.18", "ttl": 255, "vrid": 51, "priority": 200, "count": 1,
+                        "interval_cs": 10, "mac": two.n1.mac("eno1")}, advert
     since = two.d1.stop()
     two.probe.answered_by("lb2", 10, since)
     assert len([a for a in sniffer.adverts("192.0.2.11", since) if a["priority"] == 0]) == 1, "every repeat restarts the skew"

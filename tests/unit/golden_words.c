@@ -565,6 +565,22 @@ static bool word_drops(struct golden *g)
 	return true;
 }
 
+static bool word_dropped(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_DROPPED };
+	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
+	enum drop_reason reason = DROP_NONE + 1;
+
+	while (l && reason < DROP_REASONS && strcmp(w->word[2], drop_reason_name(reason)) != 0)
+		reason++;
+	if (!l || reason == DROP_REASONS)
+		return wrong(g, "dropped LINK REASON");
+	event.u.dropped.ifindex = l->link.ifindex;
+	event.u.dropped.reason = reason;
+	golden_feed(g, &event);
+	return true;
+}
+
 static bool word_role(struct golden *g, const struct words *w, enum role_order order)
 {
 	struct event event = { .type = EV_ROLE };
@@ -664,6 +680,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_advert(g, w);
 	if (strcmp(verb, "claim") == 0)
 		return word_claim(g, w);
+	if (strcmp(verb, "dropped") == 0)
+		return word_dropped(g, w);
 	if (strcmp(verb, "drops") == 0)
 		return word_drops(g);
 	if (strcmp(verb, "handover") == 0)
