@@ -46,6 +46,7 @@ int command_switch(const struct cli *);
 int command_handover(const struct cli *);
 int command_drain(const struct cli *);
 int command_undrain(const struct cli *);
+int command_keygen(const struct cli *);
 int command_help(const struct cli *);
 
 /* ---- talking to the daemon (connection.c) -----------------------------------------------------------------------*/

@@ -18,6 +18,7 @@ const struct command commands[] = {
 	{ "handover", "F", "VIP", "give the vip to another node, and keep it there; --force: even if none was ever heard", command_handover },
 	{ "drain", "", NULL, "give up every vip, and take none until 'undrain'", command_drain },
 	{ "undrain", "", NULL, "let every vip stand again, those that were handed over too", command_undrain },
+	{ "keygen", "", "[ID]", "print a new key for the heartbeats' file of keys; no daemon is needed", command_keygen },
 	{ "help", "", "[COMMAND]", "print this", command_help },
 	{ NULL, NULL, NULL, NULL, NULL },
 };
