@@ -314,6 +314,12 @@ static void print_holder(struct wrapped *w, const json_t *vip, const char *node)
 		phrase(w, 2, PAINT_PLAIN, "no longer configured");
 }
 
+static void print_count(struct wrapped *w, size_t n, const char *what)
+{
+	if (n)
+		phrase(w, 2, PAINT_PLAIN, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
 static void print_vip(const json_t *vip, const char *node)
 {
 	long long priority = json_integer_value(json_object_get(vip, "priority"));
@@ -328,6 +334,7 @@ static void print_vip(const json_t *vip, const char *node)
 	putchar('\n');
 	w = begin_line(INDENT);
 	print_addresses(&w, json_object_get(vip, "addresses"), json_object_get(vip, "elsewhere"));
+	print_count(&w, json_array_size(json_object_get(vip, "routes")), "route");
 	print_holder(&w, vip, node);
 	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld%s", string(vip, "protocol"),
 	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective,

@@ -175,6 +175,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_BOND_PROBES_LOST] =
 		"no port reaches {ip|the probes' targets} any more; those with link are used all the same",
 	[REASON_VLAN_LINK] = "what it is on has no link or does not exist",
+	[REASON_ROUTE_REFUSED] = "the kernel refused it: {a error}",
 	[REASON_VLAN_KIND] = "a device of that name exists and is not this vlan",
 };
 
@@ -228,6 +229,7 @@ static const char *state_name(enum object_type type, uint8_t state)
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
 	case OBJECT_ROUTE:
+	case OBJECT_VIP_ROUTE:
 		break;
 	}
 	return "unknown";
@@ -333,7 +335,7 @@ static void say_refused(struct words *w, const struct action *note)
 	struct figures f;
 
 	words_add(w, "the kernel refused to ");
-	if (note->object.type == OBJECT_ROUTE && (r->arg[1] == ACT_ROUTE_ADD || r->arg[1] == ACT_ROUTE_DEL))
+	if ((note->object.type == OBJECT_ROUTE || note->object.type == OBJECT_VIP_ROUTE) && (r->arg[1] == ACT_ROUTE_ADD || r->arg[1] == ACT_ROUTE_DEL))
 		words_add(w, "%s %s", r->arg[1] == ACT_ROUTE_ADD ? "add" : "remove",
 			  words_subject(&note->object, &r->ip, f.subject));
 	else
@@ -382,7 +384,7 @@ static void say_repaired(struct words *w, const struct material *material, const
 	const struct reason *r = material->reason;
 
 	say_pattern(w, "{subject} was gone and is put back; removed ", material);
-	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || r->ip.family == FAMILY_4);
+	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || object->type == OBJECT_VIP_ROUTE || r->ip.family == FAMILY_4);
 }
 
 static void say_manual(struct words *w, const struct core *core, const struct action *a)

@@ -9,7 +9,7 @@ static void say_route(struct words *w, const struct core *core, const struct act
 {
 	const struct config_route *route = &a->u.route.route;
 	struct object object = { .type = OBJECT_ROUTE, .index = a->object.index, .sub = route->prefix };
-	bool removes = a->type == ACT_ROUTE_DEL, named = a->object.type == OBJECT_BOND;
+	bool removes = a->type == ACT_ROUTE_DEL, named = a->object.type == OBJECT_BOND || a->object.type == OBJECT_VIP;
 	char subject[WORDS_SUBJECT_SIZE], via[TEXT_IP_SIZE];
 
 	words_add(w, "%s %s",
@@ -20,7 +20,8 @@ static void say_route(struct words *w, const struct core *core, const struct act
 	if (route->via.family != FAMILY_NONE)
 		words_add(w, " via %s", text_ip(&route->via, via));
 	if (named)
-		words_add(w, " %s %s", removes ? "from" : "on", core_object_name(core, &a->object));
+		words_add(w, " %s %s%s", a->object.type == OBJECT_VIP ? "of" : removes ? "from" : "on",
+			  a->object.type == OBJECT_VIP ? "vip " : "", core_object_name(core, &a->object));
 }
 
 static void say_address(struct words *w, const struct action *a)

@@ -71,6 +71,7 @@ static bool allocate(struct build *build)
 		const struct value *values = build->vips[i].values;
 		addresses += values[VIP_ADDRESSES].n_items + 1; /* a link-local one may be added */
 		peers += values[VIP_UNICAST].n_items;
+		routes += values[VIP_ROUTES].n_items;
 		tracks += values[VIP_REQUIRE].n_items + values[VIP_LOWER].n_items;
 	}
 	config->peers = calloc(peers, sizeof *config->peers);

@@ -51,6 +51,11 @@ void build_groups(struct build *, const struct section *);
 /* Whether an object of that kind may have that name; false: it was told why not. */
 bool build_check_name(struct build *, const struct schema_object *, const struct node *name);
 
+/* Appends to config->routes; title: of their owner. */
+void build_routes(struct build *, const struct value *routes, const char *title);
+/* The kernel refuses a gateway that is an address of its own: n of config->addresses. */
+void build_check_gateways(struct build *, unsigned first_address, unsigned n, const struct value *routes, const char *title);
+
 /* A bond's or vlan's addresses and routes. */
 void build_belongings(struct build *, struct config_bond *, const struct value *addresses, const struct value *routes,
 		      const char *title);
@@ -59,6 +64,9 @@ void build_belongings(struct build *, struct config_bond *, const struct value *
  * is in all. */
 bool build_is_far(const struct config *, const struct config_bond *, const struct ip *);
 bool build_is_in_network(const struct ip *, const struct config_address *);
+
+/* The index of the bond or vlan of that name, -1: there is none. */
+int build_find_bond(const struct config *, const char *name);
 
 /* Appends to config->addresses. */
 void build_address(struct build *, const struct value *, const char *title);

@@ -132,6 +132,9 @@ static void check_vips_on_ports(struct build *build, const struct port_use *uses
 			if (addresses->items[j].n_items)
 				check_on_port(build, uses, n, &addresses->items[j].items[PLACE_ON], vip->title,
 					      addresses->items[j].text);
+		for (unsigned j = 0; j < vip->values[VIP_ROUTES].n_items; j++)
+			check_on_port(build, uses, n, &vip->values[VIP_ROUTES].items[j].items[ROUTE_ON], vip->title,
+				      "a route");
 	}
 }
 
@@ -340,6 +343,11 @@ static void check_routes(struct build *build)
 			unsigned at = config->bonds[i].first_route + j;
 			uses[at] =
 				(struct route_use){ &config->routes[at], build->route_at[at], build->bonds[i].title };
+		}
+	for (unsigned i = 0; uses && i < config->n_vips; i++)
+		for (unsigned j = 0; j < config->vips[i].n_routes; j++) {
+			unsigned at = config->vips[i].first_route + j;
+			uses[at] = (struct route_use){ &config->routes[at], build->route_at[at], build->vips[i].title };
 		}
 	if (uses)
 		qsort(uses, config->n_routes, sizeof *uses, by_route);

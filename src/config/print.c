@@ -93,16 +93,25 @@ static void print_route(FILE *out, const struct config_route *route)
 		fputs(", on-link: true", out);
 	if (route->mtu)
 		fprintf(out, ", mtu: %" PRIu32, route->mtu);
+	if (route->on[0]) {
+		fputs(", on: ", out);
+		print_name(out, route->on);
+	}
 	fputs("}\n", out);
+}
+
+static void print_routes(FILE *out, const struct config *config, unsigned first, unsigned n)
+{
+	if (n)
+		fputs("    routes:\n", out);
+	for (unsigned i = 0; i < n; i++)
+		print_route(out, &config->routes[first + i]);
 }
 
 static void print_belongings(FILE *out, const struct config *config, const struct config_bond *bond)
 {
 	print_addresses(out, config, bond->first_address, bond->n_addresses);
-	if (bond->n_routes)
-		fputs("    routes:\n", out);
-	for (unsigned i = 0; i < bond->n_routes; i++)
-		print_route(out, &config->routes[bond->first_route + i]);
+	print_routes(out, config, bond->first_route, bond->n_routes);
 }
 
 /* `vlan` is told of every probe whose targets are behind one, so that what is printed means the same without addresses. */
@@ -259,6 +268,7 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 		print_duration(out, "announce", vip->announce_ns);
 	print_tracks(out, config, vip, false);
 	print_tracks(out, config, vip, true);
+	print_routes(out, config, vip->first_route, vip->n_routes);
 }
 
 void print_one_bond(const struct config *config, const struct config_bond *bond, FILE *out)

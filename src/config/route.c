@@ -1,14 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The addresses and routes of a bond or vlan. */
+/* The routes of bonds, vlans and vips, and the addresses of the former two. */
 #include <linux/rtnetlink.h>
 #include <string.h>
 
 #include "config/build.h"
 
+/* Those of vips alone. */
+static bool route_has_on(const struct value *item)
+{
+	return item->n_items == schema_vip_route.n_keys;
+}
+
 static bool is_right(const struct value *item)
 {
 	static const enum route_key keys[] = { ROUTE_VIA, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU };
 
+	if (route_has_on(item) && item->items[ROUTE_ON].given && !item->items[ROUTE_ON].valid)
+		return false;
 	for (unsigned i = 0; i < sizeof keys / sizeof keys[0]; i++)
 		if (item->items[keys[i]].given && !item->items[keys[i]].valid)
 			return false;
@@ -67,24 +75,40 @@ static void take_route(struct build *build, const struct value *item, const char
 		route.from = item->items[ROUTE_FROM].address.ip;
 	if (route.to.family == FAMILY_NONE)
 		route.to.family = route.via.family;
+	if (route_has_on(item) && item->items[ROUTE_ON].valid) {
+		strcpy(route.on, item->items[ROUTE_ON].text);
+		route.bond = build_find_bond(build->config, route.on);
+	}
 	if (!check_route(build, item, &route, title))
 		return;
 	build->route_at[build->config->n_routes] = &to->place;
 	build->config->routes[build->config->n_routes++] = route;
 }
 
-/* The kernel refuses a gateway that is an address of its own. */
-static void check_gateways(struct build *build, const struct config_bond *bond, const struct value *routes, const char *title)
+void build_routes(struct build *build, const struct value *routes, const char *title)
+{
+	for (unsigned i = 0; i < routes->n_items; i++)
+		take_route(build, &routes->items[i], title);
+}
+
+void build_check_gateways(struct build *build, unsigned first_address, unsigned n, const struct value *routes, const char *title)
 {
 	for (unsigned i = 0; i < routes->n_items; i++) {
 		const struct value *via = &routes->items[i].items[ROUTE_VIA];
-		for (unsigned j = 0; via->valid && j < bond->n_addresses; j++) {
-			const struct config_address *own = &build->config->addresses[bond->first_address + j];
+		for (unsigned j = 0; via->valid && j < n; j++) {
+			const struct config_address *own = &build->config->addresses[first_address + j];
 			if (!ip_equal(&own->ip, &via->address.ip))
 				continue;
 			diagnostics_error(build->reader->diagnostics, &via->place, "'via' is an address of %s itself", title);
 			break;
 		}
+	}
+}
+
+static void check_far(struct build *build, const struct config_bond *bond, const struct value *routes, const char *title)
+{
+	for (unsigned i = 0; i < routes->n_items; i++) {
+		const struct value *via = &routes->items[i].items[ROUTE_VIA];
 		if (via->valid && !routes->items[i].items[ROUTE_ON_LINK].number && build_is_far(build->config, bond, &via->address.ip))
 			diagnostics_warning(build->reader->diagnostics, &via->place,
 					    "'via' is in no network of the addresses of %s; the kernel refuses such a route without "
@@ -103,8 +127,8 @@ void build_belongings(struct build *build, struct config_bond *bond, const struc
 		build_address(build, &addresses->items[i], title);
 	bond->n_addresses = config->n_addresses - bond->first_address;
 	bond->first_route = config->n_routes;
-	for (unsigned i = 0; i < routes->n_items; i++)
-		take_route(build, &routes->items[i], title);
+	build_routes(build, routes, title);
 	bond->n_routes = config->n_routes - bond->first_route;
-	check_gateways(build, bond, routes, title);
+	build_check_gateways(build, bond->first_address, bond->n_addresses, routes, title);
+	check_far(build, bond, routes, title);
 }

@@ -24,46 +24,61 @@ static const struct schema_choice checksums[] = {
 	{ "auto", CHECKSUM_AUTO, false }, { "rfc9568", CHECKSUM_RFC9568, false }, { "rfc5798", CHECKSUM_RFC5798, false }, { 0 }
 };
 
+/* Those of bonds, vlans and vips. */
+#define ROUTE_KEYS \
+	[ROUTE_TO] = { .name = "to", \
+		       .type = SCHEMA_NETWORK, \
+		       .required = true, \
+		       .also_known_as = "destination dst network", \
+		       .about = "the destination: a network with its prefix, or default" }, \
+	[ROUTE_VIA] = { .name = "via", \
+			.type = SCHEMA_IP, \
+			.also_known_as = "gateway gw nexthop next-hop", \
+			.about = "the gateway; without it the destination is on the link" }, \
+	[ROUTE_METRIC] = { .name = "metric", \
+			   .type = SCHEMA_NUMBER, \
+			   .max = UINT32_MAX, \
+			   .fallback = "0", \
+			   .also_known_as = "priority preference", \
+			   .about = "the route's metric; 0 is the kernel's default" }, \
+	[ROUTE_TABLE] = { .name = "table", \
+			  .type = SCHEMA_NUMBER, \
+			  .min = 1, \
+			  .max = UINT32_MAX, \
+			  .fallback = "254", \
+			  .about = "the routing table's number; 254 is main" }, \
+	[ROUTE_FROM] = { .name = "from", \
+			 .type = SCHEMA_IP, \
+			 .also_known_as = "src source prefsrc", \
+			 .about = "the preferred source address" }, \
+	[ROUTE_ON_LINK] = { .name = "on-link", \
+			    .type = SCHEMA_BOOLEAN, \
+			    .fallback = "false", \
+			    .also_known_as = "onlink gateway-onlink", \
+			    .about = "whether the gateway is on the link although no address says so" }, \
+	[ROUTE_MTU] = { .name = "mtu", \
+			.type = SCHEMA_NUMBER, \
+			.min = 68, \
+			.max = 65535, \
+			.about = "the route's MTU" }
+
 static const struct schema_key route_keys[] = {
-	[ROUTE_TO] = { .name = "to",
-		       .type = SCHEMA_NETWORK,
-		       .required = true,
-		       .also_known_as = "destination dst network",
-		       .about = "the destination: a network with its prefix, or default" },
-	[ROUTE_VIA] = { .name = "via",
-			.type = SCHEMA_IP,
-			.also_known_as = "gateway gw nexthop next-hop",
-			.about = "the gateway; without it the destination is on the link" },
-	[ROUTE_METRIC] = { .name = "metric",
-			   .type = SCHEMA_NUMBER,
-			   .max = UINT32_MAX,
-			   .fallback = "0",
-			   .also_known_as = "priority preference",
-			   .about = "the route's metric; 0 is the kernel's default" },
-	[ROUTE_TABLE] = { .name = "table",
-			  .type = SCHEMA_NUMBER,
-			  .min = 1,
-			  .max = UINT32_MAX,
-			  .fallback = "254",
-			  .about = "the routing table's number; 254 is main" },
-	[ROUTE_FROM] = { .name = "from",
-			 .type = SCHEMA_IP,
-			 .also_known_as = "src source prefsrc",
-			 .about = "the preferred source address" },
-	[ROUTE_ON_LINK] = { .name = "on-link",
-			    .type = SCHEMA_BOOLEAN,
-			    .fallback = "false",
-			    .also_known_as = "onlink gateway-onlink",
-			    .about = "whether the gateway is on the link although no address says so" },
-	[ROUTE_MTU] = { .name = "mtu",
-			.type = SCHEMA_NUMBER,
-			.min = 68,
-			.max = 65535,
-			.about = "the route's MTU" },
+	ROUTE_KEYS,
 	{ .name = "scope", .support = SCHEMA_LATER },
 	{ .name = "type", .support = SCHEMA_LATER },
 };
 const struct schema_object schema_route = { .kind = "route", KEYS(route_keys) };
+
+static const struct schema_key vip_route_keys[] = {
+	ROUTE_KEYS,
+	[ROUTE_ON] = { .name = "on",
+		       .type = SCHEMA_INTERFACE,
+		       .also_known_as = "interface link dev device bond",
+		       .about = "the bond, vlan or interface that it goes by; default: the vip's" },
+	{ .name = "scope", .support = SCHEMA_LATER },
+	{ .name = "type", .support = SCHEMA_LATER },
+};
+const struct schema_object schema_vip_route = { .kind = "route", KEYS(vip_route_keys) };
 
 static const struct schema_key probe_keys[] = {
 	[PROBE_KEY_KIND] = { .name = "kind",
@@ -347,6 +362,13 @@ static const struct schema_key vip_keys[] = {
 			   .also_known_as = "garp-master-refresh garp-refresh announce-interval",
 			   .about = "how often the active node announces the addresses anew, at least 1s; 0s: only when there is a "
 				    "reason to" },
+	[VIP_ROUTES] = { .name = "routes",
+			 .type = SCHEMA_OBJECT,
+			 .object = &schema_vip_route,
+			 .list = true,
+			 .max_items = MAX_BOND_ROUTES,
+			 .also_known_as = "route virtual-routes",
+			 .about = "routes that are there while the vip is held here" },
 	[VIP_REQUIRE] = { .name = "require",
 			  .type = SCHEMA_TRACK,
 			  .list = true,
@@ -413,5 +435,5 @@ FITS(top_keys);
 FITS(bond_keys);
 FITS(vlan_keys);
 FITS(probe_keys);
-FITS(route_keys);
+FITS(vip_route_keys);
 FITS(vip_keys);

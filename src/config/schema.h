@@ -85,7 +85,7 @@ enum bond_key {
 };
 enum vlan_key { VLAN_LINK, VLAN_ID, VLAN_MTU, VLAN_ADDRESSES, VLAN_ROUTES };
 enum probe_key { PROBE_KEY_KIND, PROBE_KEY_TARGETS, PROBE_KEY_NEED, PROBE_KEY_INTERVAL, PROBE_KEY_LOST, PROBE_KEY_VLAN };
-enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU };
+enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU, ROUTE_ON };
 enum auth_key { AUTH_KIND, AUTH_PASSWORD };
 enum place_key { PLACE_ADDRESS, PLACE_ON };
 enum vip_key {
@@ -106,11 +106,12 @@ enum vip_key {
 	VIP_LEASE,
 	VIP_LEAVE_TIMEOUT,
 	VIP_ANNOUNCE,
+	VIP_ROUTES,
 	VIP_REQUIRE,
 	VIP_LOWER
 };
 
-extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_place, schema_vip,
+extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_place, schema_vip_route, schema_vip,
 	schema_group;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */

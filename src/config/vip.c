@@ -6,7 +6,7 @@
 
 enum { LEASE_MIN_S = 3, LEASE_MIN_6_S = 10 }; /* renewing IPv6 addresses costs the kernel far more */
 
-static int find_bond(const struct config *config, const char *name)
+int build_find_bond(const struct config *config, const char *name)
 {
 	for (unsigned i = 0; i < config->n_bonds; i++)
 		if (strcmp(config->bonds[i].name, name) == 0)
@@ -45,7 +45,7 @@ static void append_address(struct build *build, const struct config_vip *vip, co
 	if (!on || strcmp(on->text, vip->on) == 0)
 		return;
 	strcpy(address->on, on->text);
-	address->bond = find_bond(build->config, on->text);
+	address->bond = build_find_bond(build->config, on->text);
 }
 
 static unsigned append_part(struct build *build, const struct config_vip *vip, const struct object_source *source,
@@ -174,6 +174,19 @@ static void take_peers(struct build *build, struct config_vip *vip, const struct
 	vip->n_peers = config->n_peers - vip->first_peer;
 }
 
+static void take_routes(struct build *build, struct config_vip *vip, const struct object_source *source)
+{
+	const struct value *routes = &source->values[VIP_ROUTES];
+	struct config *config = build->config;
+	vip->first_route = config->n_routes;
+	build_routes(build, routes, source->title);
+	vip->n_routes = config->n_routes - vip->first_route;
+	for (unsigned i = vip->first_route; i < config->n_routes; i++)
+		if (strcmp(config->routes[i].on, vip->on) == 0)
+			config->routes[i].on[0] = '\0';
+	build_check_gateways(build, vip->first_address, vip->n_addresses, routes, source->title);
+}
+
 static void take_auth(struct build *build, struct config_vip *vip, const struct object_source *source)
 {
 	const struct value *auth = &source->values[VIP_AUTH];
@@ -220,7 +233,7 @@ void build_vip(struct build *build, unsigned index)
 	vip->bond = -1;
 	if (values[VIP_ON].valid) {
 		strcpy(vip->on, values[VIP_ON].text);
-		vip->bond = find_bond(config, vip->on);
+		vip->bond = build_find_bond(config, vip->on);
 	}
 	vip->vrid = (uint8_t)values[VIP_VRID].number;
 	vip->priority = (uint8_t)values[VIP_PRIORITY].number;
@@ -237,6 +250,7 @@ void build_vip(struct build *build, unsigned index)
 	take_addresses(build, vip, source);
 	take_lease(build, vip, source);
 	take_peers(build, vip, source);
+	take_routes(build, vip, source);
 	take_auth(build, vip, source);
 	check_version(build, vip, source);
 	if (values[VIP_PREEMPT_DELAY].given && values[VIP_PREEMPT_DELAY].number && (!vip->preempt || vip->priority == 255))

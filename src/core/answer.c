@@ -96,7 +96,7 @@ static void note_refused(struct core *core, const struct action *action, int err
 	struct note *note;
 
 	if (action->type == ACT_ROUTE_ADD) {
-		object.type = OBJECT_ROUTE;
+		object.type = object.type == OBJECT_VIP ? OBJECT_VIP_ROUTE : OBJECT_ROUTE;
 		object.sub = action->u.route.route.prefix;
 	}
 	note = core_note(core, NOTE_REFUSED, object);
@@ -187,9 +187,20 @@ static void route_added(struct core *core, struct route_place *place)
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		struct route_place *other = &core->route_places[i];
 		if (other != place && plan_same_target(other->route, place->route))
-			other->present = other->had = false;
+			other->present = other->had = plan_is_twin(other, place);
 	}
 	place->present = place->had = true;
+}
+
+/* Whoever else has that route has lost it too. */
+static void route_removed(struct core *core, struct route_place *place)
+{
+	for (unsigned i = 0; i < core->n_route_places && core->has_removed; i++) {
+		struct route_place *other = &core->route_places[i];
+		if (other->iface == place->iface && plan_same_target(other->route, place->route))
+			other->present = other->had = false;
+	}
+	place->present = place->had = false;
 }
 
 static void route_answer(struct core *core, const struct action *action, int error)
@@ -200,8 +211,8 @@ static void route_answer(struct core *core, const struct action *action, int err
 		return;
 	for (unsigned i = 0; i < core->n_route_places; i++) { /* another with this target may have waited */
 		const struct route_place *other = &core->route_places[i];
-		if (other->bond != NONE && plan_same_target(other->route, place->route))
-			core_dirty_bond(core, &core->bonds[other->bond]);
+		if (!route_is_orphan(other) && plan_same_target(other->route, place->route))
+			core_dirty_route(core, other);
 	}
 	core_dirty_rest(core);
 	if (!error) {
@@ -209,11 +220,11 @@ static void route_answer(struct core *core, const struct action *action, int err
 		if (action->type == ACT_ROUTE_ADD)
 			route_added(core, place);
 		else
-			place->present = place->had = false;
+			route_removed(core, place);
 		return;
 	}
 	/* One that is there already is looked for first: it may be ours. The retries are silent. */
-	if (place->change.failures == (error == EEXIST))
+	if (place->change.failures == (error == EEXIST || place->vip != NONE)) /* a vip's may be too early (plan_route.c) */
 		note_refused(core, action, error);
 	if (!place->change.failures)
 		model_want_snapshot(core);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses of vips on other interfaces than the vips' own. They come and go with the vip, and are put there as soon as that can
+/* Addresses, and routes, of vips on other interfaces than the vips' own. They come and go with the vip, and are put there as soon as that can
  * be: an interface that is absent, down or refuses them keeps no vip from being active. What must not be so, `require` says. */
 #include "core/model.h"
 
@@ -39,6 +39,11 @@ static bool has_one_on(const struct core *core, const struct vip *vip, int bond,
 	for (unsigned i = 0; i < vip->n_addrs && vip->n_away; i++) {
 		const struct addr *addr = &core->addrs[vip->first_addr + i];
 		if (bond != NONE ? addr->away_bond == bond : addr->away_iface == iface)
+			return true;
+	}
+	for (unsigned i = 0; i < vip->n_route_places && vip->n_away; i++) {
+		const struct route_place *place = &core->route_places[vip->first_route_place + i];
+		if (place->route->on[0] && (bond != NONE ? place->route->bond == bond : place->iface == iface))
 			return true;
 	}
 	return false;

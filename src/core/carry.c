@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What of the old tables lives on in the new ones: links, addresses, routes, bonds and vips, found again by what they are. */
-#include "core/internal.h"
+#include "core/plan.h"
 
 static void carry_iface(struct iface *iface, const struct iface *from)
 {
@@ -175,24 +175,40 @@ static void carry_places(struct core *core, const struct core *old)
 	}
 }
 
-static struct route_place *find_route(struct core *core, const struct config_route *route, const char *ifname)
+/* Whatever its owner calls the interface. */
+static bool is_same_route(const struct config_route *a, const struct config_route *b)
 {
-	for (unsigned i = 0; i < core->n_route_places; i++) {
-		struct route_place *place = &core->route_places[i];
-		if (memcmp(route, place->route, sizeof *route) == 0 && strcmp(core->ifaces[place->iface].name, ifname) == 0)
-			return place;
-	}
-	return NULL;
+	return plan_same_target(a, b) && ip_equal(&a->via, &b->via) && ip_equal(&a->from, &b->from) && a->mtu == b->mtu &&
+	       a->on_link == b->on_link;
 }
 
-/* A route that no bond has any more is let go, like an address. */
+/* To every place of that route on that interface: a vip that leaves and its successor both have one. False: none. */
+static bool carry_route_to_all(struct core *core, const struct route_place *from, const char *ifname)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		struct route_place *place = &core->route_places[i];
+		if (!is_same_route(from->route, place->route) || strcmp(core->ifaces[place->iface].name, ifname) != 0)
+			continue;
+		place->present = from->present;
+		place->had = from->had;
+		place->epoch = from->epoch;
+		if (!found) /* an answer is for one */
+			place->change = from->change;
+		found = true;
+	}
+	return found;
+}
+
+/* A route that no object has any more is let go, like an address. */
 static struct route_place *orphan_route(struct core *core, const struct config_route *route, const char *ifname)
 {
 	struct config_route *copy = &core->config.routes[core->config.n_routes++];
 	struct route_place *place = &core->route_places[core->n_route_places++];
 
 	*copy = *route;
-	*place = (struct route_place){ .bond = NONE, .route = copy, .iface = configure_iface(core, ifname) };
+	*place = (struct route_place){ .bond = NONE, .vip = NONE, .route = copy, .iface = configure_iface(core, ifname) };
 	core->n_orphans++;
 	return place;
 }
@@ -202,19 +218,15 @@ static void carry_routes(struct core *core, const struct core *old)
 	for (unsigned i = 0; i < old->n_route_places; i++) {
 		const struct route_place *from = &old->route_places[i];
 		const struct iface *iface = &old->ifaces[from->iface];
-		struct route_place *place = find_route(core, from->route, iface->name);
-		if (!place && ((!from->had && !from->change.gen && !is_looking(old)) || stays_unmanaged(core, old, from->bond)))
+		if (carry_route_to_all(core, from, iface->name))
 			continue;
-		if (!place) {
-			bool known = model_iface_by_name(core, iface->name) != NULL;
-			place = orphan_route(core, from->route, iface->name);
-			if (!known)
-				carry_iface(&core->ifaces[place->iface], iface);
-		}
-		place->present = from->present;
-		place->had = from->had;
-		place->epoch = from->epoch;
-		place->change = from->change;
+		if ((!from->had && !from->change.gen && !is_looking(old)) || stays_unmanaged(core, old, from->bond))
+			continue;
+		bool known = model_iface_by_name(core, iface->name) != NULL;
+		const struct route_place *place = orphan_route(core, from->route, iface->name);
+		if (!known)
+			carry_iface(&core->ifaces[place->iface], iface);
+		carry_route_to_all(core, from, iface->name);
 	}
 }
 
@@ -354,6 +366,8 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->first_addr = fixed.first_addr;
 	vip->n_addrs = fixed.n_addrs;
 	vip->n_away = fixed.n_away;
+	vip->first_route_place = fixed.first_route_place;
+	vip->n_route_places = fixed.n_route_places;
 	vip->lan = fixed.lan;
 	vip->iface = fixed.iface;
 	vip->next = fixed.next;

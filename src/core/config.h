@@ -65,6 +65,8 @@ struct config_route {
 	struct ip from;  /* preferred source (RTA_PREFSRC); FAMILY_NONE: the kernel's choice. Not part of a route's identity. */
 	uint32_t mtu;    /* 0: the device's. Not part of its identity. */
 	bool on_link;    /* the gateway is on the link, whatever the addresses say (RTNH_F_ONLINK). Not part of its identity. */
+	char on[IFNAME_SIZE]; /* of a vip: through another interface or bond than the vip's; "": that of its owner */
+	int bond;        /* where `on` is given: index of the bond or vlan that it names, -1: a plain interface */
 };
 
 struct config_bond {
@@ -126,6 +128,7 @@ struct config_vip {
 	unsigned first_address, n_addresses; /* into config.addresses, the listed family first, in file order */
 	unsigned first_peer, n_peers;        /* into config.peers: adverts go to each of them alone; none: multicast */
 	unsigned first_track, n_tracks;      /* into config.tracks, what is required first */
+	unsigned first_route, n_routes;      /* into config.routes */
 	unsigned n_listed;                   /* how many of them go into adverts (those of 'family') */
 };
 

@@ -244,6 +244,11 @@ static struct sizes measure(const struct core *old, const struct config *config)
 			size.ifaces += address->on[0] != 0;
 			size.places += address->on[0] ? spots_of(config, address->bond) : at_home;
 		}
+		for (unsigned j = 0; j < vip->n_routes; j++) {
+			const struct config_route *route = &config->routes[vip->first_route + j];
+			size.ifaces += route->on[0] != 0;
+			size.routes += route->on[0] ? spots_of(config, route->bond) : at_home;
+		}
 	}
 	/* What may come along, at most. */
 	size.vips += old->n_vips;
@@ -253,9 +258,9 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	size.peers = config->n_peers + old->config.n_peers;
 	size.addrs += old->n_places + old->n_addrs + MAX_LEFTOVERS;
 	size.places += old->n_places + old->n_places + MAX_LEFTOVERS;
-	size.routes += old->n_route_places + MAX_LEFTOVER_ROUTES;
+	size.routes += 2 * old->n_route_places + MAX_LEFTOVER_ROUTES; /* of a vip that stays, or of nobody */
 	size.probes = config->n_probes;
-	size.orphan_routes = old->n_route_places;
+	size.orphan_routes = 2 * old->n_route_places;
 	return size;
 }
 
@@ -349,6 +354,7 @@ static void add_routes(struct core *core, struct bond *bond, unsigned index)
 		for (unsigned j = 0; j < spots; j++)
 			core->route_places[core->n_route_places++] =
 				(struct route_place){ .bond = (int)index,
+						      .vip = NONE,
 						      .route = &core->config.routes[bond->cfg.first_route + i],
 						      .iface = bond->iface != NONE ? bond->iface : bond->ports[j].iface };
 	}
@@ -498,6 +504,35 @@ static void place_away(struct core *core, struct vip *vip, struct addr *addr, co
 	}
 }
 
+static void add_route_place(struct core *core, const struct config_route *route, unsigned vip, int iface)
+{
+	core->route_places[core->n_route_places++] =
+		(struct route_place){ .bond = NONE, .vip = (int)vip, .route = route, .iface = iface };
+	core->vips[vip].n_route_places++;
+}
+
+static void add_vip_routes(struct core *core, struct vip *vip, unsigned index)
+{
+	vip->first_route_place = core->n_route_places;
+	for (unsigned i = 0; i < vip->cfg.n_routes; i++) {
+		const struct config_route *route = &core->config.routes[vip->cfg.first_route + i];
+		int on = route->on[0] ? route->bond : vip->cfg.bond;
+		const struct bond *bond = on == NONE ? NULL : &core->bonds[on];
+		vip->n_away += route->on[0] != 0;
+		core->has_away |= route->on[0] != 0;
+		if (!bond) {
+			int iface = route->on[0] ? configure_iface(core, route->on) : vip->iface;
+			core->ifaces[iface].away |= route->on[0] != 0;
+			add_route_place(core, route, index, iface);
+			continue;
+		}
+		if (bond->iface != NONE)
+			add_route_place(core, route, index, bond->iface);
+		for (unsigned j = 0; bond->iface == NONE && j < bond->n_ports; j++)
+			add_route_place(core, route, index, bond->ports[j].iface);
+	}
+}
+
 static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool removed)
 {
 	unsigned index = core->n_vips++;
@@ -548,6 +583,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			vip->address_hash += core_address_hash(&addr->ip);
 		core->n_vip_addresses_6 += addr->ip.family == FAMILY_6;
 	}
+	add_vip_routes(core, vip, index);
 	return vip;
 }
 
@@ -604,6 +640,13 @@ static void bring_along(struct core *core, const struct change_over *over)
 			struct config_address *address = &core->config.addresses[cfg.first_address + j];
 			if (address->on[0])
 				address->bond = stay_on(core, old, address->bond);
+		}
+		cfg.first_route = core->config.n_routes;
+		for (unsigned j = 0; j < cfg.n_routes; j++) {
+			struct config_route *route = &core->config.routes[core->config.n_routes++];
+			*route = old->config.routes[from->cfg.first_route + j];
+			if (route->on[0])
+				route->bond = stay_on(core, old, route->bond);
 		}
 		cfg.first_peer = core->config.n_peers;
 		memcpy(&core->config.peers[cfg.first_peer], &old->config.peers[from->cfg.first_peer],
@@ -680,11 +723,11 @@ static void build(struct core *core, const struct change_over *over)
 		add_bond(core, &config->bonds[i], false);
 	for (unsigned i = 0; i < config->n_bonds; i++)
 		fill_bond(core, i);
-	core->n_bond_routes = core->n_route_places;
 	for (unsigned i = 0; i < config->n_vips; i++)
 		add_vip(core, &config->vips[i], false);
 	carry_names(core, over->old);
 	bring_along(core, over);
+	core->n_owned_routes = core->n_route_places;
 	carry_over(core, over);
 	track_carry(core, over->old);
 	model_rehash_ifaces(core);

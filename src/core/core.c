@@ -24,6 +24,16 @@ void core_dirty_rest(struct core *core)
 	queue_add(&core->dirty, unit_rest(core));
 }
 
+void core_dirty_route(struct core *core, const struct route_place *place)
+{
+	if (place->bond != NONE)
+		core_dirty_bond(core, &core->bonds[place->bond]);
+	else if (place->vip != NONE)
+		core_dirty_vip(core, &core->vips[place->vip]);
+	else
+		core_dirty_rest(core);
+}
+
 void core_dirty_owner(struct core *core, const struct addr *addr)
 {
 	switch (addr->owner) {

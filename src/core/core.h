@@ -528,6 +528,7 @@ struct vip_view {
 	unsigned n_tracks;        /* what it rests on */
 	const struct config_address *addresses;
 	unsigned n_addresses;
+	unsigned n_routes;
 	const struct ip *peers;   /* whom a unicast vip sends to; own addresses are left out */
 	unsigned n_peers;
 	struct ip active_source;  /* who is active, as heard; family FAMILY_NONE: unknown; ours when active */
@@ -552,6 +553,14 @@ struct away_view {
 	struct reason reason;  /* why it is not, or cannot be reached there; REASON_NONE: it can */
 };
 
+/* A route that is there while its vip is held here. */
+struct vip_route_view {
+	const struct config_route *route;
+	const char *on;        /* the bond or interface that it goes by */
+	bool wanted, there;
+	struct reason reason;  /* why it cannot be there; REASON_NONE: it can */
+};
+
 struct track_view {
 	const char *name;
 	uint8_t lower;         /* 0: it is required */
@@ -566,6 +575,7 @@ unsigned core_n_bonds(const struct core *); /* vlans too */
 unsigned core_n_vips(const struct core *);
 /* The address of that number if it is elsewhere; false: it is on the vip's own interface. */
 bool core_away(const struct core *, unsigned vip, unsigned i, struct away_view *);
+void core_vip_route(const struct core *, unsigned vip, unsigned i, struct vip_route_view *); /* i < vip_view.n_routes */
 void core_track(const struct core *, unsigned vip, unsigned i, struct track_view *);
 void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);

@@ -167,12 +167,17 @@ static inline bool place_is_there(const struct place *place)
 
 struct route_place {
 	const struct config_route *route;
-	int bond;                /* NONE: no object has it any more */
+	int bond, vip;           /* whose it is; both NONE: no object has it any more */
 	int iface;
 	bool present, had;       /* had: it was ours here, so that a REPLACE hits our own */
 	uint32_t epoch;
 	struct change change;
 };
+
+static inline bool route_is_orphan(const struct route_place *place)
+{
+	return place->bond == NONE && place->vip == NONE;
+}
 
 struct port {
 	int iface;
@@ -249,7 +254,8 @@ enum vip_phase { PHASE_INIT, PHASE_FAULT, PHASE_BACKUP, PHASE_TAKING, PHASE_ACTI
 struct vip {
 	struct config_vip cfg;
 	unsigned first_addr, n_addrs;
-	unsigned n_away;         /* so many of them are on other interfaces (away.c) */
+	unsigned first_route_place, n_route_places;
+	unsigned n_away;         /* so many of its addresses and routes are on other interfaces (away.c) */
 	int lan;                 /* NONE: a removed one that lost its place to a successor */
 	int iface;               /* plain interface; NONE: on a bond */
 	int next;                /* the next vip on the same bond; NONE: the last */
@@ -372,7 +378,7 @@ struct core {
 	struct place *places;
 	struct route_place *route_places;
 	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places, cap_route_places;
-	unsigned n_bond_routes;  /* so many of them are of bonds, in their order; the rest no object has any more */
+	unsigned n_owned_routes; /* so many of them are of bonds, then of vips, in their order; the rest no object has any more */
 	unsigned n_orphans;      /* addresses and routes that no object has any more */
 	struct target *targets;
 	unsigned n_targets;
@@ -473,6 +479,7 @@ void core_dirty_vip(struct core *, const struct vip *);
 void core_dirty_bond(struct core *, const struct bond *);
 void core_dirty_iface(struct core *, const struct iface *);
 void core_dirty_rest(struct core *);
+void core_dirty_route(struct core *, const struct route_place *); /* whose it is */
 /* Dirties whoever owns the address. */
 void core_dirty_owner(struct core *, const struct addr *);
 /* What a reload left of that IP and waits to go until it is elsewhere: orphans, removed vips. */

@@ -6,6 +6,7 @@
  * What carries no mark at the end is gone. The shell drains the live socket before it hands the items over, so that
  * every event older than the dump has been marked by then. */
 #include "core/model.h"
+#include "core/plan.h"
 
 /* ---- look-ups ----------------------------------------------------------------------------------------------------- */
 
@@ -228,8 +229,31 @@ void model_routes_forget(struct core *core, const struct iface *iface)
 		if (place->iface != iface - core->ifaces)
 			continue;
 		place->present = false;
-		if (place->bond != NONE)
-			core_dirty_bond(core, &core->bonds[place->bond]);
+		place->had &= place->vip == NONE || iface->up; /* to be removed: there is nothing any more */
+		core_dirty_route(core, place);
+	}
+}
+
+static bool is_elsewhere(const struct core *core, const struct addr *addr)
+{
+	for (unsigned i = 0; i < addr->n_places; i++) {
+		if (core->places[addr->first_place + i].present)
+			return true;
+	}
+	return false;
+}
+
+/* With an address IPv4 routes that prefer it go without a word, and IPv6 routes no longer prefer it. */
+static void forget_vip_routes(struct core *core, const struct place *gone)
+{
+	const struct addr *addr = &core->addrs[gone->addr];
+	const struct vip *vip = &core->vips[addr->owner_index];
+	bool last = vip->n_route_places && !is_elsewhere(core, addr);
+
+	for (unsigned i = 0; i < vip->n_route_places; i++) {
+		struct route_place *place = &core->route_places[vip->first_route_place + i];
+		if (place->iface == gone->iface || (last && ip_equal(&place->route->from, &addr->ip)))
+			place->present = false;
 	}
 }
 
@@ -239,6 +263,8 @@ void model_place_left(struct core *core, struct place *place)
 	place->ours = false;
 	if (core->addrs[place->addr].owner == OWNER_BOND)
 		model_routes_forget(core, &core->ifaces[place->iface]);
+	if (core->addrs[place->addr].owner == OWNER_VIP)
+		forget_vip_routes(core, place);
 	model_tell_owner(core, &core->addrs[place->addr]);
 }
 
@@ -367,13 +393,23 @@ static bool route_equal(const struct config_route *a, const struct config_route 
 	       ip_equal(&a->via, &b->via);
 }
 
-static struct route_place *route_find(struct core *core, const struct event_route *route, const struct iface *iface)
+struct route_cursor {
+	unsigned at;
+	bool found;
+};
+
+/* The next place of that route there: a vip that leaves and its successor both have one. What nobody has any more counts only if
+ * nobody else has it. Start with zeros, NULL at the end. */
+static struct route_place *route_next(struct core *core, const struct event_route *route, const struct iface *iface,
+				      struct route_cursor *cursor)
 {
-	for (unsigned i = 0; i < core->n_route_places; i++) {
-		struct route_place *place = &core->route_places[i];
-		if (place->iface == iface - core->ifaces &&
-		    route_equal(place->route, &route->route))
-			return place;
+	while (iface && cursor->at < core->n_route_places) {
+		struct route_place *place = &core->route_places[cursor->at++];
+		if (place->iface != iface - core->ifaces || !route_equal(place->route, &route->route) ||
+		    (cursor->found && route_is_orphan(place)))
+			continue;
+		cursor->found = true;
+		return place;
 	}
 	return NULL;
 }
@@ -381,34 +417,59 @@ static struct route_place *route_find(struct core *core, const struct event_rout
 void model_route(struct core *core, const struct event *event)
 {
 	struct iface *iface = core->n_route_places ? model_iface_by_index(core, event->u.route.ifindex) : NULL;
-	struct route_place *place = iface ? route_find(core, &event->u.route, iface) : NULL;
+	struct route_cursor cursor = { 0 };
+	struct route_place *place;
 
-	if (!place || model_is_stale(core, event, &place->epoch))
-		return;
-	place->change.told = true;
-	place->present = true;
-	place->had = event->u.route.ours;
+	while ((place = route_next(core, &event->u.route, iface, &cursor)) != NULL) {
+		if (model_is_stale(core, event, &place->epoch))
+			continue;
+		place->change.told = true;
+		place->present = true;
+		place->had = event->u.route.ours;
+		if (place->vip != NONE)
+			core_dirty_route(core, place);
+	}
 }
 
-void model_route_gone(struct core *core, const struct event *event)
+/* Somebody removed it while the vip is held. */
+static void vip_route_gone(struct core *core, struct route_place *place, uint32_t cause)
 {
-	struct iface *iface = core->n_route_places ? model_iface_by_index(core, event->u.route.ifindex) : NULL;
-	struct route_place *place = iface ? route_find(core, &event->u.route, iface) : NULL;
-	struct bond *bond;
+	place->had = false;
+	if (plan_vip_route_wanted(core, place) && core->vips[place->vip].phase != PHASE_LEAVING)
+		change_repair(core, &place->change, (struct object){ .type = OBJECT_VIP_ROUTE,
+					       .index = (uint16_t)place->vip,
+					       .sub = place->route->prefix },
+			      &place->route->to, cause);
+	core_dirty_route(core, place);
+}
 
-	if (!place || model_is_stale(core, event, &place->epoch))
-		return;
-	place->change.told = true;
-	if (!place->present)
-		return;
-	place->present = false;
-	if (place->bond == NONE)
-		return;
-	bond = &core->bonds[place->bond];
+static void bond_route_gone(struct core *core, struct route_place *place, const struct iface *iface, const struct event *event)
+{
+	const struct bond *bond = &core->bonds[place->bond];
+
 	if (bond_carrier_iface(core, bond) == iface && !bond->removed && !bond_is_rebuilding(core, bond))
 		change_repair(core, &place->change, (struct object){ .type = OBJECT_ROUTE,
 					       .index = (uint16_t)place->bond,
 					       .sub = place->route->prefix },
 			      &place->route->to, event->u.route.cause);
 	core_dirty_bond(core, bond);
+}
+
+void model_route_gone(struct core *core, const struct event *event)
+{
+	struct iface *iface = core->n_route_places ? model_iface_by_index(core, event->u.route.ifindex) : NULL;
+	struct route_cursor cursor = { 0 };
+	struct route_place *place;
+
+	while ((place = route_next(core, &event->u.route, iface, &cursor)) != NULL) {
+		bool was = place->present;
+		if (model_is_stale(core, event, &place->epoch))
+			continue;
+		place->change.told = true;
+		place->present = false;
+		if (was && place->vip != NONE)
+			vip_route_gone(core, place, event->u.route.cause);
+		else if (was && place->bond != NONE)
+			bond_route_gone(core, place, iface, event);
+	}
 }

@@ -219,7 +219,7 @@ static struct route_place *spare_route(struct core *core)
 {
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		struct route_place *place = &core->route_places[i];
-		if (place->bond == NONE && !place->present && !place->had && !place->change.gen)
+		if (route_is_orphan(place) && !place->present && !place->had && !place->change.gen)
 			return place;
 	}
 	return core->n_route_places < core->cap_route_places ? &core->route_places[core->n_route_places++] : NULL;
@@ -236,7 +236,7 @@ static void leave_routes(struct core *core, const struct iface *from, const stru
 		if (!left)
 			return;
 		*left = *place;
-		left->bond = NONE;
+		left->bond = left->vip = NONE;
 		left->iface = (int)(to - core->ifaces);
 		core->n_orphans++;
 	}

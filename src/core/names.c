@@ -99,6 +99,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_BOND_PROBES_LOST: return "bond-probes-lost";
 	case REASON_VLAN_LINK: return "vlan-link";
 	case REASON_VLAN_KIND: return "vlan-kind";
+	case REASON_ROUTE_REFUSED: return "route-refused";
 	case REASON_COUNT: break;
 	}
 	return "unknown";

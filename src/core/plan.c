@@ -362,6 +362,15 @@ static uint64_t places_deadline(const struct core *core, unsigned first, unsigne
 	return due;
 }
 
+static uint64_t routes_deadline(const struct core *core, const struct vip *vip)
+{
+	uint64_t due = NEVER;
+
+	for (unsigned i = 0; i < vip->n_route_places; i++)
+		due = min64(due, change_deadline(core, &core->route_places[vip->first_route_place + i].change));
+	return due;
+}
+
 /* ---- sockets, snapshots, the end ---------------------------------------------------------------------------------- */
 
 static void plan_ear(struct core *core, struct out *out, struct iface *iface, uint8_t family)
@@ -424,7 +433,8 @@ static bool all_let_go(const struct core *core)
 			return false;
 	}
 	for (unsigned i = 0; i < core->n_route_places; i++) {
-		if (core->route_places[i].bond == NONE && core->route_places[i].change.gen)
+		const struct route_place *place = &core->route_places[i];
+		if (place->bond == NONE && (place->change.gen || (place->vip != NONE && place->had)))
 			return false;
 	}
 	return true;
@@ -469,6 +479,14 @@ static void plan_stopped(struct core *core, struct out *out)
 		core->stopped = true;
 }
 
+static void plan_vip(struct core *core, struct out *out, struct vip *vip)
+{
+	plan_addresses(core, out, vip->first_addr, vip->n_addrs, false);
+	plan_vip_routes(core, out, vip, false);
+	plan_vip_routes(core, out, vip, true);
+	plan_addresses(core, out, vip->first_addr, vip->n_addrs, true);
+}
+
 static void plan_changes(struct core *core, struct out *out, unsigned unit)
 {
 	unsigned bonds = core->n_vips, ifaces = core->n_vips + core->n_bonds;
@@ -482,8 +500,7 @@ static void plan_changes(struct core *core, struct out *out, unsigned unit)
 	} else if (unit >= bonds) {
 		plan_bond(core, out, &core->bonds[unit - bonds]);
 	} else {
-		plan_addresses(core, out, core->vips[unit].first_addr, core->vips[unit].n_addrs, false);
-		plan_addresses(core, out, core->vips[unit].first_addr, core->vips[unit].n_addrs, true);
+		plan_vip(core, out, &core->vips[unit]);
 	}
 }
 
@@ -595,7 +612,7 @@ static uint64_t rest_deadline(const struct core *core)
 			due = min64(due, change_deadline(core, &core->places[i].change));
 	}
 	for (unsigned i = 0; i < core->n_route_places && core->n_orphans; i++) {
-		if (core->route_places[i].bond == NONE)
+		if (route_is_orphan(&core->route_places[i]))
 			due = min64(due, change_deadline(core, &core->route_places[i].change));
 	}
 	return due;
@@ -613,7 +630,7 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 
 	if (unit < bonds) {
 		struct vip *vip = &core->vips[unit];
-		vip->place_ns = places_deadline(core, vip->first_addr, vip->n_addrs);
+		vip->place_ns = min64(places_deadline(core, vip->first_addr, vip->n_addrs), routes_deadline(core, vip));
 		return vip_deadline(core, vip);
 	}
 	if (unit < ifaces)

@@ -29,7 +29,15 @@ void plan_release(struct core *, struct out *, struct iface *);
 
 /* plan_bond.c */
 void plan_bond(struct core *, struct out *, struct bond *);
-/* A route that no bond has any more goes, unless another with the same target is about to replace it. */
+
+/* plan_route.c */
+void plan_bond_routes(struct core *, struct out *, struct bond *);
+void plan_vip_routes(struct core *, struct out *, struct vip *, bool removals);
+/* One route to the kernel, of a vip that a reload removed and of its successor. */
+bool plan_is_twin(const struct route_place *, const struct route_place *);
+/* Whether the vip is held and the route belongs there, now. */
+bool plan_vip_route_wanted(const struct core *, const struct route_place *);
+/* A route that no object has any more goes, unless another with the same target is about to replace it. */
 void plan_remove_route(struct core *, struct out *, struct route_place *);
 /* What the kernel takes for the same route when it replaces one: destination and metric, whatever gateway and interface. */
 bool plan_same_target(const struct config_route *, const struct config_route *);

@@ -567,7 +567,8 @@ static const char *object_word(enum object_type type)
 	case OBJECT_PORT: return "port";
 	case OBJECT_VIP: return "vip";
 	case OBJECT_ADDRESS: return "address";
-	case OBJECT_ROUTE: return "route";
+	case OBJECT_ROUTE:
+	case OBJECT_VIP_ROUTE: return "route";
 	}
 	return "unknown";
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What the core shows of itself. */
-#include "core/internal.h"
+#include "core/plan.h"
 
 #include <assert.h>
 
@@ -143,6 +143,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.n_tracks = vip->n_tracks,
 		.addresses = core->config.addresses + vip->cfg.first_address,
 		.n_addresses = vip->cfg.n_addresses,
+		.n_routes = vip->cfg.n_routes,
 		.reason = vip->reason,
 		.since_ns = vip->since_ns,
 		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
@@ -187,6 +188,29 @@ bool core_away(const struct core *core, unsigned v, unsigned i, struct away_view
 	return true;
 }
 
+void core_vip_route(const struct core *core, unsigned v, unsigned i, struct vip_route_view *view)
+{
+	const struct vip *vip = &core->vips[v];
+	const struct config_route *route = &core->config.routes[vip->cfg.first_route + i];
+	int iface = vip->iface;
+
+	assert(v < core->n_vips && i < vip->cfg.n_routes);
+	*view = (struct vip_route_view){ .route = route, .on = route->on[0] ? route->on : vip->cfg.on };
+	for (unsigned j = 0; j < vip->n_route_places; j++) {
+		const struct route_place *place = &core->route_places[vip->first_route_place + j];
+		if (place->route != route)
+			continue;
+		if (route->on[0])
+			iface = route->bond == NONE ? place->iface : NONE;
+		view->there |= place->present;
+		view->wanted |= plan_vip_route_wanted(core, place);
+		if (!place->present && place->change.failures && plan_vip_route_wanted(core, place))
+			view->reason = (struct reason){ .code = REASON_ROUTE_REFUSED, .arg = { place->change.error } };
+	}
+	if (!view->reason.code)
+		view->reason = vip_link_trouble(core, route->on[0] ? route->bond : vip->cfg.bond, iface);
+}
+
 void core_track(const struct core *core, unsigned v, unsigned i, struct track_view *view)
 {
 	const struct vip *vip = &core->vips[v];
@@ -200,6 +224,7 @@ const char *core_object_name(const struct core *core, const struct object *objec
 {
 	switch (object->type) {
 	case OBJECT_VIP:
+	case OBJECT_VIP_ROUTE:
 		return object->index < core->n_vips ? core->vips[object->index].cfg.name : "";
 	case OBJECT_BOND:
 	case OBJECT_ROUTE:

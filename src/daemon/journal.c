@@ -226,6 +226,7 @@ static int level_of_state(const struct entry *e)
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
 	case OBJECT_ROUTE:
+	case OBJECT_VIP_ROUTE:
 		break;
 	}
 	return LOG_NOTICE;
@@ -444,6 +445,7 @@ static const char *object_type_name(enum object_type type)
 	case OBJECT_ADDRESS:
 		return "address";
 	case OBJECT_ROUTE:
+	case OBJECT_VIP_ROUTE:
 		return "route";
 	}
 	return "none";

@@ -56,8 +56,11 @@ class Places:
     def probes(self):
         return self.near_probe, self.far_probe
 
-    def reload(self, daemon, priority, **options):
+    def reload_file(self, daemon, priority, **options):
         daemon.write(self.config(daemon.node, priority, **options))
+
+    def reload(self, daemon, priority, **options):
+        self.reload_file(daemon, priority, **options)
         done = daemon.ctl("reload")
         assert done.returncode == 0, done
         return self
@@ -211,3 +214,105 @@ def test_addresses_are_announced_from_time_to_time(pair):
     adverts = [a["at"] for a in sniffer.adverts("192.0.2.11", since)]
     assert max(b - a for a, b in zip(adverts, adverts[1:])) < 3 * ADVERT_MS * 10**6, "no advert waits for announcements"
     assert two.d2.state() == "backup" and two.d1.vip()["counters"]["conflicts"] == 0
+
+
+# ---- routes -------------------------------------------------------------------------------------------------------------
+
+ROUTES = [f"{{to: default, via: 192.0.2.200, from: {VIP}, table: 100}}", f"{{to: 10.8.0.0/16, via: 10.1.0.200, on: eno2, from: {OTHER}}}"]
+PROTOCOL = 83
+
+
+def routes(node, ours=True):
+    """[(destination, gateway, interface, table)] of ours, or of all that are not, without the kernel's own."""
+    found = []
+    for message in node.ip.get_routes():
+        if message["type"] != 1 or message["proto"] == 2 or (message["proto"] == PROTOCOL) != ours:
+            continue
+        names = {link["index"]: name for name, link in node.links().items()}
+        found.append((f"{message.get_attr('RTA_DST') or 'default'}/{message['dst_len']}", message.get_attr("RTA_GATEWAY"),
+                      names.get(message.get_attr("RTA_OIF")), message.get_attr("RTA_TABLE")))
+    return sorted(found)
+
+
+OURS = [("10.8.0.0/16", "10.1.0.200", "eno2", 254), ("default/0", "192.0.2.200", "eno1", 100)]
+
+
+def test_routes_come_and_go_with_the_vip(places):
+    two = places(routes=f"[{', '.join(ROUTES)}]")
+    wait_for(lambda: routes(two.n1) == OURS, 5)
+    assert routes(two.n2) == []
+    assert all(r["there"] for r in two.d1.vip()["routes"]) and not any(r["there"] for r in two.d2.vip()["routes"])
+    assert "2 routes" in two.d1.ctl("status").stdout
+
+    since = two.d1.stop()
+    for probe in two.probes():
+        probe.answered_by("lb2", 10, since)
+    assert routes(two.n1) == [] and routes(two.n2) == OURS
+    two.lose_nothing(since, "lb1", "lb2")
+    two.d1.start()
+    for probe in two.probes():
+        probe.answered_by("lb1", 15, since)
+    two.d2.wait_state("backup")
+    assert routes(two.n1) == OURS
+    wait_for(lambda: routes(two.n2) == [], 5)
+
+
+def test_routes_are_put_back_and_the_culprit_is_named(places):
+    two = places(routes=f"[{', '.join(ROUTES)}]")
+    two.n1.run("ip", "route", "add", "10.9.0.0/16", "via", "10.1.0.200")
+    for command in (("ip", "route", "del", "default", "table", "100"), ("ip", "route", "del", "10.8.0.0/16"),
+                    ("ip", "link", "set", "eno2", "down"), ("ip", "addr", "del", f"{VIP}/32", "dev", "eno1")):
+        two.n1.run(*command)
+        two.n1.run("ip", "link", "set", "eno2", "up")
+        wait_for(lambda: routes(two.n1) == OURS, 5, f"put back after {' '.join(command)}")
+    told = [e["text"] for e in two.d1.events() if e["code"] == "repaired"]
+    assert any("default route" in t for t in told) and any("10.8.0.0/16" in t for t in told), told
+
+
+def test_killed_and_restarted_it_adopts_its_routes(places):
+    two = places(routes=f"[{', '.join(ROUTES)}]", advert="500ms", lease="10s")
+    two.d1.kill9()
+    with two.n1.enter():
+        watch = two.n1.popen(["ip", "monitor", "route"], stdout=open(two.d1.directory / "monitor", "w"))
+    two.d1.start().wait_state("active")
+    pass_time(1)
+    assert two.d1.vip()["reason_code"] == "resumed" and routes(two.n1) == OURS
+    watch.terminate()
+    watch.wait()
+    two.lab.ended(watch)
+    assert (two.d1.directory / "monitor").read_text() == "", "nothing was touched"
+
+
+def test_what_a_crash_left_goes_at_the_next_start(places):
+    two = places(routes=f"[{', '.join(ROUTES)}]")
+    two.d1.kill9()
+    two.far_probe.answered_by("lb2", 10)
+    wait_for(lambda: not two.n1.holds(OTHER), 10, "the lease ends")
+    two.n1.run("ip", "route", "replace", "10.8.0.0/16", "via", "10.1.0.200", "dev", "eno2", "onlink", "proto", str(PROTOCOL))
+    two.reload_file(two.d1, 50)
+    two.d1.start().wait_state("backup")
+    wait_for(lambda: routes(two.n1) == [], 5)
+
+
+def test_a_reload_adds_and_removes_routes_alone(places):
+    two = places(routes=f"[{', '.join(ROUTES)}]")
+    more = "{to: 10.9.0.0/16, via: 192.0.2.200, metric: 7}"
+    since = now()
+    two.reload(two.d1, 200, routes=f"[{', '.join([*ROUTES, more])}]")
+    wait_for(lambda: routes(two.n1) == sorted([*OURS, ("10.9.0.0/16", "192.0.2.200", "eno1", 254)]), 5)
+    two.d1.write(two.config(two.n1, 200, routes=f"[{ROUTES[0]}]"))
+    text = two.d1.ctl("diff").stdout
+    assert "removes the route to 10.9.0.0/16 via 192.0.2.200" in text and "- vip 'web': route {to: 10.8.0.0/16" in text, text
+    two.reload(two.d1, 200, routes=f"[{ROUTES[0]}]")
+    wait_for(lambda: routes(two.n1) == [OURS[1]], 5)
+    assert not two.n1.changes(OTHER, since) and not two.n1.changes(VIP, since)
+    two.lose_nothing(since, "lb1")
+
+
+def test_a_route_that_the_kernel_refuses_is_a_warning(places):
+    two = places(routes="[{to: 10.8.0.0/16, via: 203.0.113.1}, {to: 10.9.0.0/16, via: 192.0.2.200}]")
+    wait_for(lambda: any("10.8.0.0/16" in w and "refused" in w for w in two.d1.status()["warnings"]), 5)
+    assert two.d1.state() == "active" and two.d1.vip()["holding"]
+    assert routes(two.n1) == [("10.9.0.0/16", "192.0.2.200", "eno1", 254)]
+    assert len([e for e in two.d1.events() if e["code"] == "refused"]) == 1
+    assert not two.d2.status()["warnings"], "it is no trouble where the vip is not held"
