@@ -1,0 +1,37 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Every test that doc/CONFORMANCE.md names exists, and every line of its tables names one. What stands in brackets after the
+# name of a namespace test is asked of pytest by tests/net/test_conformance.py.
+set -eu
+LC_ALL=C
+export LC_ALL
+top=$(dirname "$0")/../..
+doc=$top/doc/CONFORMANCE.md
+status=0
+
+complain() {
+	echo "$doc: $*" >&2
+	status=1
+}
+
+exists() {
+	case $1 in
+	*.trace) test -f "$top/tests/unit/golden/$1" ;;
+	*.yaml) test -f "$top/tests/unit/config/$1" ;;
+	test_*.py::*) grep -q "^def ${1#*::}(" "$top/tests/net/${1%%::*}" 2>/dev/null ;;
+	*.c:*) grep -q "^static void ${1#*:}(" "$top/tests/unit/${1%%:*}" "$top/tests/net/${1%%:*}" 2>/dev/null ;;
+	esac
+}
+
+names=$(grep -o '`[^`]*`' "$doc" | tr -d '`' | sed 's/\[.*//' | grep -E '^[a-z0-9-]+\.(trace|yaml)$|^[a-z_0-9]+\.(py::|c:)[a-z_0-9]+$' | sort -u)
+count=0
+for name in $names; do
+	count=$((count + 1))
+	exists "$name" || complain "there is no test $name"
+done
+test $count -ge 100 || complain "only $count names were found in it"
+
+without=$(grep '^|' "$doc" | grep -v -e '^|---' -e '^| what |' -e '^| peer |' -e '^| besides |' |
+	grep -vE '`[^`]*(\.trace|\.yaml|\.py::[^`]*|\.c:[^`]*)`' || true)
+test -z "$without" || complain "no test in: $without"
+exit $status
