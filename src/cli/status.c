@@ -320,10 +320,26 @@ static void print_count(struct wrapped *w, size_t n, const char *what)
 		phrase(w, 2, PAINT_PLAIN, "%zu %s%s", n, what, n == 1 ? "" : "s");
 }
 
-static void print_vip(const json_t *vip, const char *node)
+/* What follows on a line of figures, separated by commas. */
+static void print_figures(struct wrapped *w, const json_t *vip)
 {
 	long long priority = json_integer_value(json_object_get(vip, "priority"));
 	long long effective = json_integer_value(json_object_get(vip, "effective_priority"));
+	const char *group = string(vip, "group"), *mac = string(vip, "mac");
+
+	phrase(w, 2, PAINT_DIM, "%s vrid %lld, priority %lld%s", string(vip, "protocol"),
+	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective,
+	       (group[0] || mac[0]) && effective == priority ? "," : "");
+	if (effective != priority)
+		phrase(w, 1, PAINT_DIM, "of %lld%s", priority, group[0] || mac[0] ? "," : "");
+	if (group[0])
+		phrase(w, 1, PAINT_DIM, "group %s%s", group, mac[0] ? "," : "");
+	if (mac[0])
+		phrase(w, 1, PAINT_DIM, "mac %s on %s", mac, string(vip, "device"));
+}
+
+static void print_vip(const json_t *vip, const char *node)
+{
 	struct wrapped w;
 
 	printf("%svip %s%s  ", paint(PAINT_BOLD), string(vip, "name"), paint(PAINT_PLAIN));
@@ -336,13 +352,7 @@ static void print_vip(const json_t *vip, const char *node)
 	print_addresses(&w, json_object_get(vip, "addresses"), json_object_get(vip, "elsewhere"));
 	print_count(&w, json_array_size(json_object_get(vip, "routes")), "route");
 	print_holder(&w, vip, node);
-	phrase(&w, 2, PAINT_DIM, "%s vrid %lld, priority %lld%s", string(vip, "protocol"),
-	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective,
-	       string(vip, "group")[0] && effective == priority ? "," : "");
-	if (effective != priority)
-		phrase(&w, 1, PAINT_DIM, "of %lld%s", priority, string(vip, "group")[0] ? "," : "");
-	if (string(vip, "group")[0])
-		phrase(&w, 1, PAINT_DIM, "group %s", string(vip, "group"));
+	print_figures(&w, vip);
 	putchar('\n');
 }
 

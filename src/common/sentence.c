@@ -177,6 +177,8 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_VLAN_LINK] = "what it is on has no link or does not exist",
 	[REASON_ROUTE_REFUSED] = "the kernel refused it: {a error}",
 	[REASON_VLAN_KIND] = "a device of that name exists and is not this vlan",
+	[REASON_VMAC_REFUSED] = "the kernel refused device {name} for its MAC address: {a error}",
+	[REASON_VMAC_KIND] = "device {name} for its MAC address exists and is not ours",
 };
 
 static void say_reason(struct words *w, const struct reason *r)
@@ -283,6 +285,12 @@ static const char *action_words(int64_t type)
 		return "open the VRRP socket";
 	case ACT_UNLISTEN:
 		return "close the VRRP socket";
+	case ACT_VMAC_CREATE:
+		return "create the device for the MAC address";
+	case ACT_VMAC_SET:
+		return "set the sysctls of the device for the MAC address";
+	case ACT_VMAC_DELETE:
+		return "delete the device for the MAC address";
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
@@ -383,7 +391,10 @@ static void say_repaired(struct words *w, const struct material *material, const
 {
 	const struct reason *r = material->reason;
 
-	say_pattern(w, "{subject} was gone and is put back; removed ", material);
+	if (object->type == OBJECT_VIP && r->ip.family == FAMILY_NONE)
+		words_add(w, "the device for its MAC address was gone and is made again; removed ");
+	else
+		say_pattern(w, "{subject} was gone and is put back; removed ", material);
 	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || object->type == OBJECT_VIP_ROUTE || r->ip.family == FAMILY_4);
 }
 
@@ -429,7 +440,8 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		say_repaired(w, &material, &action->object);
 		break;
 	case NOTE_CHANGED:
-		words_add(w, "its options were changed and are set right; changed ");
+		words_add(w, action->object.type == OBJECT_VIP ? "the device for its MAC address was changed and is set right; changed "
+							       : "its options were changed and are set right; changed ");
 		say_culprit(w, r->arg[0], false);
 		break;
 	case NOTE_RELEASED:

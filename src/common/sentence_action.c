@@ -114,7 +114,8 @@ static void say_sysctl(struct words *w, const struct action *a)
 		[SYSCTL_PROMOTE_SECONDARIES] = "promote_secondaries",
 	};
 
-	words_add(w, "sets %s of %s to %d", keys[a->u.sysctl.key], a->u.sysctl.ifname, a->u.sysctl.value);
+	if (!a->u.sysctl.read)
+		words_add(w, a->u.sysctl.put_back ? "puts %s of %s back to %d" : "sets %s of %s to %d", keys[a->u.sysctl.key], a->u.sysctl.ifname, a->u.sysctl.value);
 }
 
 static void say_listen(struct words *w, const struct action *a)
@@ -173,6 +174,12 @@ static void say_action(struct words *w, const struct core *core, const struct ac
 	case ACT_LINK_MAC:
 		words_add(w, "sets the MAC address of %s to %s", link->ifname, text_mac(link->mac, mac));
 		break;
+	case ACT_VMAC_CREATE:
+		words_add(w, "creates %s with MAC address %s", link->ifname, text_mac(link->mac, mac));
+		break;
+	case ACT_VMAC_DELETE:
+		words_add(w, "deletes %s", link->ifname);
+		break;
 	case ACT_SYSCTL:
 		say_sysctl(w, a);
 		break;
@@ -180,6 +187,7 @@ static void say_action(struct words *w, const struct core *core, const struct ac
 	case ACT_UNLISTEN:
 		say_listen(w, a);
 		break;
+	case ACT_VMAC_SET:
 	case ACT_ANNOUNCE:
 	case ACT_PROBE:
 	case ACT_ADDRESS_RENEW:

@@ -369,6 +369,34 @@ static void check_routes(struct build *build)
 	}
 }
 
+static int by_device(const void *a, const void *b)
+{
+	const struct config_vip *one = *(const struct config_vip *const *)a, *other = *(const struct config_vip *const *)b;
+	int order = strcmp(one->device, other->device);
+	return order ? order : one < other ? -1 : one > other;
+}
+
+/* Its name has but a hash of its interface's. */
+static void check_devices(struct build *build)
+{
+	const struct config *config = build->config;
+	const struct config_vip **vips = arena_alloc(build->reader->arena, config->n_vips + 1, sizeof *vips);
+	unsigned n = 0;
+	for (unsigned i = 0; vips && i < config->n_vips; i++)
+		if (config->vips[i].device[0])
+			vips[n++] = &config->vips[i];
+	if (n)
+		qsort(vips, n, sizeof *vips, by_device);
+	for (unsigned i = 1; i < n; i++) {
+		const struct object_source *source = &build->vips[vips[i] - config->vips];
+		if (strcmp(vips[i]->device, vips[i - 1]->device) != 0 || strcmp(vips[i]->on, vips[i - 1]->on) == 0)
+			continue;
+		diagnostics_error(build->reader->diagnostics, &source->values[VIP_MAC].place,
+				  "'mac: virtual' of %s would need the device '%s', which %s has; give it another 'vrid'",
+				  source->title, vips[i]->device, build->vips[vips[i - 1] - config->vips].title);
+	}
+}
+
 void build_check(struct build *build)
 {
 	check_ports(build);
@@ -376,4 +404,5 @@ void build_check(struct build *build)
 	check_vrids(build);
 	check_addresses(build);
 	check_routes(build);
+	check_devices(build);
 }

@@ -209,6 +209,12 @@ static void print_peers(FILE *out, const struct config *config, const struct con
 	fputs("]\n", out);
 }
 
+static void print_mac(FILE *out, const struct config_vip *vip)
+{
+	if (vip->device[0])
+		fputs("    mac: virtual\n", out);
+}
+
 static void print_checksum(FILE *out, const struct config_vip *vip)
 {
 	static const char *const policies[] = { [CHECKSUM_RFC9568] = "rfc9568", [CHECKSUM_RFC5798] = "rfc5798" };
@@ -259,6 +265,7 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 		fputs("    family: ipv6\n", out);
 	print_peers(out, config, vip);
 	print_duration(out, "advert", vip->advert_ns);
+	print_mac(out, vip);
 	print_checksum(out, vip);
 	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");
 	print_duration(out, "preempt-delay", vip->preempt_delay_ns);

@@ -18,7 +18,7 @@ static const struct schema_choice probe_kinds[] = { { "arp", PROBE_ARP, false },
 static const struct schema_choice needs[] = { { "any", 0, false }, { "all", 1, false }, { 0 } };
 static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "vrrp", 0, false }, { 0 } };
 static const struct schema_choice families[] = { { "ipv4", FAMILY_4, false }, { "ipv6", FAMILY_6, false }, { 0 } };
-static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 0, true }, { 0 } };
+static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 1, false }, { 0 } };
 static const struct schema_choice auth_kinds[] = { { "pass", 1, false }, { 0 } };
 static const struct schema_choice checksums[] = {
 	{ "auto", CHECKSUM_AUTO, false }, { "rfc9568", CHECKSUM_RFC9568, false }, { "rfc5798", CHECKSUM_RFC5798, false }, { 0 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
@@ -200,6 +201,40 @@ static void take_auth(struct build *build, struct config_vip *vip, const struct 
 				  source->title);
 }
 
+/* By what it is for, so that it is found again after a restart, with a hash of its interface's name, which may be too long. */
+static void name_device(struct config_vip *vip)
+{
+	uint32_t hash = 2166136261U;
+	for (const char *on = vip->on; *on; on++)
+		hash = (hash ^ (unsigned char)*on) * 16777619U;
+	snprintf(vip->device, sizeof vip->device, "vrrp%c-%u-%05x", vip->family == FAMILY_6 ? '6' : '4', vip->vrid,
+		 (hash ^ hash >> 20) & 0xfffff);
+}
+
+/* The device with the virtual router's MAC address is on one interface; its addresses are nobody's own; and what has no group to
+ * speak to has nobody whose switches and neighbours would be spared anything. */
+static void take_mac(struct build *build, struct config_vip *vip, const struct object_source *source)
+{
+	const struct value *mac = &source->values[VIP_MAC];
+	struct diagnostics *diagnostics = build->reader->diagnostics;
+	if (!mac->valid || !mac->number)
+		return;
+	name_device(vip);
+	if (vip->bond >= 0 && build->config->bonds[vip->bond].driver == DRIVER_MOVE)
+		diagnostics_error(diagnostics, &mac->place,
+				  "'mac: virtual' of %s is not possible on '%s', whose driver is move: the device with that MAC "
+				  "address cannot move between its ports; use 'mac: interface', or driver kernel or team",
+				  source->title, vip->on);
+	if (vip->priority == 255)
+		diagnostics_error(diagnostics, &mac->place,
+				  "'mac: virtual' of %s is not possible at priority 255: the owner's addresses stay on its interface",
+				  source->title);
+	if (source->values[VIP_UNICAST].n_items)
+		diagnostics_error(diagnostics, &mac->place,
+				  "'mac: virtual' of %s is not possible with 'unicast': adverts go to the multicast group from that "
+				  "MAC address", source->title);
+}
+
 /* What one version has and the other has not. */
 static void check_version(struct build *build, const struct config_vip *vip, const struct object_source *source)
 {
@@ -253,6 +288,7 @@ void build_vip(struct build *build, unsigned index)
 	take_routes(build, vip, source);
 	take_auth(build, vip, source);
 	check_version(build, vip, source);
+	take_mac(build, vip, source);
 	if (values[VIP_PREEMPT_DELAY].given && values[VIP_PREEMPT_DELAY].number && (!vip->preempt || vip->priority == 255))
 		diagnostics_warning(build->reader->diagnostics, &values[VIP_PREEMPT_DELAY].place,
 				    "'preempt-delay' of %s has no effect%s", source->title,

@@ -45,6 +45,15 @@ static struct bond *answered_bond(struct core *core, const struct action *action
 	return NULL;
 }
 
+static struct vmac *answered_vmac(struct core *core, const struct action *action)
+{
+	for (unsigned i = 0; i < core->n_vmacs; i++) {
+		if (core->vmacs[i].change.gen == action->gen)
+			return &core->vmacs[i];
+	}
+	return NULL;
+}
+
 static struct change *change_of_iface(struct iface *iface, uint32_t gen)
 {
 	struct change *changes[] = { &iface->ears[0].opening, &iface->ears[0].closing, &iface->ears[1].opening,
@@ -81,16 +90,7 @@ static struct iface *answered_iface(struct core *core, const struct action *acti
 	return *change ? iface : NULL;
 }
 
-static void change_done(struct change *change)
-{
-	change->gen = 0;
-	change->failures = 0;
-	change->error = 0;
-	if (!change->backoffs)
-		change->retry_ns = 0;
-}
-
-static void note_refused(struct core *core, const struct action *action, int error)
+void answer_refused(struct core *core, const struct action *action, int error)
 {
 	struct object object = action->object;
 	struct note *note;
@@ -174,7 +174,7 @@ static void address_answer(struct core *core, const struct action *action, int e
 	}
 	change_failed(core, &place->change, error);
 	if (!addr_is_away(addr) || place->change.failures == 1) /* further attempts there are silent */
-		note_refused(core, action, error);
+		answer_refused(core, action, error);
 	if (action->type == ACT_ADDRESS_ADD && error == EEXIST)
 		model_want_snapshot(core); /* it is there and we did not know: look again */
 	else if (action->type == ACT_ADDRESS_ADD && addr->owner == OWNER_VIP)
@@ -225,7 +225,7 @@ static void route_answer(struct core *core, const struct action *action, int err
 	}
 	/* One that is there already is looked for first: it may be ours. The retries are silent. */
 	if (place->change.failures == (error == EEXIST || place->vip != NONE)) /* a vip's may be too early (plan_route.c) */
-		note_refused(core, action, error);
+		answer_refused(core, action, error);
 	if (!place->change.failures)
 		model_want_snapshot(core);
 	change_failed(core, &place->change, error);
@@ -307,6 +307,7 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 		if (!told)
 			memcpy(iface->mac, action->u.link.mac, MAC_SIZE);
 		break;
+	case ACT_VMAC_CREATE: case ACT_VMAC_SET: case ACT_VMAC_DELETE: /* vmac_answer's */
 	case ACT_BOND_CREATE: /* its ifindex comes with the event */
 	case ACT_VLAN_CREATE:
 	case ACT_RELEASE:
@@ -328,7 +329,7 @@ static void set_active_refused(struct core *core, struct bond *bond, const struc
 		healthy += bond->ports[i].healthy;
 	rounds = bond->change.failures / (healthy ? healthy : 1);
 	if (!rounds)
-		note_refused(core, action, error);
+		answer_refused(core, action, error);
 	change_failed(core, &bond->change, error);
 	if (!bond->change.backoffs)
 		bond->change.retry_ns = 0;
@@ -347,7 +348,7 @@ static void link_refused(struct core *core, struct bond *bond, struct port *port
 		return;
 	}
 	if (!change->failures)
-		note_refused(core, action, error);
+		answer_refused(core, action, error);
 	change_failed(core, change, error);
 	if (action->type == ACT_BOND_REBUILD)
 		await_ports(core, bond, &action->u.link);
@@ -371,7 +372,7 @@ static void port_link_answer(struct core *core, const struct action *action, int
 	if (!iface)
 		return;
 	if (error && !change->failures)
-		note_refused(core, action, error);
+		answer_refused(core, action, error);
 	if (error)
 		change_failed(core, change, error);
 	else
@@ -411,7 +412,11 @@ static void link_answer(struct core *core, const struct action *action, int erro
 	bool told;
 
 	if (!bond) {
-		port_link_answer(core, action, error);
+		struct vmac *vmac = answered_vmac(core, action);
+		if (vmac)
+			vmac_answer(core, vmac, action, error);
+		else
+			port_link_answer(core, action, error);
 		return;
 	}
 	change = port ? &port->change : &bond->change;
@@ -480,7 +485,7 @@ static void iface_answer(struct core *core, const struct action *action, int err
 		return;
 	}
 	if (error && !change->failures)
-		note_refused(core, action, error);
+		answer_refused(core, action, error);
 	if (error)
 		change_failed(core, change, error);
 	else
@@ -490,6 +495,10 @@ static void iface_answer(struct core *core, const struct action *action, int err
 		core_dirty_bond(core, &core->bonds[iface->bond]);
 	if (action->type == ACT_LISTEN && action->u.listen.probes) {
 		probe_socket_answer(core, action, iface, error);
+		return;
+	}
+	if (action->type == ACT_SYSCTL && (action->u.sysctl.read || iface->loans[action->u.sysctl.key].known)) {
+		vmac_loan_answer(core, iface, &action->u.sysctl, error);
 		return;
 	}
 	if (action->type == ACT_SYSCTL) {
@@ -531,6 +540,9 @@ static void answer(struct core *core, const struct action *action, int error)
 	case ACT_LINK_MTU:
 	case ACT_LINK_MAC:
 	case ACT_SET_ACTIVE:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_SET:
+	case ACT_VMAC_DELETE:
 		link_answer(core, action, error);
 		break;
 	case ACT_SYSCTL:

@@ -10,7 +10,7 @@ struct iface *away_iface(const struct core *core, const struct vip *vip, const s
 	if (addr->away_bond != NONE)
 		return bond_carrier_iface(core, &core->bonds[addr->away_bond]);
 	if (addr->away_iface == NONE)
-		return vip_iface(core, vip);
+		return vip_home(core, vip);
 	iface = &core->ifaces[addr->away_iface];
 	return iface->ifindex ? iface : NULL;
 }

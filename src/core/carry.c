@@ -10,6 +10,7 @@ static void carry_iface(struct iface *iface, const struct iface *from)
 	iface->lan = fixed.lan;
 	iface->bond = fixed.bond;
 	iface->port = fixed.port;
+	iface->vmac = fixed.vmac;
 	iface->selected = fixed.selected;
 	iface->away = fixed.away;
 	for (unsigned i = 0; i < 2; i++) {
@@ -26,7 +27,11 @@ static bool has_business(const struct iface *iface)
 		if (ear->state == LISTEN_ON || ear->opening.gen || ear->closing.gen)
 			return true;
 	}
-	return iface->probing == LISTEN_ON || iface->probe_listening.gen || iface->releasing.gen || iface->release_from;
+	for (unsigned i = 0; i < SYSCTL_KEYS; i++) {
+		if (iface->loans[i].changed)
+			return true;
+	}
+	return (iface->vmac != NONE && iface->ifindex) || iface->probing == LISTEN_ON || iface->probe_listening.gen || iface->releasing.gen || iface->release_from;
 }
 
 /* The interface that an old one is now: by its name, or by what a selector looks for. */
@@ -370,6 +375,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->n_route_places = fixed.n_route_places;
 	vip->lan = fixed.lan;
 	vip->iface = fixed.iface;
+	vip->vmac = fixed.vmac;
 	vip->next = fixed.next;
 	vip->n_peers = fixed.n_peers;
 	vip->next_member = fixed.next_member;

@@ -27,6 +27,15 @@ void change_failed(struct core *core, struct change *change, int error)
 	core->counters.refusals++;
 }
 
+void change_done(struct change *change)
+{
+	change->gen = 0;
+	change->failures = 0;
+	change->error = 0;
+	if (!change->backoffs)
+		change->retry_ns = 0;
+}
+
 /* True: it may be made good at once. */
 static bool count_repair(struct core *core, struct change *change)
 {

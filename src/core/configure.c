@@ -37,6 +37,7 @@ void core_free_tables(struct core *core)
 	free(core->targets);
 	free(core->bonds);
 	free(core->vips);
+	free(core->vmacs);
 	free(core->tracks);
 	free(core->watched);
 	free(core->config.tracks);
@@ -178,7 +179,7 @@ const struct bond *configure_old_bond(const struct core *old, const struct confi
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
 struct sizes {
-	unsigned vips, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, probes, targets, tracks;
+	unsigned vips, vmacs, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, probes, targets, tracks;
 };
 
 bool configure_finds_many(const struct config_port *port)
@@ -235,8 +236,9 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	}
 	for (unsigned i = 0; i < config->n_vips; i++) {
 		const struct config_vip *vip = &config->vips[i];
-		unsigned at_home = spots_of(config, vip->bond);
-		size.ifaces += 1 + vip->n_tracks;
+		unsigned at_home = vip->device[0] ? 1 : spots_of(config, vip->bond);
+		size.ifaces += 1 + vip->n_tracks + (vip->device[0] != 0);
+		size.vmacs += vip->device[0] != 0;
 		size.tracks += vip->n_tracks;
 		size.addrs += vip->n_addresses;
 		for (unsigned j = 0; j < vip->n_addresses; j++) {
@@ -253,7 +255,8 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	/* What may come along, at most. */
 	size.vips += old->n_vips;
 	size.bonds += old->n_bonds;
-	size.ifaces += old->n_ifaces + MAX_LEFTOVER_IFACES;
+	size.vmacs += old->n_vmacs + MAX_LEFTOVER_VMACS;
+	size.ifaces += old->n_ifaces + MAX_LEFTOVER_IFACES + MAX_LEFTOVER_VMACS;
 	size.addresses += old->config.n_addresses;
 	size.peers = config->n_peers + old->config.n_peers;
 	size.addrs += old->n_places + old->n_addrs + MAX_LEFTOVERS;
@@ -269,6 +272,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->cap_ifaces = size->ifaces;
 	core->cap_addrs = size->addrs;
 	core->cap_places = size->places;
+	core->cap_vmacs = size->vmacs;
 	core->addr_hash_size = power_of_two(size->addrs);
 	core->iface_hash_size = power_of_two(size->ifaces);
 	core->ifaces = calloc(size->ifaces, sizeof *core->ifaces);
@@ -285,13 +289,14 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->watched = calloc(size->tracks + 1, sizeof *core->watched);
 	core->bonds = calloc(size->bonds + 1, sizeof *core->bonds);
 	core->vips = calloc(size->vips + 1, sizeof *core->vips);
+	core->vmacs = calloc(size->vmacs, sizeof *core->vmacs);
 	core->addr_hash = calloc(core->addr_hash_size, sizeof *core->addr_hash);
 	core->iface_hash = calloc(core->iface_hash_size, sizeof *core->iface_hash);
 	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
 	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
 	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
 	    !core->config.probes || !core->config.peers || !core->config.tracks || !core->tracks || !core->watched ||
-	    !core->bonds ||
+	    !core->bonds || !core->vmacs ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
 		return -ENOMEM;
 	return 0;
@@ -299,14 +304,19 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 
 /* ---- building ----------------------------------------------------------------------------------------------------- */
 
+void configure_iface_init(struct iface *iface, const char *name)
+{
+	*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE, .vmac = NONE };
+	memcpy(iface->name, name, strnlen(name, IFNAME_SIZE - 1));
+}
+
 int configure_iface(struct core *core, const char *name)
 {
 	struct iface *iface = model_iface_by_name(core, name);
 
 	if (!iface) {
 		iface = &core->ifaces[core->n_ifaces++];
-		*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE };
-		memcpy(iface->name, name, strnlen(name, IFNAME_SIZE - 1));
+		configure_iface_init(iface, name);
 	}
 	return (int)(iface - core->ifaces);
 }
@@ -376,7 +386,8 @@ static struct iface *port_place(struct core *core, const struct config_port *ent
 	if (entry->match == MATCH_NAME)
 		return &core->ifaces[configure_iface(core, entry->spec)];
 	iface = &core->ifaces[core->n_ifaces++];
-	*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE, .selected = true };
+	configure_iface_init(iface, "");
+	iface->selected = true;
 	core->has_selectors = true;
 	return iface;
 }
@@ -563,6 +574,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 		vip->iface = configure_iface(core, cfg->on);
 	else
 		add_to_bond(core, index);
+	vmac_add(core, vip);
 	track_add(core, vip);
 	vip->lan = find_lan(core, cfg->bond, vip->iface);
 	mark_lan(core, vip->lan, vip);
@@ -575,6 +587,8 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 		struct addr *addr = configure_addr(core, &core->config.addresses[cfg->first_address + i], OWNER_VIP, index, i);
 		if (core->config.addresses[cfg->first_address + i].on[0])
 			place_away(core, vip, addr, &core->config.addresses[cfg->first_address + i]);
+		else if (vip->vmac != NONE)
+			configure_place(core, addr, core->vmacs[vip->vmac].iface);
 		else if (vip->iface != NONE)
 			configure_place(core, addr, vip->iface);
 		else
@@ -729,6 +743,7 @@ static void build(struct core *core, const struct change_over *over)
 	bring_along(core, over);
 	core->n_owned_routes = core->n_route_places;
 	carry_over(core, over);
+	vmac_carry(core, over->old);
 	track_carry(core, over->old);
 	model_rehash_ifaces(core);
 }
@@ -807,6 +822,8 @@ static void seen(struct core *core)
 		for (unsigned j = 0; j < bond->n_ports; j++)
 			bond->ports[j].change.await_ns = 0;
 	}
+	for (unsigned i = 0; i < core->n_vmacs; i++)
+		core->vmacs[i].change.await_ns = 0;
 }
 
 /* A snapshot before the first plan. */
@@ -836,7 +853,12 @@ static void preview_device(struct core *core, const struct action *action, int i
 	*link = (struct event_link){ .ifindex = ifindex, .up = true, .carrier = true, .mtu = made->mtu };
 	memcpy(link->name, made->ifname, sizeof link->name);
 	memcpy(link->mac, made->mac, sizeof link->mac);
-	link->kind = action->type == ACT_VLAN_CREATE ? KIND_VLAN : made->driver == DRIVER_TEAM ? KIND_TEAM : KIND_BOND;
+	link->kind = action->type == ACT_VMAC_CREATE	? KIND_MACVLAN
+		     : action->type == ACT_VLAN_CREATE	? KIND_VLAN
+		     : made->driver == DRIVER_TEAM ? KIND_TEAM
+							: KIND_BOND;
+	link->ours = action->type == ACT_VMAC_CREATE;
+	link->up = !link->ours;
 	link->vlan.link = made->master;
 	link->vlan.id = made->vlan_id;
 	link->bond.mode = BOND_MODE_ACTIVEBACKUP;
@@ -866,8 +888,10 @@ static void play(struct core *core, const struct preview *preview)
 		for (size_t i = 0; i < n; i++) {
 			if (actions[i].type == ACT_LOOK) /* it is as it is known */
 				actions[i].u.look.carrier = model_iface_by_index(core, actions[i].u.look.ifindex)->carrier;
+			if (actions[i].type == ACT_SYSCTL && actions[i].u.sysctl.read) /* what it is nobody knows here: it is shown */
+				actions[i].u.sysctl.value = 0;
 			answer_done(core, &(struct event_result){ .action = actions[i] });
-			if (actions[i].type == ACT_BOND_CREATE || actions[i].type == ACT_VLAN_CREATE)
+			if (actions[i].type == ACT_BOND_CREATE || actions[i].type == ACT_VLAN_CREATE || actions[i].type == ACT_VMAC_CREATE)
 				preview_device(core, &actions[i], ifindex--);
 			seen(core);
 		}

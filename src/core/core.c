@@ -399,6 +399,9 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_RESUME_TARGET:
 		succession_target(core, &event->u.resume_target);
 		break;
+	case EV_LOAN:
+		vmac_loan(core, event);
+		break;
 	case EV_TYPES:
 		assert(!"an event of no type");
 	}

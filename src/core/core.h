@@ -43,7 +43,7 @@ enum action_type {
 	ACT_LINK_MTU,       /* IFLA_MTU of u.link.ifindex = u.link.mtu */
 	ACT_LINK_MAC,       /* IFLA_ADDRESS of u.link.ifindex = u.link.mac */
 	ACT_LOOK,           /* ask the driver of u.look.ifindex for its carrier; EV_DONE's action has it in u.look.carrier */
-	ACT_SYSCTL,         /* write u.sysctl.value to net/ipv4/conf/IFNAME/KEY */
+	ACT_SYSCTL,         /* write u.sysctl.value to net/ipv4/conf/IFNAME/KEY, or read it: EV_DONE's action has the value */
 	ACT_LISTEN,         /* open the VRRP socket on the interface and join the group; or the socket for probes' answers */
 	ACT_UNLISTEN,       /* close it */
 	ACT_RESOLVE,        /* let the kernel ask at once for the neighbours on u.resolve.ifindex that it waits for an answer of; what
@@ -52,6 +52,12 @@ enum action_type {
 	ACT_SNAPSHOT,       /* dump links, addresses, routes; feed EV_SNAP_BEGIN, items with that epoch, EV_SNAP_END */
 	ACT_NOTE,           /* something a person wants to know: journal, `standbyctl events`, hooks */
 	ACT_STOPPED,        /* after EV_STOP: everything is let go, the daemon may exit. Repeated never. */
+	/* more changes: devices for virtual MAC addresses */
+	ACT_VMAC_CREATE,    /* macvlan u.link.ifname, in bridge mode and down, on u.link.master, with u.link.mac and u.link.mtu, marked
+			     * as ours, CREATE|EXCL */
+	ACT_VMAC_SET,       /* the sysctls of u.link.ifname, all of them: that it answers for its own addresses alone, and takes none
+			     * by itself */
+	ACT_VMAC_DELETE,    /* RTM_DELLINK of u.link.ifindex */
 	ACT_TYPES
 };
 
@@ -119,6 +125,7 @@ struct action_advert {
 	uint8_t auth[AUTH_SIZE];
 	uint8_t checksum;     /* enum vrrp_checksum */
 	struct ip source;
+	uint8_t mac[MAC_SIZE]; /* that it is sent from; zero: the interface's own. Only to the group. */
 	const struct config_address *addresses; /* the listed ones; valid until the next core_configure */
 	unsigned n_addresses;
 	const struct ip *peers; /* to each of them; valid as addresses */
@@ -128,7 +135,7 @@ struct action_advert {
 struct action_announce {
 	int ifindex;
 	struct ip ip;
-	uint8_t mac[MAC_SIZE]; /* as the interface has it now */
+	uint8_t mac[MAC_SIZE]; /* as the interface has it now, or the virtual router's */
 };
 
 struct action_address {
@@ -138,6 +145,7 @@ struct action_address {
 	uint8_t prefix;
 	bool nodad;           /* IFA_F_NODAD (IPv6) */
 	uint32_t lifetime_s;  /* valid and preferred; UINT32_MAX: for ever */
+	uint32_t metric;      /* of the route to its network; 0: the kernel's own */
 };
 
 struct action_route {
@@ -183,6 +191,9 @@ struct action_sysctl {
 	char ifname[IFNAME_SIZE];
 	enum sysctl_key key;
 	int value;
+	bool read;            /* only look */
+	bool put_back;        /* only if it is still `expected`: somebody else's value stays */
+	int expected;
 };
 
 struct action_listen {
@@ -246,6 +257,7 @@ enum event_type {
 	EV_RESUME_BOND,
 	EV_RESUME_PORT,
 	EV_RESUME_TARGET,
+	EV_LOAN,          /* what RUNDIR/loans says that this instance made or changed; only before the first EV_SNAP_END */
 	EV_TYPES
 };
 
@@ -272,7 +284,8 @@ struct event_link {
 		uint32_t miimon;
 		int active, primary; /* ifindex, 0: none */
 	} bond;
-	struct { int link; uint16_t id; } vlan; /* KIND_VLAN only */
+	struct { int link; uint16_t id; } vlan; /* KIND_VLAN; KIND_MACVLAN: link alone */
+	bool ours;      /* KIND_MACVLAN: its group says so */
 	uint32_t cause; /* nlmsg_pid: who caused it, 0: the kernel itself */
 };
 
@@ -400,6 +413,14 @@ struct event_leftover {
 	uint8_t prefix;
 };
 
+/* A device that may be ours, or a sysctl that had another value before it was changed. */
+struct event_loan {
+	char ifname[IFNAME_SIZE];
+	bool device;
+	uint8_t key;              /* enum sysctl_key */
+	int value;                /* what it was */
+};
+
 struct event {
 	uint64_t now_ns;  /* when it is given to the core; never runs backwards */
 	uint64_t seen_ns; /* when it happened (a packet's receive timestamp), ≤ now_ns; 0: now */
@@ -423,6 +444,7 @@ struct event {
 		struct event_resume_bond resume_bond;
 		struct event_resume_port resume_port;
 		struct event_resume_target resume_target;
+		struct event_loan loan;
 	} u;
 };
 
@@ -520,6 +542,8 @@ struct vip_counters {
 
 struct vip_view {
 	const char *name, *on;
+	const char *device;       /* that has its addresses and its MAC address; "": it has none of its own */
+	const uint8_t *mac;       /* that address; NULL: the interface's */
 	const char *group;        /* "": none */
 	uint8_t vrid, family, version;
 	enum vip_state state;
@@ -570,6 +594,11 @@ struct track_view {
 /* Whether a person drained this node, and a number that changes whenever that or a vip's `given` does. */
 bool core_drained(const struct core *);
 uint64_t core_roles_serial(const struct core *);
+
+/* What must be on record before the next change reaches the kernel: each call gives one, false at the end; start with *cursor 0.
+ * And a number that changes whenever that does. */
+bool core_loan(const struct core *, unsigned *cursor, struct event_loan *);
+uint64_t core_loans_serial(const struct core *);
 
 unsigned core_n_bonds(const struct core *); /* vlans too */
 unsigned core_n_vips(const struct core *);

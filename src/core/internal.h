@@ -21,6 +21,7 @@ enum {
 	MAX_LEFTOVERS = 512,    /* a kernel lease removes what does not fit */
 	MAX_LEFTOVER_IFACES = 32,
 	MAX_LEFTOVER_ROUTES = 64,
+	MAX_LEFTOVER_VMACS = 64,
 	MAX_NOTES = 64,         /* notes of one step besides changes of state, which are never lost */
 	MAX_RESUMES = MAX_VIPS,
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
@@ -38,6 +39,8 @@ enum {
 #define PENALTY_HALF_LIFE (15 * NSEC_PER_SEC)
 #define LOOK_INTERVAL     (50 * NSEC_PER_MSEC)   /* a plain NIC's event may be a second late (net/core/link_watch.c) */
 #define SILENT_AFTER      (10 * NSEC_PER_SEC)    /* a target that did not answer anybody for so long is told of */
+
+#define VMAC_METRIC       4096                   /* behind the route that the interface below has to the same network */
 
 #define UDEV_PATIENCE     (60 * NSEC_PER_SEC)    /* a device that udev has not finished with by then is used as it is */
 #define REPAIR_WINDOW     (10 * NSEC_PER_SEC)
@@ -86,6 +89,13 @@ struct ear {
 	struct change closing;  /* of the socket on its target */
 };
 
+/* A sysctl's former value, which is put back when nobody needs the other one any more. */
+struct loan {
+	bool known;             /* it was looked at */
+	bool changed;           /* and is another now, or is about to be: it is on record */
+	int was;
+};
+
 /* An interface that the configuration names or looks for, and the link that bears the name, or was found, now. */
 struct iface {
 	char name[IFNAME_SIZE]; /* "": looked for by a selector, and not found */
@@ -101,7 +111,7 @@ struct iface {
 	uint8_t perm_mac[MAC_SIZE];
 	uint8_t free_mac[MAC_SIZE]; /* the one that it had when it last was in no device */
 	uint32_t mtu, max_mtu;
-	bool vf, loopback, uninitialised, prompt;
+	bool vf, loopback, uninitialised, prompt, marked; /* marked: a macvlan that some instance of this program made */
 	uint64_t uninitialised_ns; /* since when it is */
 	char driver[32], path[PORT_SPEC_SIZE];
 	int vlan_link;
@@ -118,6 +128,8 @@ struct iface {
 	int lan;                /* whose vips speak here; NONE: nobody's */
 	int bond;               /* the bond that this is the device or a port of; NONE */
 	int port;               /* its number as a port; NONE: the bond device itself, or plain */
+	int vmac;               /* it is the device of that virtual MAC address; NONE */
+	struct loan loans[SYSCTL_KEYS]; /* what was changed here for a virtual MAC address on it */
 	struct ear ears[2];     /* IPv4, IPv6 */
 	enum listen_state probing;
 	int probing_ifindex;    /* where the probes' socket is, and for which MAC */
@@ -317,7 +329,20 @@ struct vip {
 	bool told_interval, told_list;
 	uint8_t checksum;        /* enum vrrp_checksum: the form heard last */
 	uint64_t checksum_told;  /* last note about it; 0: none */
+	int vmac;                /* the device of its MAC address; NONE: it has the interface's */
 	struct vip_counters counters;
+};
+
+/* A macvlan with the MAC address of a virtual router. */
+struct vmac {
+	int iface;               /* that it is */
+	int parent;              /* the interface that it is on; NONE: it is not known */
+	int vip;                 /* whose it is; NONE: nobody's any more */
+	uint8_t mac[MAC_SIZE];
+	bool has_4;              /* it is to have IPv4 addresses */
+	bool set;                /* its sysctls are right */
+	uint32_t mtu_refused;    /* the kernel would not give it that MTU; 0: none */
+	struct change change;
 };
 
 /* One thing that a vip rests on, as the configuration's table has them. */
@@ -387,6 +412,9 @@ struct core {
 	unsigned n_bonds;
 	struct vip *vips;
 	unsigned n_vips;
+	struct vmac *vmacs;
+	unsigned n_vmacs, cap_vmacs;
+	uint64_t loans_serial;
 	struct track *tracks;
 	unsigned n_tracks;
 	struct watched_route *watched;
@@ -534,6 +562,7 @@ bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac
 bool change_ready(const struct core *, const struct change *);  /* nothing in flight, nothing to wait for */
 uint64_t change_deadline(const struct core *, const struct change *); /* when it is ready by itself; NEVER: it is, or in flight */
 void change_failed(struct core *, struct change *, int error);
+void change_done(struct change *);
 /* An object of ours was undone: says it (with NOTE_REPAIRED and its cause, or the note given), and makes the fifth within ten
  * seconds wait. */
 void change_repair(struct core *, struct change *, struct object, const struct ip *, uint32_t cause);
@@ -610,8 +639,11 @@ unsigned vip_missing(const struct core *, const struct vip *); /* addresses that
 bool vip_wants_addresses(const struct vip *);
 enum vip_state vip_state_of(const struct vip *);
 struct object vip_object(const struct core *, const struct vip *); /* that actions and notes name */
-struct iface *vip_iface(const struct core *, const struct vip *); /* that it is on; NULL: none */
+struct iface *vip_iface(const struct core *, const struct vip *); /* that it speaks on; NULL: none */
+struct iface *vip_home(const struct core *, const struct vip *);  /* that has its addresses but for those elsewhere; NULL: none */
 struct reason vip_link_trouble(const struct core *, int bond, int iface); /* of the bond, or of the plain interface */
+bool vip_is_transient(int error);                              /* of a refusal: it may be another answer soon */
+void vip_fault(struct core *, struct vip *, struct reason);    /* what it was to hold was refused: it tries again later */
 /* Whether the kernel is given a lifetime for the address (design: IPv6 only up to MAX_LEASED_6 of a node). */
 bool vip_address_has_lease(const struct core *, const struct addr *);
 /* Prolongs what has a lease; all: tells the kernel the lifetime of every address anew. */
@@ -643,6 +675,22 @@ void succession_follow(struct core *, struct vip *);
 /* Before the state of a vip is told: true, it is not to be told yet. */
 bool succession_settle(struct vip *);
 
+/* vmac.c: devices for virtual MAC addresses */
+void vmac_add(struct core *, struct vip *);                    /* a new vip's; its interface is known */
+void vmac_carry(struct core *, const struct core *old);
+void vmac_loan(struct core *, const struct event *);
+bool vmac_is_there(const struct core *, const struct vmac *);  /* the device is the right one, and ready for use */
+bool vmac_is_wanted(const struct core *, const struct vmac *); /* a vip needs the device */
+struct reason vmac_trouble(const struct core *, const struct vip *);
+void vmac_tell(struct core *, const struct vmac *);            /* its vips, that something about it changed */
+void vmac_link(struct core *, const struct iface *, const struct iface *before, uint32_t cause);
+void vmac_deleted(struct core *, const struct iface *, uint32_t cause);
+bool vmac_all_let_go(const struct core *);
+uint64_t vmac_deadline(const struct core *, const struct vmac *);
+uint64_t vmac_loans_deadline(const struct core *, const struct iface *);
+void vmac_answer(struct core *, struct vmac *, const struct action *, int error);
+void vmac_loan_answer(struct core *, struct iface *, const struct action_sysctl *, int error);
+
 /* track.c: what vips rest on */
 void track_add(struct core *, struct vip *);
 void track_carry(struct core *, const struct core *old);
@@ -658,6 +706,7 @@ bool plan_place_wanted(const struct core *, const struct place *);
 /* answer.c: EV_DONE and EV_FAILED */
 void answer_done(struct core *, const struct event_result *);
 void answer_failed(struct core *, const struct event_result *);
+void answer_refused(struct core *, const struct action *, int error); /* says so */
 
 /* configure.c: the tables for a configuration */
 void core_free_tables(struct core *);
@@ -675,6 +724,7 @@ struct change_over {
 	struct names old_names, new_names;
 };
 
+void configure_iface_init(struct iface *, const char *name); /* of no object; name: "" where a selector looks for it */
 int configure_iface(struct core *, const char *name); /* found by its name, or added */
 struct addr *configure_addr(struct core *, const struct config_address *, enum owner, unsigned index, unsigned number);
 void configure_place(struct core *, struct addr *, int iface);

@@ -151,6 +151,8 @@ void model_tell_iface(struct core *core, struct iface *iface)
 	}
 	tell_lan(core, iface);
 	away_tell(core, NONE, (int)(iface - core->ifaces));
+	if (iface->vmac != NONE)
+		vmac_tell(core, &core->vmacs[iface->vmac]);
 }
 
 void model_tell_owner(struct core *core, const struct addr *addr)

@@ -19,6 +19,18 @@ static void forget_refusals(struct core *core, const struct iface *iface)
 	port->change.await_ns = 0;
 }
 
+/* They went with it. */
+static void forget_loans(struct core *core, struct iface *iface)
+{
+	if (iface->vmac != NONE) {
+		core->vmacs[iface->vmac].set = false;
+		core->loans_serial++;
+	}
+	for (unsigned i = 0; i < SYSCTL_KEYS; i++)
+		core->loans_serial += iface->loans[i].changed;
+	memset(iface->loans, 0, sizeof iface->loans);
+}
+
 void model_iface_unbind(struct core *core, struct iface *iface)
 {
 	forget_refusals(core, iface);
@@ -34,6 +46,8 @@ void model_iface_unbind(struct core *core, struct iface *iface)
 	memset(iface->sysctl, 0, sizeof iface->sysctl);
 	iface->looking = iface->mtu_change = (struct change){ 0 };
 	iface->look_ns = 0;
+	iface->marked = false;
+	forget_loans(core, iface);
 	for (unsigned i = 0; i < core->n_places; i++) {
 		struct place *place = &core->places[i];
 		if (&core->ifaces[place->iface] != iface)
@@ -77,6 +91,7 @@ static void iface_take_over(const struct core *core, struct iface *iface, const 
 	iface->uninitialised = link->uninitialised;
 	memcpy(iface->driver, link->driver, sizeof iface->driver);
 	memcpy(iface->path, link->path, sizeof iface->path);
+	iface->marked = link->ours;
 	iface->vlan_link = link->vlan.link;
 	iface->vlan_id = link->vlan.id;
 	if (link->kind == KIND_TEAM) /* its options are libteam's to tell */
@@ -337,6 +352,8 @@ static void mac_changed(struct core *core, const struct iface *iface)
 /* The change of a link that its events belong to; NULL: we never change it. */
 static struct change *link_change(struct core *core, const struct iface *iface)
 {
+	if (iface->vmac != NONE)
+		return &core->vmacs[iface->vmac].change;
 	if (iface->bond == NONE)
 		return NULL;
 	if (iface->port != NONE)
@@ -369,6 +386,7 @@ static bool shows_change(const struct change *change, const struct event_link *l
 	case ACT_LINK_MAC:
 		return model_mac_target(link->mac) == change->target;
 	case ACT_BOND_CREATE: case ACT_BOND_SET: case ACT_BOND_REBUILD: case ACT_VLAN_CREATE: case ACT_RELEASE:
+	case ACT_VMAC_CREATE: case ACT_VMAC_SET: case ACT_VMAC_DELETE:
 	case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE:
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
@@ -461,7 +479,7 @@ static bool is_news(const struct iface *before, const struct iface *now)
 	       before->bond_miimon != now->bond_miimon || before->bond_primary != now->bond_primary ||
 	       before->bond_reselect != now->bond_reselect || before->bond_fail_over_mac != now->bond_fail_over_mac ||
 	       before->mtu != now->mtu || before->max_mtu != now->max_mtu || before->vf != now->vf ||
-	       before->uninitialised != now->uninitialised || before->vlan_link != now->vlan_link ||
+	       before->uninitialised != now->uninitialised || before->marked != now->marked || before->vlan_link != now->vlan_link ||
 	       before->vlan_id != now->vlan_id || memcmp(before->mac, now->mac, MAC_SIZE) != 0 ||
 	       memcmp(before->perm_mac, now->perm_mac, MAC_SIZE) != 0;
 }
@@ -495,6 +513,8 @@ static void link_update(struct core *core, struct iface *iface, const struct eve
 		mac_changed(core, iface);
 	if (!bound && before.master && before.master != iface->master)
 		port_taken(core, iface, before.master, link);
+	if (!bound && iface->vmac != NONE)
+		vmac_link(core, iface, &before, link->cause);
 	if (bound || is_news(&before, iface))
 		model_tell_iface(core, iface);
 }
@@ -553,6 +573,8 @@ void model_link_gone(struct core *core, const struct event *event)
 	if (!iface || model_is_stale(core, event, &iface->epoch))
 		return;
 	device_deleted(core, iface, event->u.link.cause);
+	if (iface->vmac != NONE)
+		vmac_deleted(core, iface, event->u.link.cause);
 	model_iface_unbind(core, iface);
 }
 

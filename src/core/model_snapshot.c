@@ -27,6 +27,10 @@ void model_snap_begin(struct core *core, const struct event *event)
 				bond->ports[j].change.await_ns = 0;
 		}
 	}
+	for (unsigned i = 0; i < core->n_vmacs; i++) {
+		if (!core->vmacs[i].change.gen)
+			core->vmacs[i].change.await_ns = 0;
+	}
 }
 
 static void sweep(struct core *core)
@@ -114,8 +118,7 @@ struct iface *model_add_iface(struct core *core, const char *name)
 	if (core->n_ifaces == core->cap_ifaces)
 		return NULL;
 	iface = &core->ifaces[core->n_ifaces++];
-	*iface = (struct iface){ .lan = NONE, .bond = NONE, .port = NONE };
-	memcpy(iface->name, name, strnlen(name, IFNAME_SIZE - 1));
+	configure_iface_init(iface, name);
 	return iface;
 }
 

@@ -100,6 +100,8 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_VLAN_LINK: return "vlan-link";
 	case REASON_VLAN_KIND: return "vlan-kind";
 	case REASON_ROUTE_REFUSED: return "route-refused";
+	case REASON_VMAC_REFUSED: return "vmac-refused";
+	case REASON_VMAC_KIND: return "vmac-kind";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -199,6 +201,9 @@ const char *action_type_name(enum action_type type)
 	case ACT_SNAPSHOT: return "snapshot";
 	case ACT_NOTE: return "note";
 	case ACT_STOPPED: return "stopped";
+	case ACT_VMAC_CREATE: return "vmac-create";
+	case ACT_VMAC_SET: return "vmac-set";
+	case ACT_VMAC_DELETE: return "vmac-delete";
 	case ACT_TYPES: break;
 	}
 	return "unknown";
@@ -234,6 +239,7 @@ const char *event_type_name(enum event_type type)
 	case EV_RESUME_BOND: return "resume-bond";
 	case EV_RESUME_PORT: return "resume-port";
 	case EV_RESUME_TARGET: return "resume-target";
+	case EV_LOAN: return "loan";
 	case EV_TYPES: break;
 	}
 	return "unknown";

@@ -79,6 +79,8 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 		.n_peers = vip->n_peers,
 	};
 	memcpy(action->u.advert.auth, vip->cfg.auth, AUTH_SIZE);
+	if (vip->vmac != NONE)
+		memcpy(action->u.advert.mac, core->vmacs[vip->vmac].mac, MAC_SIZE);
 	return true;
 }
 
@@ -99,40 +101,61 @@ static void send_adverts(struct core *core, struct out *out, struct vip *vip, bo
 	vip->counters.adverts_sent++;
 }
 
-/* The interface that the address is announced from. */
-static const struct iface *speaker(const struct core *core, const struct addr *addr)
+/* The interface that has the address, if it is where it belongs. */
+static const struct iface *home_of(const struct core *core, const struct addr *addr)
 {
 	if (addr->owner == OWNER_VIP)
 		return away_iface(core, &core->vips[addr->owner_index], addr);
 	return bond_carrier_iface(core, &core->bonds[addr->owner_index]);
 }
 
+/* By which interface it is announced, and from which MAC address: a virtual one's device says nothing itself. */
+static const struct iface *speaker(const struct core *core, const struct addr *addr, const struct iface *home, const uint8_t **mac)
+{
+	*mac = home->mac;
+	if (home->vmac == NONE || addr->owner != OWNER_VIP)
+		return home;
+	*mac = core->vmacs[home->vmac].mac;
+	return vip_iface(core, &core->vips[addr->owner_index]);
+}
+
 static void send_announcements(struct core *core, struct out *out, unsigned first_addr, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		struct addr *addr = &core->addrs[first_addr + i];
-		const struct iface *iface = addr->announce ? speaker(core, addr) : NULL;
-		for (unsigned j = 0; addr->announce && j < addr->n_places; j++) {
+		const struct iface *home = addr->announce ? home_of(core, addr) : NULL, *iface = NULL;
+		const uint8_t *mac = NULL;
+		if (home)
+			iface = speaker(core, addr, home, &mac);
+		for (unsigned j = 0; iface && addr->announce && j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
 			struct action *action;
-			if (!place_is_there(place) || &core->ifaces[place->iface] != iface)
+			if (!place_is_there(place) || &core->ifaces[place->iface] != home)
 				continue;
 			action = plan_emit(out, ACT_ANNOUNCE, owner_object(addr));
 			if (!action)
 				return;
 			action->u.announce.ifindex = iface->ifindex;
 			action->u.announce.ip = addr->ip;
-			memcpy(action->u.announce.mac, iface->mac, MAC_SIZE);
+			memcpy(action->u.announce.mac, mac, MAC_SIZE);
 			addr->announce = false;
 		}
 	}
+}
+
+/* All addresses behind a virtual MAC address move with the first frame that has it: that waits until they are there. */
+static bool may_announce(const struct core *core, const struct vip *vip)
+{
+	if (vip->vmac != NONE && vip->phase == PHASE_TAKING)
+		return vip_missing(core, vip) == 0;
+	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE;
 }
 
 static void send_unit_announcements(struct core *core, struct out *out, unsigned unit)
 {
 	if (unit < core->n_vips) {
 		const struct vip *vip = &core->vips[unit];
-		if (vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE)
+		if (may_announce(core, vip))
 			send_announcements(core, out, vip->first_addr, vip->n_addrs);
 	} else if (unit < core->n_vips + core->n_bonds) {
 		const struct bond *bond = &core->bonds[unit - core->n_vips];
@@ -256,6 +279,7 @@ static void emit_address(struct core *core, struct out *out, struct place *place
 		.nodad = addr->owner == OWNER_VIP || core->bonds == NULL ||
 			 (addr->owner == OWNER_BOND && core->bonds[addr->owner_index].iface == NONE),
 		.lifetime_s = lifetime(core, addr),
+		.metric = iface->vmac == NONE ? 0 : VMAC_METRIC,
 	};
 	memcpy(action->u.address.ifname, iface->name, IFNAME_SIZE);
 }
@@ -268,12 +292,36 @@ static bool may_renew(const struct core *core, const struct place *place)
 	return addr->owner != OWNER_VIP || !core->vips[addr->owner_index].removed || !twin(core, place, is_wanted);
 }
 
+static bool is_link_local(const struct ip *ip)
+{
+	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
+/* When a device gets its first link-local address the kernel reports all its groups at once (net/ipv6/mcast.c,
+ * ipv6_mc_dad_complete), and whatever leaves from a virtual router's MAC address draws the traffic of all its addresses here: so
+ * the others have to be there before. */
+static bool waits_for_others(const struct core *core, const struct place *place)
+{
+	const struct addr *addr = &core->addrs[place->addr];
+	const struct vip *vip;
+	unsigned missing = 0;
+
+	if (core->ifaces[place->iface].vmac == NONE || addr->owner != OWNER_VIP || !is_link_local(&addr->ip))
+		return false;
+	vip = &core->vips[addr->owner_index];
+	for (unsigned i = 0; i < vip->n_addrs; i++) {
+		const struct addr *other = &core->addrs[vip->first_addr + i];
+		missing += !addr_is_away(other) && !is_link_local(&other->ip) && !place_is_there(&core->places[other->first_place]);
+	}
+	return missing > 0;
+}
+
 static void add_or_renew(struct core *core, struct out *out, struct place *place)
 {
 	bool wanted = plan_place_wanted(core, place), renew = place->renew;
 
 	if (wanted && !place->present) {
-		if (change_ready(core, &place->change) && !twin(core, place, is_busy))
+		if (change_ready(core, &place->change) && !twin(core, place, is_busy) && !waits_for_others(core, place))
 			emit_address(core, out, place, ACT_ADDRESS_ADD);
 	} else if (wanted && renew && place->ours && may_renew(core, place)) {
 		if (place->change.gen || twin(core, place, is_busy))
@@ -294,6 +342,15 @@ static bool is_undecided(const struct core *core, const struct place *place)
 	       vip_wants_addresses(&core->vips[addr->owner_index]);
 }
 
+/* Whether the vip's device is being made for its addresses, which are elsewhere until then. */
+static bool awaits_device(const struct core *core, const struct vip *vip)
+{
+	const struct vmac *vmac = vip->vmac == NONE ? NULL : &core->vmacs[vip->vmac];
+
+	return vmac && vip_wants_addresses(vip) && !vmac->change.failures && vmac_trouble(core, vip).code == REASON_NONE &&
+	       !(vmac_is_there(core, vmac) && core->ifaces[vmac->iface].up);
+}
+
 /* Make before break: an address that moves stays on the old interface until it is on the new one, unless the old one is
  * dead anyway; then both go in one batch. Whoever had it: a reload may have made an orphan of it. */
 static bool may_go(const struct core *core, const struct place *place)
@@ -304,6 +361,8 @@ static bool may_go(const struct core *core, const struct place *place)
 	if (!core->ifaces[place->iface].carrier)
 		return true;
 	while ((addr = model_addr_next(core, &self->ip, &cursor)) != NULL) {
+		if (addr != self && addr->owner == OWNER_VIP && awaits_device(core, &core->vips[addr->owner_index]))
+			return false;
 		for (unsigned i = 0; i < addr->n_places; i++) {
 			const struct place *other = &core->places[addr->first_place + i];
 			if (other != place &&
@@ -416,6 +475,7 @@ static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 	plan_release(core, out, iface);
 	plan_ear(core, out, iface, FAMILY_4);
 	plan_ear(core, out, iface, FAMILY_6);
+	plan_vmac_loans(core, out, iface);
 }
 
 static bool all_let_go(const struct core *core)
@@ -437,7 +497,7 @@ static bool all_let_go(const struct core *core)
 		if (place->bond == NONE && (place->change.gen || (place->vip != NONE && place->had)))
 			return false;
 	}
-	return true;
+	return vmac_all_let_go(core);
 }
 
 static bool has_other_tables(const struct core *core)
@@ -459,6 +519,10 @@ static void plan_rest(struct core *core, struct out *out)
 	}
 	for (unsigned i = 0; i < core->n_route_places && core->snap_known && core->n_orphans; i++)
 		plan_remove_route(core, out, &core->route_places[i]);
+	for (unsigned i = 0; i < core->n_vmacs && core->snap_known; i++) {
+		if (core->vmacs[i].vip == NONE)
+			plan_vmac_rest(core, out, &core->vmacs[i]);
+	}
 	if (core->snap_wanted && !core->snap_open) {
 		action = plan_emit(out, ACT_SNAPSHOT, (struct object){ .type = OBJECT_NODE });
 		if (!action)
@@ -481,10 +545,16 @@ static void plan_stopped(struct core *core, struct out *out)
 
 static void plan_vip(struct core *core, struct out *out, struct vip *vip)
 {
+	struct vmac *vmac = vip->vmac == NONE ? NULL : &core->vmacs[vip->vmac];
+
+	if (vmac)
+		plan_vmac(core, out, vmac);
 	plan_addresses(core, out, vip->first_addr, vip->n_addrs, false);
 	plan_vip_routes(core, out, vip, false);
 	plan_vip_routes(core, out, vip, true);
 	plan_addresses(core, out, vip->first_addr, vip->n_addrs, true);
+	if (vmac)
+		plan_vmac_rest(core, out, vmac);
 }
 
 static void plan_changes(struct core *core, struct out *out, unsigned unit)
@@ -513,7 +583,8 @@ static bool is_trouble(enum reason_code code)
 	       code == REASON_CANNOT_LISTEN || code == REASON_PORT_FOREIGN || code == REASON_PORT_REFUSED ||
 	       code == REASON_BOND_REFUSED || code == REASON_BOND_KIND || code == REASON_BOND_MODE || code == REASON_BOND_DRIVER ||
 	       code == REASON_PORT_UNINITIALISED || code == REASON_PORT_VF_MAC || code == REASON_PORT_MTU ||
-	       code == REASON_PORT_PROBES_LOST || code == REASON_BOND_PROBES_LOST || code == REASON_VLAN_KIND;
+	       code == REASON_PORT_PROBES_LOST || code == REASON_BOND_PROBES_LOST || code == REASON_VLAN_KIND ||
+	       code == REASON_VMAC_REFUSED || code == REASON_VMAC_KIND;
 }
 
 static void emit_state(struct out *out, struct object object, uint8_t *told, uint8_t state, struct reason *told_reason,
@@ -615,13 +686,18 @@ static uint64_t rest_deadline(const struct core *core)
 		if (route_is_orphan(&core->route_places[i]))
 			due = min64(due, change_deadline(core, &core->route_places[i].change));
 	}
+	for (unsigned i = 0; i < core->n_vmacs; i++) {
+		if (core->vmacs[i].vip == NONE)
+			due = min64(due, vmac_deadline(core, &core->vmacs[i]));
+	}
 	return due;
 }
 
 static uint64_t iface_deadline(const struct core *core, const struct iface *iface)
 {
-	return min64(change_deadline(core, &iface->releasing), min64(change_deadline(core, &iface->ears[0].opening),
-								      change_deadline(core, &iface->ears[1].opening)));
+	uint64_t due = min64(change_deadline(core, &iface->ears[0].opening), change_deadline(core, &iface->ears[1].opening));
+
+	return min64(min64(change_deadline(core, &iface->releasing), due), vmac_loans_deadline(core, iface));
 }
 
 static uint64_t unit_deadline(struct core *core, unsigned unit)

@@ -27,6 +27,11 @@ void plan_probes(struct core *, struct out *, struct bond *);
 /* A port that a reload dropped is released. */
 void plan_release(struct core *, struct out *, struct iface *);
 
+/* vmac.c: the device of a virtual MAC address, before its addresses are added, and after they were removed */
+void plan_vmac(struct core *, struct out *, struct vmac *);
+void plan_vmac_rest(struct core *, struct out *, struct vmac *);
+void plan_vmac_loans(struct core *, struct out *, struct iface *);
+
 /* plan_bond.c */
 void plan_bond(struct core *, struct out *, struct bond *);
 

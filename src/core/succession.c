@@ -137,6 +137,8 @@ bool core_may_succeed(const struct core *core, struct object *what)
 		*what = vip_object(core, vip);
 		if (vip->phase == PHASE_LEAVING || vip->phase == PHASE_TAKING)
 			return false;
+		if (vip->vmac != NONE && core->vmacs[vip->vmac].change.gen)
+			return false;
 	}
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		*what = (struct object){ .type = OBJECT_BOND, .index = (uint16_t)i };

@@ -45,6 +45,7 @@ static const struct field link_fields[] = {
 	F("primary", u.link.bond.primary, KIND_INT),
 	F("vlan-link", u.link.vlan.link, KIND_INT),
 	F("vlan-id", u.link.vlan.id, KIND_U16),
+	F("ours", u.link.ours, KIND_BOOL),
 	F("cause", u.link.cause, KIND_U32),
 	END,
 };
@@ -217,6 +218,14 @@ static const struct field leftover_fields[] = {
 	END,
 };
 
+static const struct field loan_fields[] = {
+	F("name", u.loan.ifname, KIND_TEXT),
+	F("device", u.loan.device, KIND_BOOL),
+	F("key", u.loan.key, KIND_U8),
+	F("value", u.loan.value, KIND_INT),
+	END,
+};
+
 static const struct field no_fields[] = { END };
 
 static const struct field *event_fields(enum event_type type)
@@ -243,6 +252,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_RESUME_BOND: return resume_bond_fields;
 	case EV_RESUME_PORT: return resume_port_fields;
 	case EV_RESUME_TARGET: return resume_target_fields;
+	case EV_LOAN: return loan_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}
@@ -257,6 +267,7 @@ static const struct field act_advert_fields[] = {
 	A("interval-cs", u.advert.interval_cs, KIND_U16),
 	A("checksum", u.advert.checksum, KIND_U8),
 	A("source", u.advert.source, KIND_IP),
+	A("mac", u.advert.mac, KIND_MAC),
 	A("n", u.advert.n_addresses, KIND_U32),
 	A("peers", u.advert.n_peers, KIND_U32),
 	END,
@@ -304,6 +315,8 @@ static const struct field act_sysctl_fields[] = {
 	A("ifname", u.sysctl.ifname, KIND_TEXT),
 	A("key", u.sysctl.key, KIND_U32),
 	A("value", u.sysctl.value, KIND_INT),
+	A("read", u.sysctl.read, KIND_BOOL),
+	A("put-back", u.sysctl.put_back, KIND_BOOL),
 	END,
 };
 
@@ -367,7 +380,10 @@ static const struct field *action_fields(enum action_type type)
 	case ACT_VLAN_CREATE:
 	case ACT_RELEASE:
 	case ACT_LINK_MTU:
-	case ACT_LINK_MAC: return act_link_fields;
+	case ACT_LINK_MAC:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_SET:
+	case ACT_VMAC_DELETE: return act_link_fields;
 	case ACT_PROBE: return act_probe_fields;
 	case ACT_LOOK: return act_look_fields;
 	case ACT_SYSCTL: return act_sysctl_fields;

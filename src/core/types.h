@@ -150,6 +150,9 @@ enum reason_code {
 	REASON_VLAN_KIND,         /* vlan: the name belongs to a device that is not this vlan */
 	/* what vips carry besides their own addresses */
 	REASON_ROUTE_REFUSED,     /* the kernel refused to make it; arg0 errno */
+	/* vips with a MAC address of their own */
+	REASON_VMAC_REFUSED,      /* fault: the kernel refused its device; arg0 errno, name the device */
+	REASON_VMAC_KIND,         /* fault: the name belongs to a device that is not ours; name */
 	REASON_COUNT
 };
 

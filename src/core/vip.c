@@ -62,6 +62,15 @@ struct iface *vip_iface(const struct core *core, const struct vip *vip)
 	return iface->ifindex ? iface : NULL;
 }
 
+struct iface *vip_home(const struct core *core, const struct vip *vip)
+{
+	const struct vmac *vmac = vip->vmac == NONE ? NULL : &core->vmacs[vip->vmac];
+
+	if (!vmac)
+		return vip_iface(core, vip);
+	return vmac_is_there(core, vmac) ? &core->ifaces[vmac->iface] : NULL;
+}
+
 bool vip_address_has_lease(const struct core *core, const struct addr *addr)
 {
 	return addr->ip.family == FAMILY_4 || core->n_vip_addresses_6 <= MAX_LEASED_6;
@@ -115,7 +124,8 @@ static struct reason bar(const struct core *core, const struct vip *vip)
 
 	if (!reason.code)
 		reason = vip->required;
-
+	if (!reason.code)
+		reason = vmac_trouble(core, vip);
 	for (const struct vip *m = vip_next_member(core, vip); m != vip && !reason.code; m = vip_next_member(core, m)) {
 		if (m->newcomer || !m->disabled.code)
 			continue;
@@ -132,7 +142,8 @@ static enum vip_phase barred_phase(enum reason_code code)
 
 static bool is_bar(enum reason_code code)
 {
-	return code == REASON_DRAINED || code == REASON_GROUP_MEMBER || code == REASON_REQUIRED;
+	return code == REASON_DRAINED || code == REASON_GROUP_MEMBER || code == REASON_REQUIRED || code == REASON_VMAC_REFUSED ||
+	       code == REASON_VMAC_KIND;
 }
 
 bool vip_may_stand(const struct core *core, const struct vip *vip)
@@ -595,7 +606,7 @@ static bool judge(struct core *core, struct vip *vip)
 	else if (vip->retry_ns != NEVER)
 		vip->disabled = vip->reason;
 	else
-		vip->disabled = vip->required;
+		vip->disabled = vip->required.code ? vip->required : vmac_trouble(core, vip);
 	return was != (vip->disabled.code == REASON_NONE);
 }
 
@@ -646,15 +657,28 @@ void vip_addresses(struct core *core, struct vip *vip)
 	}
 }
 
-static bool is_transient(int error)
+bool vip_is_transient(int error)
 {
 	return error == EAGAIN || error == ENOMEM || error == EBUSY || error == ENOBUFS;
+}
+
+void vip_fault(struct core *core, struct vip *vip, struct reason reason)
+{
+	bool was_active = vip->phase == PHASE_ACTIVE;
+
+	if (!vip_wants_addresses(vip) || vip->phase == PHASE_LEAVING)
+		return;
+	enter_rest(core, vip, PHASE_FAULT, reason);
+	vip->send_zero = was_active;
+	vip->retry_ns = core->now + min64(NSEC_PER_SEC << (vip->refusals < 5 ? vip->refusals : 5), RETRY_MAX);
+	if (vip->refusals < UINT8_MAX)
+		vip->refusals++;
+	vip_link(core, vip);
 }
 
 void vip_refused(struct core *core, struct vip *vip, const struct addr *addr, int error)
 {
 	struct reason reason = { .code = REASON_ADDRESS_REFUSED, .arg = { error }, .ip = addr->ip };
-	bool was_active = vip->phase == PHASE_ACTIVE;
 	unsigned failures = 0;
 
 	if (addr_is_away(addr)) { /* it goes on without, and tries again */
@@ -669,14 +693,8 @@ void vip_refused(struct core *core, struct vip *vip, const struct addr *addr, in
 		unsigned n = core->places[addr->first_place + i].change.failures;
 		failures = n > failures ? n : failures;
 	}
-	if (!vip_wants_addresses(vip) || vip->phase == PHASE_LEAVING || (is_transient(error) && failures <= 3))
-		return;
-	enter_rest(core, vip, PHASE_FAULT, reason);
-	vip->send_zero = was_active;
-	vip->retry_ns = core->now + min64(NSEC_PER_SEC << (vip->refusals < 5 ? vip->refusals : 5), RETRY_MAX);
-	if (vip->refusals < UINT8_MAX)
-		vip->refusals++;
-	vip_link(core, vip);
+	if (!vip_is_transient(error) || failures > 3)
+		vip_fault(core, vip, reason);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------------ */

@@ -164,6 +164,13 @@ static void release_claimed(struct core *core, struct vip *vip)
 		vip_leave_done(core, vip);
 }
 
+/* How long it answers beside the new holder. What speaks from the virtual router's MAC address has the switches' ports changed,
+ * and what we say from it would change them back. */
+static uint64_t linger(const struct vip *vip)
+{
+	return vip->vmac == NONE ? LEAVE_AFTER_ADVERT : 0;
+}
+
 /* RFC 9568 §6.4.3. */
 static void active_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
@@ -184,7 +191,7 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 		vip_leave(core, vip, reason);
 		follow(core, vip, advert);
 		vip_group_lost(core, vip);
-		vip->leave_ns = min64(vip->leave_ns, core->now + LEAVE_AFTER_ADVERT);
+		vip->leave_ns = min64(vip->leave_ns, core->now + linger(vip));
 		release_claimed(core, vip);
 	} else {
 		answer(core, vip);
@@ -194,7 +201,7 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 static void leaving_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	if (advert->priority)
-		vip->leave_ns = min64(vip->leave_ns, core->seen + LEAVE_AFTER_ADVERT);
+		vip->leave_ns = min64(vip->leave_ns, core->seen + linger(vip));
 	if (vip_may_stand(core, vip)) {
 		struct reason lost = vip->reason; /* stays the reason while it leaves */
 		backup_advert(core, vip, advert);

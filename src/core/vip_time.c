@@ -179,5 +179,7 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 		due = min64(due, vip->announce_base + announce_schedule[vip->announce_step]);
 	if (vip->place_ns > core->now)
 		due = min64(due, vip->place_ns);
+	if (vip->vmac != NONE)
+		due = min64(due, vmac_deadline(core, &core->vmacs[vip->vmac]));
 	return due;
 }

@@ -155,6 +155,9 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 	case ACT_SET_ACTIVE:
 	case ACT_SYSCTL:
 	case ACT_LOOK:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_SET:
+	case ACT_VMAC_DELETE:
 	case ACT_RESOLVE:
 		submit(e, action);
 		break;
@@ -542,9 +545,25 @@ static void keep_orders(struct engine *e)
 		       strerror(-r));
 }
 
+/* The applier takes nothing up before it is kicked: what it is about to make or change is on record by then. */
+static void keep_loans(struct engine *e)
+{
+	uint64_t serial = core_loans_serial(e->core);
+	int r;
+
+	if (serial == e->loans_serial)
+		return;
+	e->loans_serial = serial;
+	r = loans_write(e->rundir, &e->world, e->core);
+	if (r < 0)
+		log_at(LOG_WARNING, "cannot write the file of loans: %s; after a crash, devices and sysctls may be left as they are",
+		       strerror(-r));
+}
+
 void engine_settle(struct engine *e)
 {
 	keep_record(e);
+	keep_loans(e);
 	keep_orders(e);
 	bury_stand_in(e);
 	packets_flush(e->packets);
@@ -568,7 +587,7 @@ static unsigned most_ports(const struct config_bond *bond)
 size_t engine_capacity(const struct config *config)
 {
 	size_t places = config->n_addresses + config->n_routes;
-	size_t n = RESERVE + config->n_vips * 2;
+	size_t n = RESERVE + config->n_vips * 4; /* its sockets, the device of its MAC address, what is lent for that */
 
 	/* Each object can have one change on its way; an address that moves has one on each port. */
 	for (unsigned i = 0; i < config->n_bonds; i++) {
@@ -687,6 +706,15 @@ void engine_obey(struct engine *e, const struct orders *orders)
 		struct event event = { .type = EV_ROLE };
 		event.u.role.order = ROLE_GIVEN;
 		memcpy(event.u.role.vip, orders->given[i], sizeof event.u.role.vip);
+		feed(e, &event);
+	}
+}
+
+void engine_lent(struct engine *e, const struct loans *loans)
+{
+	for (unsigned i = 0; i < loans->n; i++) {
+		struct event event = { .type = EV_LOAN };
+		event.u.loan = loans->items[i];
 		feed(e, &event);
 	}
 }

@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "daemon/handover.h"
 #include "daemon/journal.h"
+#include "daemon/loans.h"
 #include "daemon/orders.h"
 #include "daemon/record.h"
 #include "kernel/applier.h"
@@ -31,6 +32,7 @@ struct engine {
 	int rundir;                     /* borrowed: where the orders are kept */
 	struct record_world world;
 	uint64_t orders_serial;         /* of the core, when its orders were last written */
+	uint64_t loans_serial;          /* the same of what it lent and made */
 	FILE *trace;                    /* NULL: none */
 
 	bool decided;                   /* the first snapshot was taken and its actions given out */
@@ -73,6 +75,9 @@ void engine_role(struct engine *, enum role_order, const char *vip, bool force);
 
 /* What people told a predecessor. After engine_configure, before any snapshot. */
 void engine_obey(struct engine *, const struct orders *);
+
+/* What a predecessor made and changed, which this one is to put back or goes on with. As engine_obey. */
+void engine_lent(struct engine *, const struct loans *);
 
 /* Says goodbye for everything; engine.stopped follows. */
 void engine_stop(struct engine *);

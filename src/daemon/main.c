@@ -35,6 +35,7 @@ struct daemon {
 	struct record_world world;
 	struct record_data previous;
 	struct orders orders;
+	struct loans loans;
 	struct engine engine;
 };
 
@@ -151,6 +152,16 @@ static void read_orders(struct daemon *d)
 		log_at(LOG_WARNING, "cannot read the file of orders: %s", strerror(-r));
 }
 
+static void read_loans(struct daemon *d)
+{
+	int r = loans_read(d->rundir, &d->world, &d->loans);
+
+	if (r == -EBADMSG)
+		log_at(LOG_WARNING, "the file of loans is damaged, ignored: devices and sysctls of a predecessor may be left");
+	else if (r < 0 && r != -ENOENT && r != -ESTALE)
+		log_at(LOG_WARNING, "cannot read the file of loans: %s", strerror(-r));
+}
+
 static int make_engine(struct daemon *d)
 {
 	struct engine *e = &d->engine;
@@ -186,6 +197,7 @@ static int run(struct daemon *d)
 
 	d->engine.handover = d->handover;
 	engine_obey(&d->engine, &d->orders);
+	engine_lent(&d->engine, &d->loans);
 	engine_resume(&d->engine, &d->previous, d->handover);
 	engine_plan(&d->engine);
 	engine_settle(&d->engine);
@@ -212,6 +224,7 @@ static void clean_up(struct daemon *d)
 	config_free(d->config);
 	record_data_free(&d->previous);
 	orders_free(&d->orders);
+	loans_free(&d->loans);
 	free(e->answers);
 	free(e->listening);
 	handover_done(d->handover);
@@ -244,6 +257,7 @@ static int start(struct daemon *d)
 		start_log();
 		read_record(d);
 		read_orders(d);
+		read_loans(d);
 		status = make_engine(d);
 	}
 	if (status < 0)

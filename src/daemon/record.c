@@ -443,6 +443,8 @@ static int list_on(struct list *list, const struct core *core, const struct vip_
 	struct bond_view bond;
 	int index = moving_bond(core, on, &bond), r = 0;
 
+	if (!one && vip->device[0])
+		return list_add_vip(list, vip, one, vip->device);
 	if (index < 0)
 		return list_add_vip(list, vip, one, on);
 	for (unsigned p = 0; p < bond.n_ports && r == 0; p++) {

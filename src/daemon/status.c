@@ -255,6 +255,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 {
 	struct vip_view vip;
 	json_t *json = json_object();
+	char mac[TEXT_MAC_SIZE];
 
 	core_vip(core, i, &vip);
 	json_object_set_new(json, "name", json_string(vip.name));
@@ -273,6 +274,8 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "routes", routes_json(core, i, vip.n_routes));
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
+	json_object_set_new(json, "mac", vip.mac ? json_string(text_mac(vip.mac, mac)) : json_null());
+	json_object_set_new(json, "device", vip.device[0] ? json_string(vip.device) : json_null());
 	json_object_set_new(json, "unicast", peers_json(&vip));
 	json_object_set_new(json, "checksum", json_string(vrrp_checksum_name(vip.checksum)));
 	json_object_set_new(json, "active_source",

@@ -299,27 +299,86 @@ static void run_requests(struct executor *x, struct job *jobs, size_t n)
 	}
 }
 
-static int write_sysctl(const struct action_sysctl *s)
+/* "all" and "default" are no interfaces, and a renamed one is not the one that was meant. */
+static int check_interface(const char *ifname, int ifindex)
 {
-	static const char *const keys[] = {[SYSCTL_ARP_IGNORE] = "arp_ignore", [SYSCTL_ARP_ANNOUNCE] = "arp_announce",
-					  [SYSCTL_PROMOTE_SECONDARIES] = "promote_secondaries"};
-	char path[64], value[16];
-	int fd, length, error = 0;
-
-	if (!s->ifname[0] || strnlen(s->ifname, IFNAME_SIZE) == IFNAME_SIZE || strchr(s->ifname, '/') ||
-	    strcmp(s->ifname, ".") == 0 || strcmp(s->ifname, "..") == 0)
+	if (!ifname[0] || strnlen(ifname, IFNAME_SIZE) == IFNAME_SIZE || strchr(ifname, '/') || strcmp(ifname, ".") == 0 ||
+	    strcmp(ifname, "..") == 0)
 		return EINVAL;
-	/* "all" and "default" are no interfaces, and a renamed one is not the one that was meant. */
-	if ((int)if_nametoindex(s->ifname) != s->ifindex)
-		return ENODEV;
-	snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/%s", s->ifname, keys[s->key]);
-	length = snprintf(value, sizeof value, "%d\n", s->value);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	return (int)if_nametoindex(ifname) == ifindex ? 0 : ENODEV;
+}
+
+static int open_sysctl(int version, const char *ifname, const char *key, int flags)
+{
+	char path[80];
+
+	snprintf(path, sizeof path, "/proc/sys/net/ipv%d/conf/%s/%s", version, ifname, key);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static int write_number(int version, const char *ifname, const char *key, int number)
+{
+	char value[16];
+	int length = snprintf(value, sizeof value, "%d\n", number), error = 0;
+	int fd = open_sysctl(version, ifname, key, O_WRONLY);
+
 	if (fd < 0)
 		return errno;
 	if (write(fd, value, (size_t)length) != length)
 		error = errno;
 	close(fd);
+	return error;
+}
+
+static int read_number(const char *ifname, const char *key, int *number)
+{
+	char value[16] = "";
+	int error = 0, fd = open_sysctl(4, ifname, key, O_RDONLY);
+
+	if (fd < 0)
+		return errno;
+	if (read(fd, value, sizeof value - 1) < 0)
+		error = errno;
+	close(fd);
+	*number = atoi(value);
+	return error;
+}
+
+static int run_sysctl(struct action_sysctl *s)
+{
+	static const char *const keys[] = {[SYSCTL_ARP_IGNORE] = "arp_ignore", [SYSCTL_ARP_ANNOUNCE] = "arp_announce",
+					  [SYSCTL_PROMOTE_SECONDARIES] = "promote_secondaries"};
+	int error = check_interface(s->ifname, s->ifindex), now = 0;
+
+	if (!error && s->read)
+		return read_number(s->ifname, keys[s->key], &s->value);
+	if (!error && s->put_back)
+		error = read_number(s->ifname, keys[s->key], &now);
+	if (error || (s->put_back && now != s->expected))
+		return error;
+	return write_number(4, s->ifname, keys[s->key], s->value);
+}
+
+/* It answers for its own addresses alone (arp_ignore) and asks in the name of no other (arp_announce); what comes in by it may be
+ * answered by the interface below (a loose rp_filter); it makes itself no addresses and learns no routes. A kernel without IPv6
+ * has none of the latter. */
+static int settle_vmac(const struct action_link *link)
+{
+	static const struct {
+		int version;
+		const char *key;
+		int value;
+	} wanted[] = {
+		{4, "arp_ignore", 1}, {4, "arp_announce", 2}, {4, "rp_filter", 2},      {4, "promote_secondaries", 1},
+		{6, "accept_ra", 0},  {6, "autoconf", 0},     {6, "addr_gen_mode", 1},
+	};
+	int error = check_interface(link->ifname, link->ifindex);
+
+	for (unsigned i = 0; !error && i < sizeof wanted / sizeof wanted[0]; i++) {
+		error = write_number(wanted[i].version, link->ifname, wanted[i].key, wanted[i].value);
+		if (error == ENOENT && wanted[i].version == 6)
+			error = 0;
+	}
 	return error;
 }
 
@@ -439,10 +498,11 @@ static void run_other(struct executor *x, struct job *job)
 	job->error = injected(x);
 	if (job->error)
 		return;
-	assert(type == ACT_SYSCTL || type == ACT_LISTEN || type == ACT_LOOK);
-	job->error = type == ACT_SYSCTL ? write_sysctl(&job->action.u.sysctl)
-		     : type == ACT_LOOK ? look_at(&job->action.u.look)
-					: listen_on(job);
+	assert(type == ACT_SYSCTL || type == ACT_VMAC_SET || type == ACT_LISTEN || type == ACT_LOOK);
+	job->error = type == ACT_SYSCTL	    ? run_sysctl(&job->action.u.sysctl)
+		     : type == ACT_VMAC_SET ? settle_vmac(&job->action.u.link)
+		     : type == ACT_LOOK	    ? look_at(&job->action.u.look)
+					    : listen_on(job);
 }
 
 void executor_run(struct executor *x, struct job *jobs, size_t n)

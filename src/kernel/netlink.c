@@ -148,6 +148,7 @@ static bool parse_link(const struct nlmsghdr *h, struct event *event)
 		[IFLA_IFNAME] = {.type = NLA_STRING, .maxlen = IFNAMSIZ}, [IFLA_MTU] = {.type = NLA_U32},
 		[IFLA_MASTER] = {.type = NLA_U32},                        [IFLA_LINKINFO] = {.type = NLA_NESTED},
 		[IFLA_LINK] = {.type = NLA_U32},                          [IFLA_MAX_MTU] = {.type = NLA_U32},
+		[IFLA_GROUP] = {.type = NLA_U32},
 		[IFLA_PARENT_DEV_NAME] = {.type = NLA_STRING},            [IFLA_PARENT_DEV_BUS_NAME] = {.type = NLA_STRING},
 	};
 	struct event_link *link = &event->u.link;
@@ -174,6 +175,7 @@ static bool parse_link(const struct nlmsghdr *h, struct event *event)
 	link->prompt = tb[IFLA_LINK] && (int)nla_get_u32(tb[IFLA_LINK]) != info->ifi_index;
 	if (tb[IFLA_LINK])
 		link->vlan.link = (int)nla_get_u32(tb[IFLA_LINK]);
+	link->ours = tb[IFLA_GROUP] && nla_get_u32(tb[IFLA_GROUP]) == STANDBY_GROUP;
 	if (tb[IFLA_PERM_ADDRESS] && nla_len(tb[IFLA_PERM_ADDRESS]) == MAC_SIZE)
 		memcpy(link->perm_mac, nla_data(tb[IFLA_PERM_ADDRESS]), MAC_SIZE);
 	parse_place(tb, link);

@@ -8,6 +8,7 @@
 #include "core/core.h"
 
 enum {
+	STANDBY_GROUP = 0x73627964, /* IFLA_GROUP of the devices that are ours: "sbyd" */
 	STANDBY_PROTO = 83, /* IFA_PROTO and RTA_PROTOCOL of what is ours; free in iproute2's rt_protos and rt_addrprotos */
 };
 

@@ -8,12 +8,15 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip6.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "kernel/clock.h"
 #include "kernel/packet_internal.h"
 #include "wire/arp.h"
+#include "wire/checksum.h"
+#include "wire/ethernet.h"
 #include "wire/nd.h"
 
 enum {
@@ -156,6 +159,15 @@ static void outbox_put_6(struct outbox *box, size_t length, const struct ip *des
 	outbox_put_advert(box, length, &to, sizeof to, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
 }
 
+static size_t put_message(unsigned char *out, const struct action_advert *a, const struct ip *to, const struct ip *addresses,
+			  unsigned n)
+{
+	if (a->version == 2)
+		return vrrp_encode_2(out, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs / 100U,
+				     a->has_auth ? a->auth : NULL, addresses, n);
+	return vrrp_encode(out, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source, to, addresses, n, a->checksum);
+}
+
 static void send_advert_to(struct packets *p, const struct action_advert *a, const struct ip *to, const struct ip *addresses,
 			   unsigned n)
 {
@@ -166,12 +178,7 @@ static void send_advert_to(struct packets *p, const struct action_advert *a, con
 
 	if (!out)
 		return;
-	if (a->version == 2)
-		length = vrrp_encode_2(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs / 100U,
-				       a->has_auth ? a->auth : NULL, addresses, n);
-	else
-		length = vrrp_encode(out + header, VRRP_MESSAGE_MAX, a->vrid, a->priority, a->interval_cs, &a->source, to,
-				     addresses, n, a->checksum);
+	length = put_message(out + header, a, to, addresses, n);
 	if (!length) {
 		count_error(p, EINVAL);
 	} else if (v6) {
@@ -183,17 +190,79 @@ static void send_advert_to(struct packets *p, const struct action_advert *a, con
 	}
 }
 
+/* A frame begins with its destination, which the link-layer address repeats. */
+static void outbox_put_frame(struct outbox *box, size_t length, int ifindex, uint16_t protocol)
+{
+	struct sockaddr_ll to = {
+		.sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = ifindex, .sll_halen = MAC_SIZE};
+
+	memcpy(to.sll_addr, box->bytes + box->used, MAC_SIZE);
+	outbox_put(box, length, &to, sizeof to);
+}
+
+/* What the kernel fills in otherwise. */
+static void finish_header_4(unsigned char *header, size_t length)
+{
+	uint16_t total = htons((uint16_t)length), sum;
+
+	memcpy(header + offsetof(struct iphdr, tot_len), &total, sizeof total);
+	sum = htons(checksum_plain(header, sizeof(struct iphdr)));
+	memcpy(header + offsetof(struct iphdr, check), &sum, sizeof sum);
+}
+
+/* To the group, from the virtual router's MAC address (RFC 9568 §7.3): as a frame, behind the announcements in the same box. The
+ * group's MAC address is made of its own (RFC 1112 §6.4, RFC 2464 §7). */
+static void send_advert_frame(struct packets *p, const struct action_advert *a, const struct ip *addresses, unsigned n)
+{
+	static const struct ethernet to_4 = {.to = {0x01, 0x00, 0x5e, 0, 0, 18}, .type = ETHERNET_IPV4};
+	static const struct ethernet to_6 = {.to = {0x33, 0x33, 0, 0, 0, 18}, .type = ETHERNET_IPV6};
+	bool v6 = a->family == FAMILY_6;
+	const struct ip *group = v6 ? &vrrp_group_6 : &vrrp_group_4;
+	size_t header = v6 ? sizeof(struct ip6_hdr) : sizeof(struct iphdr), length;
+	unsigned char *out = outbox_room(p, &p->frames, ETHERNET_HEADER + ADVERT_MAX);
+	struct ethernet ethernet = v6 ? to_6 : to_4;
+
+	if (!out)
+		return;
+	memcpy(ethernet.from, a->mac, MAC_SIZE);
+	ethernet_put(out, &ethernet);
+	out += ETHERNET_HEADER;
+	length = put_message(out + header, a, group, addresses, n);
+	if (!length) {
+		count_error(p, EINVAL);
+		return;
+	}
+	if (v6) {
+		put_header_6(out, &a->source, group, length);
+	} else {
+		put_header_4(out, &a->source, group);
+		finish_header_4(out, header + length);
+	}
+	outbox_put_frame(&p->frames, ETHERNET_HEADER + header + length, a->ifindex, ethernet.type);
+}
+
+static bool has_mac(const struct action_advert *a)
+{
+	static const uint8_t none[MAC_SIZE];
+
+	return memcmp(a->mac, none, MAC_SIZE) != 0;
+}
+
 static void send_advert(struct packets *p, const struct action_advert *a)
 {
 	struct ip addresses[MAX_VIP_ADDRESSES];
 	unsigned n = a->n_addresses < MAX_VIP_ADDRESSES ? a->n_addresses : MAX_VIP_ADDRESSES;
 
+	for (unsigned i = 0; i < n; i++)
+		addresses[i] = a->addresses[i].ip;
+	if (has_mac(a)) {
+		send_advert_frame(p, a, addresses, n);
+		return;
+	}
 	/* A vip's first advert must not overtake the announcements of its addresses: the old holder lets go at the advert,
 	 * and a client that was not told yet would speak to nobody. */
 	if (p->frames.n > 0)
 		packets_flush(p);
-	for (unsigned i = 0; i < n; i++)
-		addresses[i] = a->addresses[i].ip;
 	for (unsigned i = 0; i < a->n_peers; i++)
 		send_advert_to(p, a, &a->peers[i], addresses, n);
 	if (!a->n_peers)
@@ -217,16 +286,6 @@ static bool forwards(struct packets *p, int ifindex)
 		p->asked.at_ns = now_ns;
 	}
 	return p->asked.router;
-}
-
-/* A frame begins with its destination, which the link-layer address repeats. */
-static void outbox_put_frame(struct outbox *box, size_t length, int ifindex, uint16_t protocol)
-{
-	struct sockaddr_ll to = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(protocol), .sll_ifindex = ifindex, .sll_halen = MAC_SIZE};
-
-	memcpy(to.sll_addr, box->bytes + box->used, MAC_SIZE);
-	outbox_put(box, length, &to, sizeof to);
 }
 
 static void send_announcement(struct packets *p, const struct action_announce *a)

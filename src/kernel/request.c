@@ -37,7 +37,10 @@ bool request_exists(enum action_type type)
 	case ACT_RELEASE:
 	case ACT_LINK_MTU:
 	case ACT_LINK_MAC:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_DELETE:
 		return true;
+	case ACT_VMAC_SET:
 	case ACT_BOND_REBUILD: /* see transaction.h, which makes ACT_ENSLAVE and ACT_RELEASE of more than this message too */
 	case ACT_LOOK:
 	case ACT_RESOLVE:
@@ -107,7 +110,8 @@ static bool put_address_options(struct nl_msg *out, const struct action_address 
 	struct ifa_cacheinfo cache = {.ifa_valid = a->lifetime_s, .ifa_prefered = a->lifetime_s};
 
 	return nla_put(out, IFA_CACHEINFO, sizeof cache, &cache) == 0 && put_u8(out, ATTR_IFA_PROTO, STANDBY_PROTO) &&
-	       put_u32(out, IFA_FLAGS, a->nodad && a->ip.family == FAMILY_6 ? IFA_F_NODAD : 0) && put_broadcast(out, a);
+	       put_u32(out, IFA_FLAGS, a->nodad && a->ip.family == FAMILY_6 ? IFA_F_NODAD : 0) &&
+	       (!a->metric || put_u32(out, IFA_RT_PRIORITY, a->metric)) && put_broadcast(out, a);
 }
 
 /* IFA_ADDRESS equal to IFA_LOCAL says that there is no peer: a removal or renewal then finds only the same prefix. */
@@ -261,6 +265,33 @@ static int build_vlan_create(const struct action_link *a, struct nl_msg *out)
 	return 0;
 }
 
+/* In bridge mode: a private one keeps to itself what comes to the group from its own address (macvlan_handle_frame), and the
+ * other node's adverts come from it. */
+static int build_vmac_create(const struct action_link *a, struct nl_msg *out)
+{
+	struct ifinfomsg ifi = {0};
+	struct nlattr *info, *data;
+
+	if (!a->ifname[0] || strnlen(a->ifname, IFNAME_SIZE) == IFNAME_SIZE || a->master <= 0)
+		return -EINVAL;
+	if (!begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof ifi) ||
+	    nla_put_string(out, IFLA_IFNAME, a->ifname) < 0 || !put_u32(out, IFLA_LINK, (uint32_t)a->master) ||
+	    !put_u32(out, IFLA_GROUP, STANDBY_GROUP) || !put_link_options(out, a) || !(info = nla_nest_start(out, IFLA_LINKINFO)) ||
+	    nla_put_string(out, IFLA_INFO_KIND, "macvlan") < 0 || !(data = nla_nest_start(out, IFLA_INFO_DATA)) ||
+	    !put_u32(out, IFLA_MACVLAN_MODE, MACVLAN_MODE_BRIDGE))
+		return -EMSGSIZE;
+	nla_nest_end(out, data);
+	nla_nest_end(out, info);
+	return 0;
+}
+
+static int build_delete(const struct action_link *a, struct nl_msg *out)
+{
+	struct ifinfomsg info = {.ifi_index = a->ifindex};
+
+	return a->ifindex <= 0 ? -EINVAL : begin(out, RTM_DELLINK, 0, &info, sizeof info) ? 0 : -EMSGSIZE;
+}
+
 static int build_options(const struct action_link *a, struct nl_msg *out)
 {
 	struct ifinfomsg info = {.ifi_index = a->ifindex};
@@ -300,6 +331,10 @@ int request_build(const struct action *a, struct nl_msg *out)
 		return build_bond(0, a->u.link.port, &a->u.link, out);
 	case ACT_VLAN_CREATE:
 		return build_vlan_create(&a->u.link, out);
+	case ACT_VMAC_CREATE:
+		return build_vmac_create(&a->u.link, out);
+	case ACT_VMAC_DELETE:
+		return build_delete(&a->u.link, out);
 	case ACT_RELEASE: {
 		struct action_link link = {.ifindex = a->u.link.ifindex};
 
@@ -308,6 +343,7 @@ int request_build(const struct action *a, struct nl_msg *out)
 	case ACT_LINK_MTU:
 	case ACT_LINK_MAC:
 		return build_options(&a->u.link, out);
+	case ACT_VMAC_SET:
 	case ACT_BOND_REBUILD:
 	case ACT_LOOK:
 	case ACT_RESOLVE:
@@ -330,5 +366,5 @@ int request_build(const struct action *a, struct nl_msg *out)
 bool request_refusal_is_done(enum action_type type, int error)
 {
 	return (type == ACT_ADDRESS_DEL && (error == EADDRNOTAVAIL || error == ENODEV)) ||
-	       (type == ACT_ROUTE_DEL && (error == ESRCH || error == ENODEV));
+	       (type == ACT_VMAC_DELETE && error == ENODEV) || (type == ACT_ROUTE_DEL && (error == ESRCH || error == ENODEV));
 }

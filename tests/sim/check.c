@@ -499,6 +499,9 @@ uint64_t check_key(const struct action *a)
 	case ACT_BOND_SET:
 	case ACT_BOND_REBUILD:
 	case ACT_VLAN_CREATE:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_SET:
+	case ACT_VMAC_DELETE:
 	case ACT_ENSLAVE:
 	case ACT_RELEASE:
 	case ACT_LINK_MTU:

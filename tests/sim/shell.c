@@ -80,6 +80,9 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_BOND_SET:
 	case ACT_BOND_REBUILD:
 	case ACT_VLAN_CREATE:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_SET:
+	case ACT_VMAC_DELETE:
 	case ACT_ENSLAVE:
 	case ACT_RELEASE:
 	case ACT_LINK_MTU:

@@ -279,6 +279,34 @@ static int vlan_create(struct golden *g, const struct action_link *l)
 	return 0;
 }
 
+static int vmac_create(struct golden *g, const struct action_link *l)
+{
+	struct golden_link *vmac;
+
+	if (golden_link(g, l->ifname))
+		return EEXIST;
+	if (!link_by_index(g, l->master))
+		return ENODEV;
+	vmac = golden_link_add(g, l->ifname);
+	if (!vmac)
+		return ENOBUFS;
+	vmac->link.kind = KIND_MACVLAN;
+	vmac->link.ours = true;
+	vmac->link.vlan.link = l->master;
+	vmac->link.mtu = l->mtu;
+	memcpy(vmac->link.mac, l->mac, MAC_SIZE);
+	return 0;
+}
+
+static int vmac_delete(struct golden *g, struct golden_link *vmac)
+{
+	for (unsigned i = g->n_addresses; i-- > 0;)
+		if (g->addresses[i].ifindex == vmac->link.ifindex)
+			g->addresses[i] = g->addresses[--g->n_addresses];
+	vmac->link.ifindex = 0;
+	return 0;
+}
+
 static void bond_set(struct golden_link *bond, unsigned set)
 {
 	if (set & BOND_SET_MODE)
@@ -302,8 +330,14 @@ static int link_execute(struct golden *g, const struct action *action)
 		return bond_create(g, l);
 	if (action->type == ACT_VLAN_CREATE)
 		return vlan_create(g, l);
+	if (action->type == ACT_VMAC_CREATE)
+		return vmac_create(g, l);
 	if (!link)
 		return ENODEV;
+	if (action->type == ACT_VMAC_SET)
+		return 0;
+	if (action->type == ACT_VMAC_DELETE)
+		return vmac_delete(g, link);
 	if (action->type == ACT_ENSLAVE)
 		return enslave(g, link, l->master);
 	if (action->type == ACT_RELEASE)
@@ -323,7 +357,7 @@ static int link_execute(struct golden *g, const struct action *action)
 		return 0;
 	}
 	link->link.up = action->type == ACT_LINK_UP;
-	if (link->link.kind == KIND_VLAN && link_by_index(g, link->link.vlan.link))
+	if ((link->link.kind == KIND_VLAN || link->link.kind == KIND_MACVLAN) && link_by_index(g, link->link.vlan.link))
 		link->cable = link_by_index(g, link->link.vlan.link)->link.carrier;
 	link->link.carrier =
 		link->link.up && (link->link.kind == KIND_BOND ? link->link.bond.active != 0 : link->cable);
@@ -337,6 +371,8 @@ int golden_execute(struct golden *g, const struct action *action)
 	if (action->type == ACT_ROUTE_ADD || action->type == ACT_ROUTE_DEL)
 		return route_execute(g, action);
 	if (action->type >= ACT_LINK_UP && action->type <= ACT_LINK_MAC)
+		return link_execute(g, action);
+	if (action->type >= ACT_VMAC_CREATE && action->type <= ACT_VMAC_DELETE)
 		return link_execute(g, action);
 	return 0;
 }

@@ -89,6 +89,8 @@ static void print_link(struct golden *g, const struct action *a)
 		fprintf(g->out, " from %s", golden_link_name(g, a->u.link.master));
 	if (a->type == ACT_VLAN_CREATE)
 		fprintf(g->out, " id %u on %s", a->u.link.vlan_id, golden_link_name(g, a->u.link.master));
+	if (a->type == ACT_VMAC_CREATE)
+		fprintf(g->out, " on %s", golden_link_name(g, a->u.link.master));
 	if (a->u.link.mtu)
 		fprintf(g->out, " mtu %u", a->u.link.mtu);
 	if (a->u.link.fail_over_mac && a->type != ACT_BOND_SET)
@@ -115,6 +117,28 @@ static void print_probe(struct golden *g, const struct action_probe *probe)
 	fprintf(g->out, " as %s %s", text_mac(probe->mac, mac), trace_ip(&probe->source, ip));
 }
 
+/* Of a virtual router; an interface's own is not worth a word. */
+static void print_virtual_mac(struct golden *g, const uint8_t mac[MAC_SIZE])
+{
+	static const uint8_t prefix[] = { 0x00, 0x00, 0x5e, 0x00 };
+	char text[TEXT_MAC_SIZE];
+
+	if (memcmp(mac, prefix, sizeof prefix) == 0)
+		fprintf(g->out, " as %s", text_mac(mac, text));
+}
+
+static void print_sysctl(struct golden *g, const struct action_sysctl *s)
+{
+	static const char *const keys[] = { [SYSCTL_ARP_IGNORE] = "arp_ignore", [SYSCTL_ARP_ANNOUNCE] = "arp_announce",
+					    [SYSCTL_PROMOTE_SECONDARIES] = "promote_secondaries" };
+
+	fprintf(g->out, "sysctl %s %s", s->ifname, keys[s->key]);
+	if (s->read)
+		fputs(" ?", g->out);
+	else
+		fprintf(g->out, s->put_back ? " back to %d" : " %d", s->value);
+}
+
 static void print_action(struct golden *g, const struct action *a)
 {
 	char ip[TRACE_IP_SIZE];
@@ -131,10 +155,12 @@ static void print_action(struct golden *g, const struct action *a)
 				(const char *)a->u.advert.auth);
 		if (a->u.advert.checksum == VRRP_CHECKSUM_RFC9568)
 			fprintf(g->out, " rfc9568");
+		print_virtual_mac(g, a->u.advert.mac);
 		break;
 	case ACT_ANNOUNCE:
 		fprintf(g->out, "announce %s %s", golden_link_name(g, a->u.announce.ifindex),
 			trace_ip(&a->u.announce.ip, ip));
+		print_virtual_mac(g, a->u.announce.mac);
 		break;
 	case ACT_ADDRESS_ADD:
 	case ACT_ADDRESS_RENEW:
@@ -151,6 +177,9 @@ static void print_action(struct golden *g, const struct action *a)
 	case ACT_BOND_SET:
 	case ACT_BOND_REBUILD:
 	case ACT_VLAN_CREATE:
+	case ACT_VMAC_CREATE:
+	case ACT_VMAC_SET:
+	case ACT_VMAC_DELETE:
 	case ACT_ENSLAVE:
 	case ACT_RELEASE:
 	case ACT_LINK_MTU:
@@ -159,11 +188,7 @@ static void print_action(struct golden *g, const struct action *a)
 		print_link(g, a);
 		break;
 	case ACT_SYSCTL:
-		fprintf(g->out, "sysctl %s %s %d", a->u.sysctl.ifname,
-			a->u.sysctl.key == SYSCTL_ARP_IGNORE	? "arp_ignore"
-			: a->u.sysctl.key == SYSCTL_ARP_ANNOUNCE ? "arp_announce"
-								: "promote_secondaries",
-			a->u.sysctl.value);
+		print_sysctl(g, &a->u.sysctl);
 		break;
 	case ACT_LISTEN:
 	case ACT_UNLISTEN:

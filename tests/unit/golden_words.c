@@ -181,6 +181,12 @@ static bool word_early(struct golden *g, const struct words *w)
 		event->type = EV_ROLE;
 		event->u.role.order = ROLE_GIVEN;
 		strncpy(event->u.role.vip, w->word[1], NAME_SIZE - 1);
+	} else if (strcmp(w->word[0], "lent") == 0) {
+		event->type = EV_LOAN;
+		strncpy(event->u.loan.ifname, w->word[1], IFNAME_SIZE - 1);
+		event->u.loan.device = strcmp(w->word[2], "device") == 0;
+		event->u.loan.key = strcmp(w->word[2], "arp_announce") == 0 ? SYSCTL_ARP_ANNOUNCE : SYSCTL_ARP_IGNORE;
+		event->u.loan.value = w->n > 3 ? atoi(w->word[3]) : 0;
 	} else if (strcmp(w->word[0], "resume") == 0) {
 		event->type = EV_RESUME;
 		strncpy(event->u.resume.vip, w->word[1], NAME_SIZE - 1);
@@ -250,6 +256,13 @@ static void link_describe(struct golden *g, struct golden_link *l, const struct 
 		l->link.vlan.id = (uint16_t)atoi(id);
 		l->link.vlan.link = on && golden_link(g, on) ? golden_link(g, on)->link.ifindex : 0;
 	}
+	if (after(w, "macvlan") && golden_link(g, after(w, "macvlan"))) {
+		l->link.kind = KIND_MACVLAN;
+		l->link.ours = has(w, "ours");
+		l->link.vlan.link = golden_link(g, after(w, "macvlan"))->link.ifindex;
+	}
+	if (after(w, "virtual"))
+		memcpy(l->link.mac, (uint8_t[]){ 0, 0, 0x5e, 0, 1, (uint8_t)atoi(after(w, "virtual")) }, MAC_SIZE);
 	if (has(w, "team")) {
 		l->link.kind = KIND_TEAM;
 		l->link.bond.mode = BOND_MODE_ACTIVEBACKUP;
@@ -654,7 +667,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_route(g, w);
 	if (strcmp(verb, "reach") == 0 || strcmp(verb, "deaf") == 0)
 		return word_reach(g, w);
-	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0 || strcmp(verb, "given") == 0)
+	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0 || strcmp(verb, "given") == 0 ||
+	    strcmp(verb, "lent") == 0)
 		return word_early(g, w);
 	if (strcmp(verb, "fail") == 0)
 		return word_fail(g, w);

@@ -139,6 +139,16 @@ static void tell_links(struct golden *g, const struct action *a)
 		golden_team_tell(g, l);
 }
 
+static void tell_gone(struct golden *g, const struct action_link *link)
+{
+	struct event event = { .type = EV_LINK_GONE };
+
+	event.u.link.ifindex = link->ifindex;
+	memcpy(event.u.link.name, link->ifname, sizeof event.u.link.name);
+	event.u.link.cause = 1;
+	golden_feed(g, &event);
+}
+
 void golden_answer(struct golden *g, int error)
 {
 	struct action a = g->pending[0];
@@ -166,13 +176,17 @@ void golden_answer(struct golden *g, int error)
 	event.u.result.error = error;
 	if (a.type == ACT_LOOK && !error)
 		event.u.result.action.u.look.carrier = golden_link(g, a.u.look.ifname)->link.carrier;
+	if (a.type == ACT_SYSCTL && a.u.sysctl.read) /* nobody has set any */
+		event.u.result.action.u.sysctl.value = 0;
 	golden_feed(g, &event);
 	if (!error && a.type >= ACT_ADDRESS_ADD && a.type <= ACT_ADDRESS_DEL)
 		tell_address(g, &a);
 	if (!error && (a.type == ACT_ROUTE_ADD || a.type == ACT_ROUTE_DEL))
 		tell_route(g, &a);
-	if (!error && a.type >= ACT_LINK_UP && a.type <= ACT_LINK_MAC)
+	if (!error && ((a.type >= ACT_LINK_UP && a.type <= ACT_LINK_MAC) || a.type == ACT_VMAC_CREATE))
 		tell_links(g, &a);
+	if (!error && a.type == ACT_VMAC_DELETE)
+		tell_gone(g, &a.u.link);
 }
 
 void golden_settle(struct golden *g)
