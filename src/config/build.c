@@ -6,34 +6,29 @@
 
 #include "config/load.h"
 
-static bool check_name(struct reader *reader, const struct schema_object *object, const struct node *name)
+bool build_check_name(struct build *build, const struct schema_object *object, const struct node *name)
 {
+	struct diagnostics *diagnostics = build->reader->diagnostics;
 	bool bond = object == &schema_bond || object == &schema_vlan;
-	unsigned size = bond ? IFNAME_SIZE : NAME_SIZE;
+	unsigned size = bond ? IFNAME_SIZE : object == &schema_node ? NODE_SIZE : NAME_SIZE;
 	if (name->refused)
 		return false;
 	if (read_is_name(name->text, size) && (!bond || read_is_interface_name(name->text)))
 		return true;
 	if (read_is_name(name->text, size)) {
-		diagnostics_error(reader->diagnostics, &name->place, "'%s' cannot be the name of an interface",
-				  name->text);
+		diagnostics_error(diagnostics, &name->place, "'%s' cannot be the name of an interface", name->text);
 		return false;
 	}
-	diagnostics_error(reader->diagnostics, &name->place,
+	diagnostics_error(diagnostics, &name->place,
 			  "'%.60s' cannot be the name of a %s: 1 to %u of the characters A-Z a-z 0-9 . _ -", name->text,
 			  object->kind, size - 1);
 	return false;
 }
 
-bool build_check_name(struct build *build, const struct schema_object *object, const struct node *name)
+struct object_source *build_read_section(struct build *build, const struct section *section, const struct schema_object *schema,
+					 unsigned max, unsigned *n)
 {
-	return check_name(build->reader, object, name);
-}
-
-/* Reads all objects of a section; those that are no objects at all are told and left out. */
-static struct object_source *read_section(struct reader *reader, const struct section *section,
-					  const struct schema_object *schema, unsigned max, unsigned *n)
-{
+	struct reader *reader = build->reader;
 	struct object_source *objects = arena_alloc(reader->arena, section->n + 1, sizeof *objects);
 	*n = 0;
 	for (unsigned i = 0; objects && i < section->n; i++) {
@@ -43,7 +38,7 @@ static struct object_source *read_section(struct reader *reader, const struct se
 					  schema->kind);
 			break;
 		}
-		if (!check_name(reader, schema, entry->name))
+		if (!build_check_name(build, schema, entry->name))
 			continue;
 		struct object_source *object = &objects[*n];
 		object->name = entry->name;
@@ -103,8 +98,8 @@ static bool read_links(struct build *build, const struct sections *sections)
 	struct config *config = build->config;
 	unsigned n_vlans;
 	struct object_source *bonds =
-		read_section(build->reader, &sections->bonds, &schema_bond, MAX_BONDS, &build->n_bonds);
-	struct object_source *vlans = read_section(build->reader, &sections->vlans, &schema_vlan, MAX_VLANS, &n_vlans);
+		build_read_section(build, &sections->bonds, &schema_bond, MAX_BONDS, &build->n_bonds);
+	struct object_source *vlans = build_read_section(build, &sections->vlans, &schema_vlan, MAX_VLANS, &n_vlans);
 	config->n_bonds = build->n_bonds + n_vlans;
 	build->bonds = arena_alloc(build->reader->arena, config->n_bonds + 1, sizeof *build->bonds);
 	if (!bonds || !vlans || !build->bonds)
@@ -118,8 +113,9 @@ static bool fill(struct build *build, const struct sections *sections)
 {
 	struct config *config = build->config;
 	bool links = read_links(build, sections);
-	build->vips = read_section(build->reader, &sections->vips, &schema_vip, MAX_VIPS, &config->n_vips);
-	if (!links || !build->vips || !allocate(build))
+	build->vips = build_read_section(build, &sections->vips, &schema_vip, MAX_VIPS, &config->n_vips);
+	bool nodes = build_read_nodes(build, sections);
+	if (!links || !build->vips || !nodes || !allocate(build))
 		return false;
 	strcpy(config->node, build->reader->node); /* its length was checked */
 	for (unsigned i = 0; i < build->n_bonds; i++)
@@ -132,6 +128,7 @@ static bool fill(struct build *build, const struct sections *sections)
 		build_vip(build, i);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_tracks(build, i);
+	build_nodes(build, sections);
 	build_groups(build, &sections->groups);
 	build_check(build);
 	return !build->reader->arena->failed;
@@ -142,6 +139,7 @@ struct config *build_config(struct reader *reader, const struct sections *sectio
 	struct build build = { .reader = reader, .config = calloc(1, sizeof *build.config) };
 	if (!build.config)
 		return NULL;
+	build.config->self = -1;
 	if (!fill(&build, sections)) {
 		config_free(build.config);
 		return NULL;
@@ -160,5 +158,7 @@ void config_free(struct config *config)
 	free(config->probes);
 	free(config->peers);
 	free(config->tracks);
+	free(config->nodes);
+	free(config->paths);
 	free(config);
 }

@@ -17,14 +17,22 @@ struct section {
 
 /* All of them, of all files. */
 struct sections {
-	struct section bonds, vlans, vips, groups;
+	struct section bonds, vlans, vips, groups, nodes;
+	struct entry nodes_at, heartbeat; /* the keys, the first ones; no name: there is none */
 };
 
-/* A bond, vlan or vip that was read; its index is that of the struct config's array. */
+/* A bond, vlan, vip or node that was read; its index is that of the struct config's array. */
 struct object_source {
 	const struct node *name;
 	const char *title;    /* "bond 'bond0'" */
-	struct value *values; /* by enum bond_key, vlan_key or vip_key */
+	struct value *values; /* by enum bond_key, vlan_key, vip_key or node_key */
+};
+
+struct path_source {
+	const char *title; /* "path 'lan' of node 'lb1'" */
+	const struct value *name;
+	const struct value *values; /* by enum path_key */
+	unsigned node;
 };
 
 struct build {
@@ -32,21 +40,34 @@ struct build {
 	struct config *config;
 	struct object_source *bonds, *vips; /* bonds: the vlans too, behind them */
 	unsigned n_bonds;		    /* without the vlans */
+	struct object_source *nodes;	    /* by name, as config->nodes are */
+	struct path_source *paths;
 	const struct place **address_at, **route_at; /* where config->addresses and routes are written */
 	const char **address_of;		     /* titles of their owners */
 };
 
-/* Everything of one that can be said without looking at what follows: bonds, then vlans, then probes, then vips. */
+/* Everything of one that can be said without looking at what follows: bonds, then vlans, then probes, then vips, then nodes. */
 void build_bond(struct build *, unsigned index);
 void build_vlan(struct build *, unsigned index);
 void build_probes(struct build *, unsigned index);
 void build_vip(struct build *, unsigned index);
+
+/* Nodes, paths, heartbeats. */
+bool build_read_nodes(struct build *, const struct sections *);
+void build_nodes(struct build *, const struct sections *);
 
 /* What a vip rests on; when its bonds are there. */
 void build_tracks(struct build *, unsigned index);
 
 /* When all vips are there. */
 void build_groups(struct build *, const struct section *);
+
+/* Reads all objects of a section, at most max; those that are no objects at all are told and left out. NULL: memory is short. */
+struct object_source *build_read_section(struct build *, const struct section *, const struct schema_object *, unsigned max,
+					 unsigned *n);
+
+/* <0, 0, >0: which stands first in the files. */
+int build_compare_places(const struct place *, const struct place *);
 
 /* Whether an object of that kind may have that name; false: it was told why not. */
 bool build_check_name(struct build *, const struct schema_object *, const struct node *name);

@@ -8,7 +8,7 @@
 /* Each check sorts what may collide and looks at neighbours: 4,096 vips of 255 addresses are a million. Ties are
  * ordered by place, so that the later one is the error and the first one the note. */
 
-static int by_place(const struct place *a, const struct place *b)
+int build_compare_places(const struct place *a, const struct place *b)
 {
 	if (a->source->order != b->source->order)
 		return a->source->order < b->source->order ? -1 : 1;
@@ -29,7 +29,7 @@ static int by_port(const void *a, const void *b)
 {
 	const struct port_use *one = a, *other = b;
 	int order = strcmp(one->name, other->name);
-	return order ? order : by_place(one->place, other->place);
+	return order ? order : build_compare_places(one->place, other->place);
 }
 
 static int by_port_name(const void *name, const void *use)
@@ -138,6 +138,16 @@ static void check_vips_on_ports(struct build *build, const struct port_use *uses
 	}
 }
 
+static void check_paths_on_ports(struct build *build, const struct port_use *uses, size_t n)
+{
+	const struct config *config = build->config;
+	const struct config_node *self = config->self >= 0 ? &config->nodes[config->self] : NULL;
+	for (unsigned i = 0; self && i < self->n_paths; i++) {
+		const struct path_source *path = &build->paths[self->first_path + i];
+		check_on_port(build, uses, n, &path->values[PATH_ON], path->title, NULL);
+	}
+}
+
 static void check_ports(struct build *build)
 {
 	size_t n;
@@ -147,6 +157,7 @@ static void check_ports(struct build *build)
 	check_equal_ports(build, uses, n);
 	check_bonds_as_ports(build, uses, n);
 	check_vips_on_ports(build, uses, n);
+	check_paths_on_ports(build, uses, n);
 }
 
 /* ---- vrids ---- */
@@ -175,7 +186,7 @@ static int by_vrid(const void *a, const void *b)
 {
 	const struct vrid_use *one = a, *other = b;
 	int order = compare_vrids(one->vip, other->vip);
-	return order ? order : by_place(vrid_place(one), vrid_place(other));
+	return order ? order : build_compare_places(vrid_place(one), vrid_place(other));
 }
 
 static void check_vrids(struct build *build)
@@ -330,7 +341,7 @@ static int by_route(const void *a, const void *b)
 {
 	const struct route_use *one = a, *other = b;
 	int order = compare_routes(one->route, other->route);
-	return order ? order : by_place(one->place, other->place);
+	return order ? order : build_compare_places(one->place, other->place);
 }
 
 /* The kernel knows a route by table, destination and metric, whatever its device: of two, one would be refused. */

@@ -32,8 +32,31 @@ static void lines_split(struct lines *lines)
 		lines->line[i][strcspn(lines->line[i], "\n")] = '\0';
 }
 
-static bool lines_of(struct lines *lines, const struct config *config, const struct config_bond *bond,
-		     const struct config_vip *vip)
+/* Prints one object of a configuration. */
+typedef void print_object(const struct config *, const void *object, FILE *);
+
+static void bond_object(const struct config *config, const void *bond, FILE *out)
+{
+	print_one_bond(config, bond, out);
+}
+
+static void vip_object(const struct config *config, const void *vip, FILE *out)
+{
+	print_one_vip(config, vip, out);
+}
+
+static void node_object(const struct config *config, const void *node, FILE *out)
+{
+	print_one_node(config, node, out);
+}
+
+static void heartbeat_object(const struct config *config, const void *heartbeat, FILE *out)
+{
+	(void)heartbeat;
+	print_heartbeat(config, out);
+}
+
+static bool lines_of(struct lines *lines, const struct config *config, print_object *print, const void *object)
 {
 	size_t size;
 	FILE *out;
@@ -42,10 +65,7 @@ static bool lines_of(struct lines *lines, const struct config *config, const str
 	out = open_memstream(&lines->text, &size);
 	if (!out)
 		return false;
-	if (bond)
-		print_one_bond(config, bond, out);
-	else
-		print_one_vip(config, vip, out);
+	print(config, object, out);
 	if (fclose(out) != 0)
 		return false;
 	lines_split(lines);
@@ -146,7 +166,7 @@ static bool is_heading(const char *line)
 
 static const char *kind_of(const char *line)
 {
-	return line[0] == '{' ? "route " : strstr(line, "{kind: ") ? "probe " : "";
+	return line[0] == '{' ? "route " : strstr(line, "{kind: ") ? "probe " : strstr(line, ": {on: ") ? "path " : "";
 }
 
 static unsigned compare_lines(FILE *out, const char *title, const struct lines *old, const struct lines *next)
@@ -174,14 +194,13 @@ static unsigned compare_lines(FILE *out, const char *title, const struct lines *
 	return n;
 }
 
-static unsigned compare(FILE *out, const char *title, const struct config *old, const struct config *next,
-			const struct config_bond *bonds[2], const struct config_vip *vips[2])
+static unsigned compare(FILE *out, const char *title, const struct config *old, const struct config *next, print_object *print,
+			const void *was, const void *is)
 {
 	struct lines before = { 0 }, after = { 0 };
 	unsigned n = 0;
 
-	if (lines_of(&before, old, bonds ? bonds[0] : NULL, vips ? vips[0] : NULL) &&
-	    lines_of(&after, next, bonds ? bonds[1] : NULL, vips ? vips[1] : NULL))
+	if (lines_of(&before, old, print, was) && lines_of(&after, next, print, is))
 		n = compare_lines(out, title, &before, &after);
 	free(before.text);
 	free(after.text);
@@ -217,7 +236,7 @@ static unsigned diff_bonds(const struct config *old, const struct config *next, 
 		char title[sizeof "bond ''" + IFNAME_SIZE];
 		snprintf(title, sizeof title, "%s '%s'", bond_kind(pair[1]), pair[1]->name);
 		if (pair[0])
-			n += compare(out, title, old, next, pair, NULL);
+			n += compare(out, title, old, next, bond_object, pair[0], pair[1]);
 		else
 			n += (unsigned)(fprintf(out, "+ %s\n", title) > 0);
 	}
@@ -248,11 +267,10 @@ static unsigned diff_vips(const struct config *old, const struct config *next, F
 
 	while (before && after && (before[i] || after[j])) {
 		int order = !before[i] ? 1 : !after[j] ? -1 : strcmp(before[i]->name, after[j]->name);
-		const struct config_vip *pair[2] = { before[i], after[j] };
 		char title[sizeof "vip ''" + NAME_SIZE];
 		snprintf(title, sizeof title, "vip '%s'", order < 0 ? before[i]->name : after[j]->name);
 		if (order == 0)
-			n += compare(out, title, old, next, NULL, pair);
+			n += compare(out, title, old, next, vip_object, before[i], after[j]);
 		else
 			n += (unsigned)(fprintf(out, "%c %s\n", order < 0 ? '-' : '+', title) > 0);
 		i += order <= 0;
@@ -263,11 +281,36 @@ static unsigned diff_vips(const struct config *old, const struct config *next, F
 	return n;
 }
 
+/* Both are sorted by name. Where either has no nodes, heartbeats are not worth a line. */
+static unsigned diff_nodes(const struct config *old, const struct config *next, FILE *out)
+{
+	unsigned i = 0, j = 0, n = 0;
+
+	while (i < old->n_nodes || j < next->n_nodes) {
+		const struct config_node *was = i < old->n_nodes ? &old->nodes[i] : NULL;
+		const struct config_node *is = j < next->n_nodes ? &next->nodes[j] : NULL;
+		int order = !was ? 1 : !is ? -1 : strcmp(was->name, is->name);
+		char title[sizeof "node ''" + NODE_SIZE];
+		snprintf(title, sizeof title, "node '%s'", order > 0 ? is->name : was->name);
+		if (order == 0)
+			n += compare(out, title, old, next, node_object, was, is);
+		else
+			n += (unsigned)(fprintf(out, "%c %s\n", order < 0 ? '-' : '+', title) > 0);
+		i += order <= 0;
+		j += order >= 0;
+	}
+	if (old->n_nodes && next->n_nodes)
+		n += compare(out, "heartbeat", old, next, heartbeat_object, NULL, NULL);
+	return n;
+}
+
 unsigned config_diff(const struct config *old, const struct config *next, FILE *out)
 {
 	unsigned n = 0;
 
 	if (strcmp(old->node, next->node) != 0)
 		n += (unsigned)(fprintf(out, "~ node %s → %s\n", old->node, next->node) > 0);
-	return n + diff_bonds(old, next, out) + diff_vips(old, next, out);
+	n += diff_bonds(old, next, out);
+	n += diff_nodes(old, next, out);
+	return n + diff_vips(old, next, out);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/build.h"
+#include "config/digest.h"
 #include "config/print.h"
 
 /* The files are read and parsed once. Then one pass for this node makes the configuration, and one for every other node
@@ -54,6 +55,13 @@ static void add_section(struct load *load, struct section *section, const struct
 	}
 }
 
+static void add_nodes_section(struct load *load, const struct schema_key *key, const struct node_pair *pair)
+{
+	if (!load->sections.nodes_at.name)
+		load->sections.nodes_at = (struct entry){ pair->key, pair->value };
+	add_section(load, &load->sections.nodes, key, pair->value);
+}
+
 /* A key that may stand in one file only; 'version' may stand in all, and is read each time. */
 static bool is_first(struct load *load, unsigned index, const struct node *key)
 {
@@ -79,6 +87,12 @@ static void take_top_key(struct load *load, const struct schema_key *key, const 
 		add_section(load, &load->sections.vips, key, pair->value);
 	else if (index == TOP_GROUPS)
 		add_section(load, &load->sections.groups, key, pair->value);
+	else if (index == TOP_NODES)
+		add_nodes_section(load, key, pair);
+	else if (index == TOP_HEARTBEAT && is_first(load, index, pair->key))
+		load->sections.heartbeat = (struct entry){ pair->key, pair->value };
+	else if (index == TOP_HEARTBEAT)
+		return;
 	else if (key->support != SCHEMA_SUPPORTED || is_first(load, index, pair->key))
 		read_value(&reader, key, &pair->key->place, pair->value, "", value);
 }
@@ -179,6 +193,12 @@ static void set_digest(struct load *load)
 	snprintf(load->config->digest, sizeof load->config->digest, "%016" PRIx64, digest);
 }
 
+static void set_digests(struct load *load)
+{
+	set_digest(load);
+	load->config->common_digest = digest_of_files(&load->arena, &load->sections);
+}
+
 /* ---- the whole ---- */
 
 /* The node to load for; NULL and an error when it has no usable name. */
@@ -229,13 +249,14 @@ static void load_all(struct load *load, const char *path, const char *wanted)
 	refuse_equal_names(load, &load->sections.vlans, &schema_vlan);
 	refuse_equal_names(load, &load->sections.vips, &schema_vip);
 	refuse_equal_names(load, &load->sections.groups, &schema_group);
+	refuse_equal_names(load, &load->sections.nodes, &schema_node);
 	const char *node = own_node(load, wanted, host);
 	if (!node || load->arena.failed)
 		return;
 	load->config = pass(load, node, true, &load->hash);
 	pass_others(load, node);
 	if (load->config && !load->diagnostics.errors && !load->arena.failed)
-		set_digest(load);
+		set_digests(load);
 }
 
 struct config *config_load_as(const char *path, const char *node, FILE *out)

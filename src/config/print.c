@@ -327,6 +327,56 @@ static bool print_groups(FILE *out, const struct config *config)
 	return members != NULL;
 }
 
+static void print_path(FILE *out, const struct config_path *path)
+{
+	fputs("      ", out);
+	print_name(out, path->name);
+	fputs(": {on: ", out);
+	print_name(out, path->on);
+	fputs(", address: ", out);
+	print_ip(out, &path->address, -1);
+	fprintf(out, ", routed: %s}\n", path->routed ? "true" : "false");
+}
+
+void print_one_node(const struct config *config, const struct config_node *node, FILE *out)
+{
+	fputs("  ", out);
+	print_name(out, node->name);
+	fputs(":\n    paths:\n", out);
+	for (unsigned i = 0; i < node->n_paths; i++)
+		print_path(out, &config->paths[node->first_path + i]);
+}
+
+void print_heartbeat(const struct config *config, FILE *out)
+{
+	static const char *const policies[] = {
+		[HEARTBEAT_AUTH_OFF] = "off", [HEARTBEAT_AUTH_PERMISSIVE] = "permissive", [HEARTBEAT_AUTH_REQUIRED] = "required"
+	};
+	const struct config_heartbeat *heartbeat = &config->heartbeat;
+	char interval[TEXT_DURATION_SIZE];
+	fprintf(out, "heartbeat:\n  interval: %s\n  lost: %u\n  port: %d\n", text_duration_exact(heartbeat->interval_ns, interval),
+		heartbeat->lost, heartbeat->port);
+	if (heartbeat->key_file[0]) {
+		fputs("  key-file: ", out);
+		print_name(out, heartbeat->key_file);
+		fputc('\n', out);
+	}
+	fputs("  auth: ", out);
+	print_name(out, policies[heartbeat->auth]);
+	fputc('\n', out);
+}
+
+static void print_nodes(FILE *out, const struct config *config)
+{
+	if (!config->n_nodes)
+		return;
+	fputs("\nnodes:\n", out);
+	for (unsigned i = 0; i < config->n_nodes; i++)
+		print_one_node(config, &config->nodes[i], out);
+	fputc('\n', out);
+	print_heartbeat(config, out);
+}
+
 static bool print_all(const struct config *config, const struct config_bond *const *bonds,
 		      const struct config_vip *const *vips, FILE *out)
 {
@@ -345,6 +395,7 @@ static bool print_all(const struct config *config, const struct config_bond *con
 		if (bond->driver == DRIVER_VLAN)
 			print_vlan(out, config, bond);
 	}
+	print_nodes(out, config);
 	fputs(config->n_vips ? "\nvips:\n" : "", out);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		print_vip(out, config, vips ? vips[i] : &config->vips[i]);

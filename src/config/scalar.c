@@ -403,6 +403,17 @@ static bool parse_password(struct reader *reader, const struct field *field, con
 	return true;
 }
 
+static bool parse_file(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	size_t length = strlen(text);
+	if (text[0] != '/' || text[length - 1] == '/')
+		return REFUSE("%s must be the absolute path of a file such as /etc/standbyd/cluster.key, not '" SHOWN "'", NAME,
+			      SHOW(text));
+	if (length >= field->key->max)
+		return REFUSE("%s is too long: at most %" PRIu64 " bytes", NAME, field->key->max - 1);
+	return true;
+}
+
 bool scalar_parse(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
 	value->text = text;
@@ -432,6 +443,8 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 		return parse_address(reader, false, field, text, value);
 	case SCHEMA_NETWORK:
 		return parse_network(reader, field, text, value);
+	case SCHEMA_FILE:
+		return parse_file(reader, field, text, value);
 	case SCHEMA_PASSWORD:
 		return parse_password(reader, field, text, value);
 	case SCHEMA_LOWER:

@@ -20,6 +20,10 @@ static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "v
 static const struct schema_choice families[] = { { "ipv4", FAMILY_4, false }, { "ipv6", FAMILY_6, false }, { 0 } };
 static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 1, false }, { 0 } };
 static const struct schema_choice auth_kinds[] = { { "pass", 1, false }, { 0 } };
+static const struct schema_choice auth_policies[] = { { "off", HEARTBEAT_AUTH_OFF, false },
+						      { "permissive", HEARTBEAT_AUTH_PERMISSIVE, false },
+						      { "required", HEARTBEAT_AUTH_REQUIRED, false },
+						      { 0 } };
 static const struct schema_choice checksums[] = {
 	{ "auto", CHECKSUM_AUTO, false }, { "rfc9568", CHECKSUM_RFC9568, false }, { "rfc5798", CHECKSUM_RFC5798, false }, { 0 }
 };
@@ -386,6 +390,79 @@ static const struct schema_key vip_keys[] = {
 };
 const struct schema_object schema_vip = { .kind = "vip", KEYS(vip_keys) };
 
+/* Every node reads of every node: nothing here may differ by the node that reads it. */
+static const struct schema_key path_keys[] = {
+	[PATH_ON] = { .name = "on",
+		      .type = SCHEMA_INTERFACE,
+		      .same_on_all = true,
+		      .required = true,
+		      .also_known_as = "interface link dev device bond",
+		      .about = "the bond, vlan or interface of that node" },
+	[PATH_ADDRESS] = { .name = "address",
+			   .type = SCHEMA_IP,
+			   .same_on_all = true,
+			   .required = true,
+			   .also_known_as = "ip addr addresses",
+			   .about = "that node's own address there, to which the others send" },
+	[PATH_ROUTED] = { .name = "routed",
+			  .type = SCHEMA_BOOLEAN,
+			  .same_on_all = true,
+			  .fallback = "false",
+			  .about = "whether routers are between the nodes" },
+};
+const struct schema_object schema_path = { .kind = "path", KEYS(path_keys) };
+
+static const struct schema_key node_keys[] = {
+	[NODE_PATHS] = { .name = "paths",
+			 .type = SCHEMA_NAMED,
+			 .object = &schema_path,
+			 .same_on_all = true,
+			 .required = true,
+			 .max_items = MAX_PATHS,
+			 .also_known_as = "path links interfaces rings",
+			 .about = "the ways by which heartbeats reach the node, by name" },
+};
+const struct schema_object schema_node = { .kind = "node", KEYS(node_keys) };
+
+static const struct schema_key heartbeat_keys[] = {
+	[HEARTBEAT_KEY_INTERVAL] = { .name = "interval",
+				     .type = SCHEMA_DURATION,
+				     .min = MSEC(2),
+				     .max = SEC(10),
+				     .step = 1000, /* the wire has microseconds */
+				     .fallback = "100ms",
+				     .also_known_as = "keepalive advert period",
+				     .about = "how often this node says that it lives, to each node by each path" },
+	[HEARTBEAT_KEY_LOST] = { .name = "lost",
+				 .type = SCHEMA_NUMBER,
+				 .min = 2,
+				 .max = 100,
+				 .fallback = "3",
+				 .why = "one alone may be late or dropped at any time",
+				 .also_known_as = "missed-max deadtime fall",
+				 .about = "after so many intervals without a heartbeat a path is dead" },
+	[HEARTBEAT_KEY_PORT] = { .name = "port",
+				 .type = SCHEMA_NUMBER,
+				 .min = 1,
+				 .max = 65535,
+				 .same_on_all = true,
+				 .fallback = "8113",
+				 .also_known_as = "udp-port udpport",
+				 .about = "the UDP port" },
+	[HEARTBEAT_KEY_FILE] = { .name = "key-file",
+				 .type = SCHEMA_FILE,
+				 .max = sizeof((struct config_heartbeat *)NULL)->key_file,
+				 .also_known_as = "keyfile key authkey authkeys secret",
+				 .about = "the file with the keys of the nodes" },
+	[HEARTBEAT_KEY_AUTH] = { .name = "auth",
+				 .type = SCHEMA_CHOICE,
+				 .choices = auth_policies,
+				 .same_on_all = true,
+				 .also_known_as = "authentication",
+				 .about = "whether heartbeats are signed; default: required with a key-file, else off" },
+};
+const struct schema_object schema_heartbeat = { .kind = "heartbeat", KEYS(heartbeat_keys) };
+
 static const struct schema_key top_keys[] = {
 	[TOP_VERSION] = { .name = "version",
 			  .type = SCHEMA_NUMBER,
@@ -421,8 +498,17 @@ static const struct schema_key top_keys[] = {
 			 .max_items = MAX_VIPS,
 			 .also_known_as = "group vrrp-sync-group sync-groups",
 			 .about = "vips that move together, by the group's name" },
-	{ .name = "nodes", .support = SCHEMA_LATER },
-	{ .name = "heartbeat", .support = SCHEMA_LATER },
+	[TOP_NODES] = { .name = "nodes",
+			.type = SCHEMA_NAMED,
+			.object = &schema_node,
+			.also_known_as = "cluster members peers",
+			.about = "all nodes, this one among them, by name" },
+	[TOP_HEARTBEAT] = { .name = "heartbeat",
+			    .type = SCHEMA_OBJECT,
+			    .object = &schema_heartbeat,
+			    .same_on_all = true,
+			    .also_known_as = "keepalive",
+			    .about = "how the nodes tell each other that they live" },
 	{ .name = "checks", .support = SCHEMA_LATER },
 	{ .name = "hooks", .support = SCHEMA_LATER },
 };

@@ -21,6 +21,7 @@ enum schema_type {
 	SCHEMA_ADDRESS,	  /* value.address: a unicast address, /32 or /128 without a prefix */
 	SCHEMA_CIDR,	  /* value.address: a unicast address with its prefix */
 	SCHEMA_NETWORK,	  /* value.address: a network with its prefix, or 'default': FAMILY_NONE, prefix 0 */
+	SCHEMA_FILE,	  /* value.text: an absolute path, shorter than max bytes */
 	SCHEMA_PASSWORD,  /* value.text: min … max bytes of printable ASCII */
 	SCHEMA_OBJECT,	  /* value.items: the values of `object`, by its keys' index */
 	SCHEMA_NAMED,	  /* a map of names to objects. In an object: value.items, each with the name as text and the object's values
@@ -69,7 +70,7 @@ struct schema_object {
 };
 
 /* Indexes of the tables' keys, as far as the code asks for them; not supported ones follow. */
-enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS, TOP_GROUPS };
+enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS, TOP_GROUPS, TOP_NODES, TOP_HEARTBEAT };
 enum bond_key {
 	BOND_DRIVER,
 	BOND_PORTS,
@@ -88,6 +89,9 @@ enum probe_key { PROBE_KEY_KIND, PROBE_KEY_TARGETS, PROBE_KEY_NEED, PROBE_KEY_IN
 enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU, ROUTE_ON };
 enum auth_key { AUTH_KIND, AUTH_PASSWORD };
 enum place_key { PLACE_ADDRESS, PLACE_ON };
+enum node_key { NODE_PATHS };
+enum path_key { PATH_ON, PATH_ADDRESS, PATH_ROUTED };
+enum heartbeat_key { HEARTBEAT_KEY_INTERVAL, HEARTBEAT_KEY_LOST, HEARTBEAT_KEY_PORT, HEARTBEAT_KEY_FILE, HEARTBEAT_KEY_AUTH };
 enum vip_key {
 	VIP_ON,
 	VIP_PROTOCOL,
@@ -112,7 +116,7 @@ enum vip_key {
 };
 
 extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_place, schema_vip_route, schema_vip,
-	schema_group;
+	schema_group, schema_node, schema_path, schema_heartbeat;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
 

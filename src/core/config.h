@@ -142,14 +142,14 @@ enum auth_policy { HEARTBEAT_AUTH_OFF, HEARTBEAT_AUTH_PERMISSIVE, HEARTBEAT_AUTH
 struct config_path {
 	char name[NAME_SIZE];
 	char on[IFNAME_SIZE]; /* interface or bond, of that node */
-	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface, or the path of another node */
+	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface */
 	struct ip address;    /* that node's; unicast. Of one family on all nodes that have the path, and no two paths have the same */
 	bool routed;          /* routers are between the nodes: TTL or hop limit is not checked */
 };
 
 struct config_node {
 	char name[NODE_SIZE];
-	unsigned first_path, n_paths; /* into config.paths; 1…MAX_PATHS, in file order */
+	unsigned first_path, n_paths; /* into config.paths; 1…MAX_PATHS, by name */
 };
 
 struct config_heartbeat {
@@ -178,7 +178,7 @@ struct config {
 	unsigned n_routes;
 	struct ip *peers; /* of unicast vips, this node's own address perhaps among them */
 	unsigned n_peers;
-	struct config_node *nodes; /* this one among them; none, or 2…MAX_NODES */
+	struct config_node *nodes; /* by name, this one among them; none, or 2…MAX_NODES */
 	unsigned n_nodes;
 	int self;                  /* index of this node, -1: no nodes are configured */
 	struct config_path *paths; /* of all nodes */

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "config/diff.h"
 #include "config/load.h"
 
 static char folder[PATH_MAX];	/* tests/unit/config of the source tree */
@@ -445,6 +446,205 @@ static void digest_is_the_same_on_every_node(void **state)
 		       false);
 }
 
+static const char two_nodes[] = "version: 1\n"
+				"node: lb1\n"
+				"nodes:\n"
+				"  lb1: {paths: {lan: {on: eth0, address: 10.0.0.1}, direct: {on: eth1, address: 10.1.0.1}}}\n"
+				"  lb2: {paths: {lan: {on: eth0, address: 10.0.0.2}, direct: {on: eth1, address: 10.1.0.2}}}\n"
+				"heartbeat: {interval: 50ms, lost: 4}\n"
+				"vips:\n"
+				"  a: {on: {lb1: eth0, lb2: eth1}, protocol: vrrp, vrid: 1, addresses: [10.0.0.3, 10.0.0.4], "
+				"priority: {lb1: 6, lb2: 5}}\n"
+				"  b: {on: eth0, protocol: vrrp, vrid: 2, addresses: [10.0.0.5]}\n";
+
+static uint64_t common_digest(const char *text, const char *node)
+{
+	struct result result = load_text(text, node);
+	if (!result.config)
+		fail_msg("%s", result.said);
+	uint64_t digest = result.config->common_digest;
+	drop(&result);
+	return digest;
+}
+
+static void common_digest_is_the_same_on_every_node(void **state)
+{
+	uint64_t digest = common_digest(two_nodes, "lb1");
+	(void)state;
+	assert_true(digest != 0);
+	assert_true(digest == common_digest(two_nodes, "lb2"));
+	assert_true(digest == common_digest(two_nodes, NULL));
+	/* otherwise written */
+	assert_true(digest == common_digest("# a comment\n"
+					    "vips:\n"
+					    "  b:\n"
+					    "    vrid: '2'\n"
+					    "    protocol: \"vrrp\"\n"
+					    "    addresses:\n"
+					    "      - 10.0.0.5\n"
+					    "    on: &nic eth0\n"
+					    "  a: {priority: {lb2: 5, lb1: 6}, protocol: vrrp, vrid: 1, addresses: [10.0.0.3, 10.0.0.4], "
+					    "on: {lb2: eth1, lb1: *nic}}\n"
+					    "groups: {}\n"
+					    "node: lb2\n"
+					    "heartbeat: {lost: 4, interval: 50ms}\n"
+					    "nodes:\n"
+					    "  lb2: {paths: {direct: {address: 10.1.0.2, on: eth1}, lan: {on: *nic, address: 10.0.0.2}}}\n"
+					    "  lb1: {paths: {lan: {on: *nic, address: 10.0.0.1}, direct: {on: eth1, address: 10.1.0.1}}}\n"
+					    "version: 1\n",
+					    NULL));
+}
+
+static void common_digest_tells_every_change(void **state)
+{
+	static const struct {
+		const char *was, *is;
+	} changes[] = {
+		{ "priority: {lb1: 6, lb2: 5}", "priority: {lb1: 6, lb2: 4}" }, /* for lb2 alone */
+		{ "priority: {lb1: 6, lb2: 5}", "priority: {lb1: 5, lb2: 6}" },
+		{ "priority: {lb1: 6, lb2: 5}", "priority: 6" },
+		{ "10.1.0.2", "10.1.0.9" },
+		{ "direct: {on: eth1, address: 10.1.0.2}", "direct: {on: eth2, address: 10.1.0.2}" },
+		{ "lost: 4", "lost: 5" },
+		{ ", lost: 4", "" },
+		{ "heartbeat: {interval: 50ms, lost: 4}\n", "" },
+		{ "[10.0.0.3, 10.0.0.4]", "[10.0.0.4, 10.0.0.3]" },
+		{ "[10.0.0.3, 10.0.0.4]", "[10.0.0.3]" },
+		{ "  b: {", "  c: {" },
+		{ "heartbeat: {", "groups: {g: [b]}\nheartbeat: {" },
+		{ "heartbeat: {", "bonds: {x: {driver: move, ports: [y]}}\nheartbeat: {" },
+	};
+	uint64_t digest = common_digest(two_nodes, "lb1");
+	(void)state;
+	for (unsigned i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+		char text[2 * sizeof two_nodes];
+		const char *at = strstr(two_nodes, changes[i].was);
+		assert_non_null(at);
+		snprintf(text, sizeof text, "%.*s%s%s", (int)(at - two_nodes), two_nodes, changes[i].is, at + strlen(changes[i].was));
+		if (common_digest(text, "lb1") == digest)
+			fail_msg("'%s' for '%s' changes nothing", changes[i].is, changes[i].was);
+		assert_true(common_digest(text, "lb1") == common_digest(text, "lb2"));
+	}
+}
+
+static void common_digest_is_of_all_files(void **state)
+{
+	struct result split = load("confd-nodes/standbyd.yaml", "lb2");
+	(void)state;
+	assert_non_null(split.config);
+	assert_true(split.config->common_digest ==
+		    common_digest("version: 1\n"
+				  "nodes:\n"
+				  "  lb1: {paths: {lan: {on: e, address: 192.0.2.11}}}\n"
+				  "  lb2: {paths: {lan: {on: e, address: 192.0.2.12}}}\n"
+				  "heartbeat: {lost: 5}\n",
+				  "lb1"));
+	drop(&split);
+}
+
+/* ---- nodes ---- */
+
+static void nodes_are_filled(void **state)
+{
+	(void)state;
+	struct result result = load("good-nodes.yaml", "lb2");
+	const struct config *config = result.config;
+	assert_non_null(config);
+	assert_int_equal(config->n_nodes, 2);
+	assert_int_equal(config->n_paths, 4);
+	assert_int_equal(config->self, 1);
+	assert_string_equal(config->nodes[0].name, "lb1");
+	assert_string_equal(config->nodes[1].name, "lb2");
+	assert_int_equal(config->nodes[1].n_paths, 2);
+	const struct config_path *direct = &config->paths[config->nodes[1].first_path], *lan = direct + 1;
+	assert_string_equal(direct->name, "direct");
+	assert_int_equal(direct->bond, -1);
+	assert_int_equal(direct->address.family, FAMILY_6);
+	assert_int_equal(direct->address.bytes[15], 2);
+	assert_true(direct->routed);
+	assert_string_equal(lan->on, "bond0");
+	assert_int_equal(lan->bond, 0);
+	assert_int_equal(lan->address.bytes[3], 12);
+	assert_false(lan->routed);
+	assert_true(config->heartbeat.interval_ns == 100 * NSEC_PER_MSEC); /* lb2's */
+	assert_int_equal(config->heartbeat.lost, 4);
+	assert_int_equal(config->heartbeat.port, 9113);
+	assert_int_equal(config->heartbeat.auth, HEARTBEAT_AUTH_PERMISSIVE);
+	assert_string_equal(config->heartbeat.key_file, "/etc/standbyd/cluster.key");
+	drop(&result);
+	result = load_text("version: 1\n", "lb1");
+	assert_int_equal(result.config->self, -1);
+	assert_int_equal(result.config->n_nodes, 0);
+	assert_true(result.config->heartbeat.interval_ns == 100 * NSEC_PER_MSEC);
+	assert_int_equal(result.config->heartbeat.lost, 3);
+	assert_int_equal(result.config->heartbeat.port, 8113);
+	assert_int_equal(result.config->heartbeat.auth, HEARTBEAT_AUTH_OFF);
+	drop(&result);
+}
+
+static void a_key_file_name_has_its_limit(void **state)
+{
+	char text[1024], name[256];
+	(void)state;
+	for (unsigned size = 255; size <= 256; size++) {
+		memset(name, 'k', sizeof name);
+		name[0] = '/';
+		snprintf(text, sizeof text, "%.*sheartbeat: {key-file: %.*s}\n", (int)(strstr(two_nodes, "heartbeat") - two_nodes),
+			 two_nodes, (int)size, name);
+		struct result result = load_text(text, NULL);
+		if (size == 255)
+			assert_int_equal(strlen(result.config->heartbeat.key_file), 255);
+		else
+			assert_said(&result, "'key-file' of heartbeat is too long: at most 255 bytes");
+		drop(&result);
+	}
+}
+
+/* ---- what would change ---- */
+
+static void assert_diff(const char *was, const char *is, const char *expected)
+{
+	struct result old = load_text(was, "lb1"), next = load_text(is, "lb1");
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	assert_non_null(old.config);
+	assert_non_null(next.config);
+	config_diff(old.config, next.config, out);
+	fclose(out);
+	assert_string_equal(text, expected);
+	free(text);
+	drop(&old);
+	drop(&next);
+}
+
+static void nodes_and_heartbeats_are_compared(void **state)
+{
+	const char *base = "version: 1\n"
+			   "nodes:\n"
+			   "  lb1: {paths: {lan: {on: eth0, address: 10.0.0.1}, direct: {on: eth1, address: 10.1.0.1}}}\n"
+			   "  lb2: {paths: {lan: {on: eth0, address: 10.0.0.2}, direct: {on: eth1, address: 10.1.0.2}}}\n";
+	const char *other = "version: 1\n"
+			    "nodes:\n"
+			    "  lb0: {paths: {lan: {on: eth0, address: 10.0.0.9}}}\n"
+			    "  lb1: {paths: {lan: {on: eth0, address: 10.0.0.1}, third: {on: eth2, address: 10.1.0.1}}}\n"
+			    "  lb3: {paths: {lan: {on: eth0, address: 10.0.0.2}, third: {on: eth2, address: 10.1.0.2}}}\n"
+			    "heartbeat: {interval: 50ms, key-file: /k}\n";
+	(void)state;
+	assert_diff(base, base, "");
+	assert_diff("version: 1\n", base, "+ node 'lb1'\n+ node 'lb2'\n");
+	assert_diff(base, "version: 1\n", "- node 'lb1'\n- node 'lb2'\n");
+	assert_diff(base, other,
+		    "+ node 'lb0'\n"
+		    "- node 'lb1': path direct: {on: eth1, address: 10.1.0.1, routed: false}\n"
+		    "+ node 'lb1': path third: {on: eth2, address: 10.1.0.1, routed: false}\n"
+		    "- node 'lb2'\n"
+		    "+ node 'lb3'\n"
+		    "~ heartbeat: interval 100ms → 50ms\n"
+		    "+ heartbeat: key-file: \"/k\"\n"
+		    "~ heartbeat: auth \"off\" → required\n");
+}
+
 /* ---- files that cannot be read ---- */
 
 static void assert_refused(const char *path, int error, const char *said)
@@ -593,15 +793,20 @@ static const char whole[] = "version: 1\n"
 			    "    hold: &time 2s\n"
 			    "    addresses: {lb1: [192.0.2.11/24], lb2: [192.0.2.12/24]}\n"
 			    "    routes: [{to: default, via: 192.0.2.1}]\n"
+			    "nodes:\n"
+			    "  lb1: {paths: {lan: {on: bond0, address: 192.0.2.11}}}\n"
+			    "  lb2: {paths: {lan: {on: bond0, address: 192.0.2.12, routed: false}}}\n"
+			    "heartbeat: {interval: 100ms, lost: 3, port: 8113, key-file: /etc/k, auth: required}\n"
 			    "vips:\n"
 			    "  web:\n"
 			    "    on: bond0\n"
+			    "    protocol: vrrp\n"
 			    "    vrid: 51\n"
 			    "    priority: {lb1: 200, lb2: 100}\n"
 			    "    addresses: [192.0.2.100, \"2001:db8::100\"]\n"
 			    "    preempt: true\n"
 			    "    lease: 10s\n"
-			    "  mail: {on: eth0, vrid: 51, addresses: ['192.0.2.101'], advert: *time}\n";
+			    "  mail: {on: eth0, protocol: vrrp, vrid: 51, addresses: ['192.0.2.101'], advert: *time}\n";
 
 static unsigned n_damaged, n_survived;
 
@@ -736,6 +941,7 @@ static void memory_may_run_out_anywhere(void **state)
 	(void)state;
 	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 51, addresses: [192.0.2.1], priority: {a: 1, b: "
 			  "2}}\nnode: a\n");
+	run_out_of_memory(two_nodes);
 	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 0, address: [192.0.2.1]}\nnode: a\n");
 }
 
@@ -780,6 +986,12 @@ int main(void)
 		cmocka_unit_test(the_example_is_right_on_both_nodes),
 		cmocka_unit_test(digest_is_of_the_meaning),
 		cmocka_unit_test(digest_is_the_same_on_every_node),
+		cmocka_unit_test(common_digest_is_the_same_on_every_node),
+		cmocka_unit_test(common_digest_tells_every_change),
+		cmocka_unit_test(common_digest_is_of_all_files),
+		cmocka_unit_test(nodes_are_filled),
+		cmocka_unit_test(a_key_file_name_has_its_limit),
+		cmocka_unit_test(nodes_and_heartbeats_are_compared),
 		cmocka_unit_test(unreadable_files_give_their_errno),
 		cmocka_unit_test(a_pipe_is_a_file_too),
 		cmocka_unit_test(an_unreadable_part_refuses_the_whole),

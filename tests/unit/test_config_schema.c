@@ -34,6 +34,8 @@ static const char *pattern_of(const struct schema_key *key)
 		return "^" ADDRESS "(/[0-9]{1,3})?$";
 	case SCHEMA_CIDR:
 		return "^" ADDRESS "/[0-9]{1,3}$";
+	case SCHEMA_FILE:
+		return "^/(.{0,253}[^/])$";
 	case SCHEMA_PASSWORD:
 		return "^[ -~]{1,8}$";
 	case SCHEMA_NETWORK:
@@ -70,7 +72,9 @@ static json_t *choices_schema(const struct schema_choice *choices)
 static json_t *named_schema(const struct schema_object *object)
 {
 	return json_pack("{s:s, s:{s:s}, s:o}", "type", "object", "propertyNames", "pattern",
-			 object == &schema_bond || object == &schema_vlan ? "^[A-Za-z0-9._-]{1,15}$" : NAME_PATTERN,
+			 object == &schema_bond || object == &schema_vlan ? "^[A-Za-z0-9._-]{1,15}$"
+			 : object == &schema_node			  ? "^[A-Za-z0-9._-]{1,63}$"
+									  : NAME_PATTERN,
 			 "additionalProperties", object_schema(object));
 }
 
@@ -97,6 +101,7 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_ADDRESS:
 	case SCHEMA_CIDR:
 	case SCHEMA_NETWORK:
+	case SCHEMA_FILE:
 	case SCHEMA_PASSWORD:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern_of(key));
 	case SCHEMA_PLACE:
@@ -272,7 +277,8 @@ int main(int argc, char **argv)
 	check_file(source ? source : ".");
 	char *manual = read_manual(source ? source : ".");
 	const struct schema_object *const objects[] = { &schema_top,	&schema_bond,  &schema_probe,
-							&schema_vlan, &schema_route, &schema_auth, &schema_vip };
+							&schema_vlan, &schema_route, &schema_auth, &schema_vip,
+							&schema_node, &schema_path, &schema_heartbeat };
 	for (unsigned i = 0; manual && i < sizeof objects / sizeof objects[0]; i++)
 		check_manual(manual, objects[i]);
 	free(manual);
