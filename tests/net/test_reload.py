@@ -2,7 +2,7 @@
 """Reload: wrong input changes nothing and says where; right input disturbs nobody else."""
 import re
 
-from conftest import allowed, plain_config, slack_ms, vip_config
+from conftest import Pair, allowed, bond_text, bonds_config, plain_config, slack_ms, vip_config
 from lab import MS, VIP, Standbyd, now, pass_time, wait_for
 
 VIP_2 = "192.0.2.101"
@@ -81,6 +81,34 @@ def test_adding_and_removing_a_vip_disturbs_nobody(pair):
         daemon.write(plain_config(node, vip_config(node, priority=priority)))
         assert daemon.ctl("reload").returncode == 0
     wait_for(lambda: not two.n1.holds(VIP_2) and not two.n2.holds(VIP_2), 15, f"{VIP_2} gone from both")
+    untouched(two, since, sniffer)
+
+
+def test_adding_and_removing_a_bond_disturbs_nobody(make_lab):
+    """A bond on another NIC, with a vip of its own."""
+    two = Pair(make_lab(ports=2)).start()
+    sniffer = two.lab.sniff()
+
+    def reload(*bonds):
+        since = now()
+        for node, daemon, priority in ((two.n1, two.d1, 200), (two.n2, two.d2, 100)):
+            own = f"198.51.100.{10 + node.number}/24"
+            vips = [vip_config(node, priority=priority)] + [
+                vip_config(node, on=bond, priority=priority, name="mail", vrid=52, addresses=("198.51.100.100",)) for bond in bonds]
+            text = bonds_config(node, *[bond_text(bond, ports=["eno2"], addresses=[own]) for bond in bonds], vips=vips)
+            daemon.write(text if bonds else plain_config(node, *vips))
+            done = daemon.ctl("reload")
+            assert done.returncode == 0, done
+        return since
+    since = reload("bond0")
+    two.d1.wait_state("active", name="mail")
+    assert two.n1.holds("198.51.100.100") == "eno2" and two.n1.holds("198.51.100.11") == "eno2"
+    two.d2.wait_state("backup", name="mail")
+    pass_time(0.5)
+    untouched(two, since, sniffer)
+    since = reload()
+    wait_for(lambda: not two.n1.holds("198.51.100.100") and not two.n2.holds("198.51.100.100"), 15, "the bond's vip gone")
+    pass_time(0.5)
     untouched(two, since, sniffer)
 
 

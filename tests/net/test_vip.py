@@ -269,6 +269,47 @@ def test_200_addresses_move_together(pair):
     assert last in two.n2.addresses()
 
 
+def test_200_vips_move_together(make_lab):
+    """Each with a vrid of its own: all taken over with the first, each announced, no advert late; and all given back at once."""
+    two = Pair(make_lab(ports=1), advert_ms=500)
+    addresses = {51: VIP, **{vrid: f"198.51.100.{vrid}" for vrid in range(1, 201) if vrid != 51}}
+    for daemon, node, priority in ((two.d1, two.n1, 200), (two.d2, two.n2, 100)):
+        daemon.write(plain_config(node, *[vip_config(node, name="web" if vrid == 51 else f"v{vrid}", vrid=vrid, addresses=(ip,),
+                                                     priority=priority, advert="500ms") for vrid, ip in addresses.items()]))
+    two.start()
+    wait_for(lambda: len(two.n1.addresses()) == 201 and len(two.n2.addresses()) == 1, 10, "lb1 alone has all")
+
+    def taken(node, since):
+        wait_for(lambda: len(node.addresses()) == 201, 10, f"all on {node.name}")
+        times = {c["ip"]: c["at"] for c in node.responder.report(since)["changes"] if c["added"]}
+        assert times.keys() == set(addresses.values())
+        spread = max(times.values()) - min(times.values())
+        assert spread <= slack_ms() * MS, f"{spread / MS} ms from the first to the last"
+        return times
+    sniffer = two.lab.sniff()
+    since = two.n1.pull()
+    times = taken(two.n2, since)
+    mac = two.n2.mac("eno1")
+    for ip, at in times.items():
+        wait_for(lambda i=ip: any(g["sha"] == mac for g in sniffer.garps(i, since)), 3, f"an announcement of {ip}")
+        first = next(g for g in sniffer.garps(ip, since) if g["sha"] == mac)
+        assert first["at"] - at <= slack_ms() * MS, f"{ip}: announced {(first['at'] - at) / MS} ms after it came"
+    pass_time(1.1)
+    for vrid in addresses:
+        adverts = [f["at"] for f in sniffer.adverts("192.0.2.12", since, vrid=vrid)]
+        assert len(adverts) >= 2 and max(b - a for a, b in zip(adverts, adverts[1:])) <= (500 + slack_ms()) * MS, vrid
+    two.probe.answered_by("lb2", 5, since)
+    window = two.probe.window(since)
+    assert window.outage_ms <= two.down_ms() + slack_ms(), window
+
+    since = two.n1.plug()
+    taken(two.n1, since)
+    two.probe.answered_by("lb1", 5, since)
+    wait_for(lambda: len(two.n2.addresses()) == 1, 5, "lb2 without them")
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb2", "lb1"], window
+
+
 def test_both_families(pair):
     two = pair(addresses=(VIP, VIP6), lease="10s")
     assert two.n1.holds(VIP6) == "eno1" and two.n1.addresses()[VIP6][1] == 128
