@@ -24,6 +24,7 @@ enum {
 	FRAME_ROOM = OUTBOX_MAX * ND_SOLICITATION_MAX,
 	ND_ADVERTISEMENT = 136,   /* ICMPv6 type (RFC 4861 §4.4) */
 	IP6_MULTICAST_ALL = 29,   /* IPV6_MULTICAST_ALL, which libc's headers may lack */
+	IP6_FREEBIND = 78,        /* IPV6_FREEBIND, Linux 4.15 */
 	IGNORE_OUTGOING = 23,     /* PACKET_IGNORE_OUTGOING, Linux 4.20 */
 };
 
@@ -239,6 +240,8 @@ static int open_adverts(int family)
 	if (packet_set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0) < 0)
 		return packet_close_failed(fd);
 	packet_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
+	if (v6)
+		packet_set(fd, IPPROTO_IPV6, IP6_FREEBIND, 1); /* the source that is named is the header's, and no check is made */
 	return fd;
 }
 

@@ -150,11 +150,14 @@ static void outbox_put_4(struct outbox *box, size_t length, const struct ip *des
 	outbox_put_advert(box, length, &to, sizeof to, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);
 }
 
-static void outbox_put_6(struct outbox *box, size_t length, const struct ip *destination, int ifindex)
+/* The source is in the header, but where it is not named as well the kernel looks for one among all the interface's addresses, for
+ * each advert anew: with hundreds of IPv6 vips that is most of what an active node does. */
+static void outbox_put_6(struct outbox *box, size_t length, const struct ip *source, const struct ip *destination, int ifindex)
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_scope_id = (uint32_t)ifindex};
 	struct in6_pktinfo info = {.ipi6_ifindex = (unsigned)ifindex};
 
+	memcpy(&info.ipi6_addr, source->bytes, sizeof info.ipi6_addr);
 	memcpy(&to.sin6_addr, destination->bytes, sizeof to.sin6_addr);
 	outbox_put_advert(box, length, &to, sizeof to, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
 }
@@ -183,7 +186,7 @@ static void send_advert_to(struct packets *p, const struct action_advert *a, con
 		count_error(p, EINVAL);
 	} else if (v6) {
 		put_header_6(out, &a->source, to, length);
-		outbox_put_6(box, header + length, to, a->ifindex);
+		outbox_put_6(box, header + length, &a->source, to, a->ifindex);
 	} else {
 		put_header_4(out, &a->source, to);
 		outbox_put_4(box, header + length, to, a->ifindex);
