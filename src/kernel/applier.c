@@ -5,7 +5,9 @@
  *   done … ready    the thread's, which works on copies so that the ring may be enlarged meanwhile
  *   ready … queued  submitted, not yet kicked
  *
- * A job keeps its place from submission until its answer is taken, so an answer always has room.
+ * A job keeps its room from submission until its answer is taken, so an answer always has room. Which room a position has
+ * is a table's word (`order`): renewals of leases go before what else is ready, for thousands of addresses that are being
+ * added take the kernel longer than the leases of those that are there already.
  *
  * What libteam tells unasked waits beside it, each with the position of the first answer that comes after it. */
 #include "kernel/applier.h"
@@ -29,8 +31,10 @@ struct applier {
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of what follows up to the next empty line */
 	struct job *ring;
+	uint32_t *order;        /* by position: index in ring, HASTY while a renewal waits there; each index once */
 	size_t capacity;
 	uint64_t taken, done, ready, queued;
+	unsigned n_hasty;       /* between done and queued */
 	bool stop;
 	struct told told[TEAMS_MAX]; /* one for a team */
 	unsigned n_told;
@@ -47,9 +51,16 @@ struct applier {
 	bool in_snapshot;
 };
 
+#define HASTY (UINT32_C(1) << 31)
+
+static uint32_t *order_of(struct applier *a, uint64_t position)
+{
+	return &a->order[position % a->capacity];
+}
+
 static struct job *slot(struct applier *a, uint64_t position)
 {
-	return &a->ring[position % a->capacity];
+	return &a->ring[*order_of(a, position) & ~HASTY];
 }
 
 /* ---- the thread ------------------------------------------------------------------------------------------------- */
@@ -79,6 +90,27 @@ static void wait_for_work(struct applier *a)
 		;
 }
 
+/* The first renewals that are ready, at most a batch, go to the front; the order is kept among them and among the others. Each
+ * object has one change on its way at most, so a renewal overtakes nothing of its own address. */
+static void advance_hasty(struct applier *a)
+{
+	uint32_t hasty[EXECUTOR_BATCH];
+	unsigned n = 0, most = a->n_hasty < EXECUTOR_BATCH ? a->n_hasty : EXECUTOR_BATCH;
+	uint64_t end = a->done, to;
+
+	for (; end < a->ready && n < most; end++) {
+		if (*order_of(a, end) & HASTY)
+			hasty[n++] = *order_of(a, end);
+	}
+	to = end;
+	for (uint64_t at = end; n > 0 && at-- > a->done;) {
+		if (!(*order_of(a, at) & HASTY))
+			*order_of(a, --to) = *order_of(a, at);
+	}
+	for (unsigned i = 0; i < n; i++)
+		*order_of(a, a->done + i) = hasty[i];
+}
+
 /* Copies what waits, at most a batch, which a snapshot ends: what libteam tells of the jobs after it must come after it.
  * Both eventfds are written and cleared under the lock, so that none is lost. *stop: asked to, and nothing is left. */
 static size_t take_jobs(struct applier *a, struct job *jobs, bool *stop)
@@ -86,7 +118,12 @@ static size_t take_jobs(struct applier *a, struct job *jobs, bool *stop)
 	size_t n = 0;
 
 	pthread_mutex_lock(&a->mutex);
+	if (a->n_hasty)
+		advance_hasty(a);
 	for (uint64_t at = a->done; at < a->ready && n < EXECUTOR_BATCH; at++) {
+		if (*order_of(a, at) & HASTY)
+			a->n_hasty--;
+		*order_of(a, at) &= ~HASTY;
 		jobs[n++] = *slot(a, at);
 		if (jobs[n - 1].action.type == ACT_SNAPSHOT)
 			break;
@@ -184,7 +221,17 @@ static void destroy(struct applier *a)
 	if (a->wake >= 0)
 		close(a->wake);
 	free(a->ring);
+	free(a->order);
 	free(a);
+}
+
+static uint32_t *order_new(size_t capacity)
+{
+	uint32_t *order = calloc(capacity, sizeof *order);
+
+	for (size_t i = 0; order && i < capacity; i++)
+		order[i] = (uint32_t)i;
+	return order;
 }
 
 struct applier *applier_new(size_t capacity)
@@ -197,9 +244,10 @@ struct applier *applier_new(size_t capacity)
 	init_lock(a);
 	a->capacity = capacity ? capacity : 1;
 	a->ring = calloc(a->capacity, sizeof *a->ring);
+	a->order = order_new(a->capacity);
 	a->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	a->eventfd = a->wake < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	error = a->eventfd < 0 ? errno : a->ring ? 0 : ENOMEM;
+	error = a->eventfd < 0 ? errno : a->ring && a->order ? 0 : ENOMEM;
 	if (!error && !(a->executor = executor_new()))
 		error = errno;
 	if (!error)
@@ -231,20 +279,30 @@ void applier_free(struct applier *a)
 int applier_reserve(struct applier *a, size_t capacity)
 {
 	struct job *ring, *old;
+	uint32_t *order, *old_order;
 
 	if (capacity <= a->capacity) /* written by this thread only */
 		return 0;
 	ring = calloc(capacity, sizeof *ring);
-	if (!ring)
+	order = order_new(capacity);
+	if (!ring || !order) {
+		free(ring);
+		free(order);
 		return -ENOMEM;
+	}
 	pthread_mutex_lock(&a->mutex);
-	for (uint64_t at = a->taken; at < a->queued; at++)
+	for (uint64_t at = a->taken; at < a->queued; at++) {
 		ring[at % capacity] = *slot(a, at);
+		order[at % capacity] |= *order_of(a, at) & HASTY;
+	}
 	old = a->ring;
+	old_order = a->order;
 	a->ring = ring;
+	a->order = order;
 	a->capacity = capacity;
 	pthread_mutex_unlock(&a->mutex);
 	free(old);
+	free(old_order);
 	return 0;
 }
 
@@ -254,7 +312,12 @@ int applier_submit(struct applier *a, const struct action *action)
 
 	pthread_mutex_lock(&a->mutex);
 	if (a->queued - a->taken < a->capacity) {
-		*slot(a, a->queued++) = (struct job){.action = *action, .fd = -1};
+		*slot(a, a->queued) = (struct job){.action = *action, .fd = -1};
+		if (action->type == ACT_ADDRESS_RENEW) {
+			*order_of(a, a->queued) |= HASTY;
+			a->n_hasty++;
+		}
+		a->queued++;
 		result = 0;
 	}
 	pthread_mutex_unlock(&a->mutex);
