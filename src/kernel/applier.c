@@ -6,8 +6,9 @@
  *   ready … queued  submitted, not yet kicked
  *
  * A job keeps its room from submission until its answer is taken, so an answer always has room. Which room a position has
- * is a table's word (`order`): renewals of leases go before what else is ready, for thousands of addresses that are being
- * added take the kernel longer than the leases of those that are there already.
+ * is a table's word (`order`): what is hasty goes before what else is ready. To add an IPv6 address takes the kernel up to half a
+ * millisecond where there are thousands, an IPv4 address some microseconds: neither IPv4 vips that are being taken over nor the leases of
+ * addresses that are there already can wait for that.
  *
  * What libteam tells unasked waits beside it, each with the position of the first answer that comes after it. */
 #include "kernel/applier.h"
@@ -31,7 +32,7 @@ struct applier {
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of what follows up to the next empty line */
 	struct job *ring;
-	uint32_t *order;        /* by position: index in ring, HASTY while a renewal waits there; each index once */
+	uint32_t *order;        /* by position: index in ring, HASTY while such a job waits there; each index once */
 	size_t capacity;
 	uint64_t taken, done, ready, queued;
 	unsigned n_hasty;       /* between done and queued */
@@ -90,8 +91,15 @@ static void wait_for_work(struct applier *a)
 		;
 }
 
-/* The first renewals that are ready, at most a batch, go to the front; the order is kept among them and among the others. Each
- * object has one change on its way at most, so a renewal overtakes nothing of its own address. */
+static bool is_hasty(const struct action *action)
+{
+	return action->type == ACT_ADDRESS_RENEW ||
+	       (action->type == ACT_ADDRESS_ADD && action->object.type == OBJECT_VIP && action->u.address.ip.family == FAMILY_4);
+}
+
+/* The first hasty ones that are ready, at most a batch, go to the front; the order is kept among them and among the others. Each
+ * object has one change on its way at most, so they overtake nothing of their own address; and a vip's has nothing to wait for:
+ * its interface is there, and removals may wait for it. */
 static void advance_hasty(struct applier *a)
 {
 	uint32_t hasty[EXECUTOR_BATCH];
@@ -313,7 +321,7 @@ int applier_submit(struct applier *a, const struct action *action)
 	pthread_mutex_lock(&a->mutex);
 	if (a->queued - a->taken < a->capacity) {
 		*slot(a, a->queued) = (struct job){.action = *action, .fd = -1};
-		if (action->type == ACT_ADDRESS_RENEW) {
+		if (is_hasty(action)) {
 			*order_of(a, a->queued) |= HASTY;
 			a->n_hasty++;
 		}

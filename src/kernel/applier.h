@@ -20,7 +20,8 @@ int applier_reserve(struct applier *, size_t capacity);
 
 /* Queues a copy of one change, ACT_LISTEN/ACT_UNLISTEN, or ACT_SNAPSHOT. Returns 0, or -ENOBUFS when the queue is full: the
  * caller then feeds EV_FAILED(ENOBUFS) itself. Actions are executed in the order they were queued, but renewals of
- * addresses before whatever waits, and answered in the order they were executed; what waits is sent to the kernel as one batch. The thread is woken by applier_kick, so that one core_step's actions make one batch.
+ * addresses and additions of a vip's IPv4 ones before whatever waits, and answered in the order they were executed; what waits is sent to
+ * the kernel as one batch. The thread is woken by applier_kick, so that one core_step's actions make one batch.
  * Every action queued is answered exactly once. Removing an address or route that is not there (or whose interface is
  * gone) is done, not failed; a broken request socket is opened anew, and what it left unanswered failed with EIO. */
 int applier_submit(struct applier *, const struct action *);
