@@ -77,6 +77,9 @@ _standbyctl() {
 	elif [[ $argument == "BOND PORT" && ${#given[@]} -le 2 ]]; then
 		mapfile -t found < <(_standbyctl_ports "$program" "$rundir" "${given[1]}")
 		_standbyctl_offer "$current" "${found[@]}"
+	elif [[ $argument == "NAME" && ${#given[@]} -le 1 ]]; then
+		mapfile -t found < <("$program" ${rundir:+-r "$rundir"} --names 2>/dev/null | sort -u)
+		_standbyctl_offer "$current" "${found[@]}"
 	elif [[ $argument == "VIP" && ${#given[@]} -le 1 ]]; then
 		mapfile -t found < <("$program" ${rundir:+-r "$rundir"} --vips 2>/dev/null)
 		_standbyctl_offer "$current" "${found[@]}"

@@ -32,12 +32,21 @@ const struct command *find_command(const char *name); /* NULL: none */
 int print_ports(const struct cli *);
 /* For the completion: a line for each vip. */
 int print_vips(const struct cli *);
+/* For the completion: a line for each vip, bond, vlan and port. */
+int print_names(const struct cli *);
+
+/* The tree of `status`, for people. */
+void print_status(const json_t *status);
+/* One of `events`: an exit status. */
+int print_event(const json_t *event, const struct cli *);
 
 /* Writes what was printed. EXIT_FINE or EXIT_FAILED: main says why. */
 int output_flush(void);
 
 int command_status(const struct cli *);
 int command_events(const struct cli *);
+int command_explain(const struct cli *);
+int command_watch(const struct cli *);
 int command_check(const struct cli *);
 int command_reload(const struct cli *);
 int command_reexec(const struct cli *);

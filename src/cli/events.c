@@ -12,7 +12,7 @@ static const char *string(const json_t *json, const char *key)
 	return text ? text : "";
 }
 
-static int print_event(const json_t *event, const struct cli *cli)
+int print_event(const json_t *event, const struct cli *cli)
 {
 	const json_t *away = json_object_get(event, "away_ms");
 	char text[TEXT_DURATION_SIZE];

@@ -9,6 +9,8 @@
 
 const struct command commands[] = {
 	{ "status", "j", NULL, "what this node holds, and why", command_status },
+	{ "explain", "j", "NAME", "why a vip, bond, vlan or port is in its state, with the figures", command_explain },
+	{ "watch", "", NULL, "the status, live; into a pipe: and then a line for each event", command_watch },
 	{ "events", "fj", NULL, "what happened, when and why; -f: and what happens from now on", command_events },
 	{ "check", "v", "[FILE]", "check a configuration; no daemon is needed", command_check },
 	{ "diff", "j", "[FILE]", "what a reload would change; FILE: with that configuration", command_diff },
@@ -129,14 +131,15 @@ static bool note_option(char given[8], char letter)
 /* -1 to go on, else the exit status. */
 static int parse(int argc, char **argv, struct cli *cli, char given[8])
 {
-	enum { OPT_JSON = 256, OPT_VERSION, OPT_HELP, OPT_COMMANDS, OPT_PORTS, OPT_VIPS, OPT_FORCE };
+	enum { OPT_JSON = 256, OPT_VERSION, OPT_HELP, OPT_COMMANDS, OPT_PORTS, OPT_VIPS, OPT_NAMES, OPT_FORCE };
 	static const struct option table[] = {
 		{ "run-dir", required_argument, NULL, 'r' },	 { "follow", no_argument, NULL, 'f' },
 		{ "verbose", no_argument, NULL, 'v' },		 { "json", no_argument, NULL, OPT_JSON },
 		{ "version", no_argument, NULL, OPT_VERSION },	 { "help", no_argument, NULL, OPT_HELP },
-		{ "commands", no_argument, NULL, OPT_COMMANDS }, /* this and the next two: for the completion */
+		{ "commands", no_argument, NULL, OPT_COMMANDS }, /* this, and names, ports and vips: for the completion */
 		{ "ports", no_argument, NULL, OPT_PORTS },	 { "vips", no_argument, NULL, OPT_VIPS },
-		{ "force", no_argument, NULL, OPT_FORCE },	 { NULL, 0, NULL, 0 },
+		{ "names", no_argument, NULL, OPT_NAMES },	 { "force", no_argument, NULL, OPT_FORCE },
+		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -155,6 +158,8 @@ static int parse(int argc, char **argv, struct cli *cli, char given[8])
 			cli->force = note_option(given, 'F');
 		else if (c == OPT_VIPS)
 			return print_vips(cli);
+		else if (c == OPT_NAMES)
+			return print_names(cli);
 		else if (c == OPT_PORTS)
 			return print_ports(cli);
 		else if (c == OPT_HELP || c == 'h')

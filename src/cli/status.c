@@ -365,7 +365,7 @@ static void print_warnings(const json_t *warnings)
 		printf("%swarning:%s %s\n", paint(PAINT_WARN), paint(PAINT_PLAIN), json_string_value(warning));
 }
 
-static void print_status(const json_t *status)
+void print_status(const json_t *status)
 {
 	const json_t *bonds = json_object_get(status, "bonds"), *vips = json_object_get(status, "vips"), *item;
 	const char *node = string(status, "node");

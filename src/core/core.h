@@ -591,6 +591,42 @@ struct track_view {
 	struct reason reason;  /* why it is not there; REASON_NONE: it is */
 };
 
+/* What a vip's state was decided on. Times are absolute but for those that say "long"; NEVER: it does not run. */
+struct vip_figures {
+	uint64_t now_ns;          /* of the core's last event */
+	uint64_t advert_ns;       /* long: our own interval */
+	uint64_t interval_ns;     /* long: that of whoever is followed */
+	uint64_t skew_ns;         /* long */
+	uint64_t lease_ns;        /* long */
+	uint64_t sent_ns;         /* the last own advert; 0: it is not active */
+	struct ip heard_source;   /* of the last advert of another */
+	uint8_t heard_priority;
+	uint64_t down_at_ns;      /* backup: when whoever is followed is taken for dead */
+	uint64_t preempt_at_ns;   /* backup: when a preempt-delay ends */
+	uint64_t next_advert_ns, leave_at_ns, renew_at_ns, retry_at_ns;
+	unsigned missing;         /* addresses that are not where they should be */
+	bool preempt;             /* as configured */
+	bool taking;              /* has decided to take over, and waits for its addresses */
+	struct ip source;         /* that adverts are sent from; FAMILY_NONE: there is none */
+	const char *ifname;       /* that carries it now; NULL: there is none */
+	bool link;                /* … and has link */
+};
+void core_vip_figures(const struct core *, unsigned vip, struct vip_figures *);
+
+/* A change of the kernel that is on its way, or was refused and is tried again. */
+struct pending_view {
+	enum action_type type;
+	bool in_flight;
+	int error;                /* of the last refusal; 0: none */
+	unsigned failures;        /* in a row */
+	unsigned repairs;         /* lately */
+	uint64_t retry_ns;        /* long: until it is tried again; 0: at once */
+	struct ip ip;             /* the address, or the route's; FAMILY_NONE: it is about the interface */
+	const char *ifname;
+};
+/* The i-th of a vip or bond; false: there are fewer. */
+bool core_pending(const struct core *, const struct object *, unsigned i, struct pending_view *);
+
 /* Whether a person drained this node, and a number that changes whenever that or a vip's `given` does. */
 bool core_drained(const struct core *);
 uint64_t core_roles_serial(const struct core *);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/client.h"
+#include "daemon/explain.h"
 #include "daemon/roles.h"
 #include "daemon/status.h"
 #include "daemon/switch.h"
@@ -140,17 +141,33 @@ int method_events(struct client *c)
 
 static int call_events(struct client *c, const json_t *parameters)
 {
-	const json_t *follow = json_object_get(parameters, "follow");
+	const json_t *follow = json_object_get(parameters, "follow"), *new = json_object_get(parameters, "new");
 
 	if (follow && !json_is_boolean(follow) && !json_is_null(follow))
 		return invalid(c, "follow");
+	if (new && !json_is_boolean(new) && !json_is_null(new))
+		return invalid(c, "new");
 	if (!c->more)
 		return reply_error(c, "org.varlink.service.ExpectedMore", json_object());
 	journal_flush(c->control->engine->journal, c->control->engine->core);
 	c->events = true;
 	c->follow = json_is_true(follow);
-	c->next_seq = 0;
+	c->next_seq = json_is_true(new) ? journal_last(c->control->engine->journal) + 1 : 0;
 	return method_events(c);
+}
+
+static int call_explain(struct client *c, const json_t *parameters)
+{
+	const char *name = json_string_value(json_object_get(parameters, "name"));
+	char text[EXPLAIN_TEXT_SIZE];
+	json_t *explanation;
+
+	if (!name)
+		return invalid(c, "name");
+	explanation = explain_json(c->control->engine, name, text);
+	if (explanation)
+		return reply(c, explanation, false);
+	return reply_error(c, VARLINK_INTERFACE ".NoSuchName", json_pack("{s:s%}", "message", text, strlen(text)));
 }
 
 static int call_reload(struct client *c, const json_t *parameters)
@@ -305,6 +322,7 @@ static const struct {
 } methods[] = {
 	{ VARLINK_INTERFACE ".Status", call_status },
 	{ VARLINK_INTERFACE ".Events", call_events },
+	{ VARLINK_INTERFACE ".Explain", call_explain },
 	{ VARLINK_INTERFACE ".Reload", call_reload },
 	{ VARLINK_INTERFACE ".Reexec", call_reexec },
 	{ VARLINK_INTERFACE ".Diff", call_diff },

@@ -433,7 +433,7 @@ static void warn_of_away(json_t *warnings, const struct core *core, unsigned v, 
 	}
 }
 
-static void warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
+void status_warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 {
 	struct vip_view vip;
 	char late[TEXT_DURATION_SIZE];
@@ -535,6 +535,14 @@ static void breathe(struct engine *e, unsigned i)
 	engine_settle(e);
 }
 
+void status_warn_of_bond(json_t *warnings, const struct core *core, unsigned i)
+{
+	struct bond_view bond;
+
+	core_bond(core, i, &bond);
+	warn_of_bond(warnings, core, i, &bond);
+}
+
 json_t *status_json(struct engine *e)
 {
 	json_t *bonds = json_array(), *vlans = json_array(), *vips = json_array(), *warnings = json_array();
@@ -555,7 +563,7 @@ json_t *status_json(struct engine *e)
 		if (has_gone(e->core, i))
 			continue;
 		json_array_append_new(vips, vip_json(e->core, i, node));
-		warn_of_vip(warnings, e->core, i);
+		status_warn_of_vip(warnings, e->core, i);
 	}
 	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:[], s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
 			 node, "digest", e->config->digest, "drained", core_drained(e->core), "bonds", bonds, "vlans", vlans, "vips", vips, "nodes",

@@ -9,6 +9,10 @@
 
 enum { STATUS_SCHEMA = 1 };
 
+/* Adds the warnings about one vip, or one bond. */
+void status_warn_of_vip(json_t *warnings, const struct core *, unsigned i);
+void status_warn_of_bond(json_t *warnings, const struct core *, unsigned i);
+
 /* A new reference, NULL if memory is short. Between objects it lets the engine do what is urgent. */
 json_t *status_json(struct engine *);
 
