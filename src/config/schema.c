@@ -328,6 +328,11 @@ static const struct schema_key vip_keys[] = {
 		      .fallback = "interface",
 		      .also_known_as = "use-vmac vmac",
 		      .about = "whose MAC address answers for the addresses" },
+	[VIP_ACCEPT] = { .name = "accept",
+			 .type = SCHEMA_BOOLEAN,
+			 .fallback = "true",
+			 .also_known_as = "accept-mode no-accept",
+			 .about = "whether the node takes packets to the addresses for itself; false is not supported yet" },
 	[VIP_CHECKSUM] = { .name = "checksum",
 			   .type = SCHEMA_CHOICE,
 			   .choices = checksums,
@@ -386,7 +391,6 @@ static const struct schema_key vip_keys[] = {
 			.max_items = MAX_TRACKS,
 			.also_known_as = "track-interface track-script weight",
 			.about = "by how much the priority is lower while one of these is not there" },
-	{ .name = "accept", .support = SCHEMA_LATER },
 };
 const struct schema_object schema_vip = { .kind = "vip", KEYS(vip_keys) };
 

@@ -176,6 +176,41 @@ static void check_advert(uint8_t family)
 	expect_silence(peer);
 }
 
+/* From the virtual router's MAC address: what leaves is a frame, and the peer's kernel takes it for as good as any. */
+static void check_advert_virtual(uint8_t family)
+{
+	static const uint8_t virtual[MAC_SIZE] = {0, 0, 0x5e, 0, 1, 51};
+	struct action action = advert(family), said = announcement(family);
+	struct event event;
+
+	memcpy(action.u.advert.mac, virtual, MAC_SIZE);
+	memcpy(said.u.announce.mac, virtual, MAC_SIZE);
+	packets_send(here, &said);
+	packets_send(here, &action);
+	packets_flush(here);
+	event = next_of(peer, EV_ADVERT);
+	assert_int_equal(event.u.advert.ifindex, V1);
+	assert_int_equal(event.u.advert.vrid, 51);
+	assert_int_equal(event.u.advert.priority, 200);
+	assert_true(ip_equal(&event.u.advert.source, &action.u.advert.source));
+	assert_int_equal(event.u.advert.n_addresses, 2);
+	assert_int_equal(event.u.advert.checksum, VRRP_CHECKSUM_RFC5798);
+	assert_int_equal(packets_counters(here)->sent, family == FAMILY_6 ? 2 : 3);
+	assert_int_equal(packets_counters(here)->send_errors, 0);
+}
+
+static void test_advert_virtual_4(void **state)
+{
+	(void)state;
+	check_advert_virtual(FAMILY_4);
+}
+
+static void test_advert_virtual_6(void **state)
+{
+	(void)state;
+	check_advert_virtual(FAMILY_6);
+}
+
 static void test_advert_4(void **state)
 {
 	(void)state;
@@ -728,6 +763,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_advert_4),
+		TEST(test_advert_virtual_4),
+		TEST(test_advert_virtual_6),
 		TEST(test_advert_plain_sum),
 		TEST(test_advert_version_2),
 		TEST(test_advert_unicast),

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from conftest import IN_GUEST, Pair, allowed, plain_config, slack_ms
+from conftest import IN_GUEST, Pair, allowed, plain_config, slack_ms, vip_config
 from lab import MS, VIP, VIP6, Keepalived, Standbyd, keepalived_instance, link_local_of, now, pass_time, wait_for
 
 MAC, MAC6 = "00:00:5e:00:01:33", "00:00:5e:00:02:33"
@@ -338,10 +338,43 @@ def test_the_net_of_the_addresses_alone(make_lab):
 
 
 @pytest.mark.bonding
+@pytest.mark.parametrize("driver", ["kernel", "team"])
+def test_on_a_bond_it_follows_the_active_port(make_lab, driver):
+    """The device is on the bond; the switches learn the other port from the announcements."""
+    lab = make_lab()
+    nodes = lab.nodes
+    lab.answer()
+
+    def config(node, priority):
+        return (f"version: 1\nnode: {node.name}\nbonds:\n  bond0:\n    driver: {driver}\n    ports: [eno1, eno2]\n    hold: 100ms\n"
+                f"    addresses: [192.0.2.{10 + node.number}/24]\nvips:\n" + vip_config(node, on="bond0", priority=priority, mac="virtual"))
+    one, two = (Standbyd(node, config(node, priority)) for node, priority in zip(nodes, (200, 100)))
+    one.start()
+    two.start()
+    one.wait_state("active", 20)
+    two.wait_state("backup", 20)
+    wait_for(lambda: one.bond()["state"] == "up", 10)
+    neighbour, probe = Neighbour(lab, VIP), lab.probe(VIP, 1000)
+    probe.answered_by("lb1", 10)
+    assert nodes[0].places(VIP) == [device(nodes[0])]
+    since = nodes[0].pull("eno1")
+    wait_for(lambda: one.bond()["active_port"] == "eno2", 5)
+    probe.answered_by("lb1", 5, since)
+    window = probe.window(since)
+    assert window.nodes == ["lb1"] and window.outage_ms <= slack_ms(), f"the port: {window}"
+    since = one.stop()
+    probe.answered_by("lb2", 10, since)
+    window = probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1", "lb2"], f"stop: {window}"
+    assert not devices(nodes[0]) and neighbour.macs() == {MAC}
+    assert nodes[0].sysctl("ipv4/conf/bond0/arp_ignore") == "0"
+
+
+@pytest.mark.bonding
 def test_on_a_vlan_of_its_own(make_lab):
     lab = make_lab(names=("lb1",), ports=1)
     node = lab.lb1.ready()
-    node.run("ip", "link", "add", "lan7", "link", "eno1", "type", "vlan", "id", "7")
+    node.run("ip", "link", "add", "link", "eno1", "name", "lan7", "type", "vlan", "id", "7")
     node.link_set("lan7", state="up")
     node.address("lan7", "192.0.2.11/24")
     daemon = Standbyd(node, plain_config(node, on="lan7", mac="virtual")).start().wait_state("active")

@@ -639,6 +639,42 @@ static void test_request_bond(void **state)
 	assert_int_equal(event.u.link.bond.reselect, BOND_RESELECT_FAILURE);
 }
 
+/* What it makes is read back as ours, and as what the core asks for. */
+static void test_request_vmac(void **state)
+{
+	static const uint8_t virtual[MAC_SIZE] = {0, 0, 0x5e, 0, 1, 51};
+	struct action action = {.type = ACT_VMAC_CREATE, .u.link = {.ifname = "vrrp4-51-12345", .master = 3, .mtu = 1400}};
+	struct event event;
+	struct nl_msg *m;
+
+	(void)state;
+	memcpy(action.u.link.mac, virtual, MAC_SIZE);
+	m = build(&action);
+	((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(m)))->ifi_index = 7; /* as the kernel would tell it */
+	assert_int_equal(nlmsg_hdr(m)->nlmsg_type, RTM_NEWLINK);
+	assert_int_equal(nlmsg_hdr(m)->nlmsg_flags & 0xf00, NLM_F_CREATE | NLM_F_EXCL);
+	assert_int_equal(((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(m)))->ifi_flags, 0);
+	assert_true(parse(m, &event));
+	assert_string_equal(event.u.link.name, "vrrp4-51-12345");
+	assert_int_equal(event.u.link.kind, KIND_MACVLAN);
+	assert_int_equal(event.u.link.vlan.link, 3);
+	assert_int_equal(event.u.link.mtu, 1400);
+	assert_memory_equal(event.u.link.mac, virtual, MAC_SIZE);
+	assert_true(event.u.link.ours);
+
+	action = (struct action){.type = ACT_VMAC_DELETE, .u.link = {.ifindex = 7}};
+	m = build(&action);
+	assert_int_equal(nlmsg_hdr(m)->nlmsg_type, RTM_DELLINK);
+	assert_int_equal(((struct ifinfomsg *)nlmsg_data(nlmsg_hdr(m)))->ifi_index, 7);
+	nlmsg_free(m);
+
+	action = address_action(ACT_ADDRESS_RENEW);
+	action.u.address.metric = 4096;
+	m = build(&action);
+	assert_int_equal(nla_get_u32(attribute(m, sizeof(struct ifaddrmsg), IFA_RT_PRIORITY)), 4096);
+	nlmsg_free(m);
+}
+
 static void test_request_refusals(void **state)
 {
 	struct nl_msg *m = nlmsg_alloc_size(REQUEST_SIZE);
@@ -657,9 +693,16 @@ static void test_request_refusals(void **state)
 	assert_int_equal(request_build(&bad, m), -EINVAL);
 	bad = (struct action){.type = ACT_BOND_CREATE};
 	assert_int_equal(request_build(&bad, m), -EINVAL);
+	bad = (struct action){.type = ACT_VMAC_CREATE, .u.link = {.ifname = "vrrp4-51-12345"}};
+	assert_int_equal(request_build(&bad, m), -EINVAL);
+	bad = (struct action){.type = ACT_VMAC_CREATE, .u.link = {.master = 3}};
+	assert_int_equal(request_build(&bad, m), -EINVAL);
+	bad = (struct action){.type = ACT_VMAC_DELETE};
+	assert_int_equal(request_build(&bad, m), -EINVAL);
 	nlmsg_free(m);
 	assert_true(request_refusal_is_done(ACT_ADDRESS_DEL, EADDRNOTAVAIL));
 	assert_true(request_refusal_is_done(ACT_ROUTE_DEL, ESRCH));
+	assert_true(request_refusal_is_done(ACT_VMAC_DELETE, ENODEV));
 	assert_false(request_refusal_is_done(ACT_ADDRESS_DEL, EPERM));
 	assert_false(request_refusal_is_done(ACT_ADDRESS_ADD, EEXIST));
 }
@@ -706,6 +749,7 @@ int main(void)
 		cmocka_unit_test(test_request_nodad),
 		cmocka_unit_test(test_request_route),
 		cmocka_unit_test(test_request_bond),
+		cmocka_unit_test(test_request_vmac),
 		cmocka_unit_test(test_request_refusals),
 		cmocka_unit_test(test_release),
 	};
