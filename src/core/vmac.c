@@ -17,7 +17,7 @@ static const struct {
 	int value;
 } loans[] = { { SYSCTL_ARP_IGNORE, 1 }, { SYSCTL_ARP_ANNOUNCE, 2 } };
 
-enum { N_LOANS = sizeof loans / sizeof loans[0] };
+enum { N_LOANS = sizeof loans / sizeof loans[0], PUT_BACK_TRIES = 3 };
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
 
@@ -414,11 +414,11 @@ void plan_vmac_loans(struct core *core, struct out *out, struct iface *iface)
 		plan_loan(core, out, iface, i, needed);
 }
 
-/* One that cannot be put back is no reason to stay: it was said. */
+/* One that cannot be put back is no reason to stay for long: it was said. */
 static bool holds_loan(const struct iface *iface)
 {
 	for (unsigned i = 0; i < N_LOANS; i++) {
-		if (iface->ifindex && iface->loans[loans[i].key].changed && !iface->sysctl[loans[i].key].failures)
+		if (iface->ifindex && iface->loans[loans[i].key].changed && iface->sysctl[loans[i].key].failures < PUT_BACK_TRIES)
 			return true;
 	}
 	return false;

@@ -3,6 +3,7 @@
  * refused: once, whichever it is, and the bond is whole in the end; for ever, and what can work without it works, the reason is
  * told, and nothing turns idly. Driver move needs no driver; the bonding and team drivers by kernel_transaction.sh. */
 #include <errno.h>
+#include <net/if.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,7 +45,7 @@ static struct shell {
 	struct refused refused[NOTES_MAX];
 	unsigned n_refused;
 	unsigned attempts[ACT_TYPES];
-	bool overrun;
+	bool overrun, stopped;
 } shell;
 
 static void submit(const struct action *action)
@@ -77,6 +78,8 @@ static void execute(const struct action *action)
 {
 	if (action->type == ACT_NOTE)
 		take_note(action);
+	else if (action->type == ACT_STOPPED)
+		shell.stopped = true;
 	else if (action->type == ACT_SNAPSHOT)
 		netlink_events_all_tables(shell.live, action->u.snapshot.all_tables);
 	if (action->type > ACT_PROBE && action->type != ACT_NOTE && action->type != ACT_STOPPED)
@@ -348,6 +351,8 @@ static bool all_told(const char *name, unsigned nth, int error)
 	for (unsigned i = 0; i < shell.n_refused; i++) {
 		const struct refused *r = &shell.refused[i];
 
+		if (r->type == ACT_ADDRESS_DEL && strcmp(name, "vip") == 0) /* it went with its device in the same batch */
+			continue;
 		if (r->told || r->error != error || r->type == ACT_LOOK || r->type == ACT_RESOLVE) /* what cannot be asked is no news */
 			continue;
 		fprintf(stderr, "%s, request %u: %s, %s: no note\n", name, nth, action_type_name(r->type), strerror(r->error));
@@ -447,6 +452,100 @@ static void test_refusal_once_team(void **state)
 	once(&plans[2], (const int[]){EPERM}, 1);
 }
 
+/* ---- a vip with a MAC address of its own ----------------------------------------------------------------------------- */
+
+#define VIP \
+	"version: 1\nnode: n1\nvips:\n" \
+	"  web: {on: pa, vrid: 7, priority: 254, advert: 10ms, leave-timeout: 0s, mac: virtual, addresses: [10.1.0.100, " \
+	"\"2001:db8:1::100\"]}\n"
+
+static int arp_ignore(void)
+{
+	FILE *f = fopen("/proc/sys/net/ipv4/conf/pa/arp_ignore", "re");
+	int value = -1;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%d", &value), 1);
+	fclose(f);
+	return value;
+}
+
+static bool is_held(void)
+{
+	const char *device = shell.config->vips[0].device;
+	struct vip_view vip;
+	struct state state;
+	bool held;
+
+	core_vip(shell.core, 0, &vip);
+	if (vip.state != VIP_ACTIVE || !vip.holding || arp_ignore() != 1)
+		return false;
+	state = state_read();
+	held = has_line(state.text, "10.1.0.100/32", device) && has_line(state.text, "2001:db8:1::100/128", device);
+	state_free(&state);
+	return held;
+}
+
+static bool is_let_go(void)
+{
+	return shell.stopped;
+}
+
+static bool wait_vip(bool (*condition)(void), const char *what, unsigned nth)
+{
+	uint64_t end = lab_now() + DEADLINE_MS * NSEC_PER_MSEC;
+
+	while (!condition() && lab_now() < end)
+		turn();
+	if (!condition())
+		fprintf(stderr, "request %u: never %s\n", nth, what);
+	return condition();
+}
+
+/* With the n-th request refused, from the start to the stop: it is held in between, and nothing is left in the end. */
+static unsigned refuse_each_of_vip(int error)
+{
+	bool good = true, fired = true;
+	unsigned n;
+
+	for (n = 1; good && fired; n++) {
+		char device[IFNAME_SIZE];
+
+		assert_true(n < REQUESTS_MAX);
+		fresh_ports(&plans[0]);
+		batch("link set pa up\naddress add 10.1.0.1/24 dev pa\n", false);
+		start(VIP);
+		strcpy(device, shell.config->vips[0].device);
+		applier_inject(shell.applier, n, error);
+		feed(&(struct event){.type = EV_CONTINUE});
+		good = wait_vip(is_held, "held", n);
+		feed(&(struct event){.type = EV_STOP});
+		good = good && wait_vip(is_let_go, "stopped", n);
+		fired = !applier_inject_waits(shell.applier);
+		what_was_refused("vip", n, error);
+		good = all_told("vip", n, error) && good;
+		if (good && arp_ignore() != 0)
+			good = !fprintf(stderr, "request %u: arp_ignore is not put back\n", n);
+		if (good && if_nametoindex(device))
+			good = !fprintf(stderr, "request %u: %s is left\n", n, device);
+		stop();
+	}
+	return good ? n - 2 : 0;
+}
+
+static void test_refusal_once_vmac(void **state)
+{
+	static const int errors[] = {EPERM, ENOMEM};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned n = refuse_each_of_vip(errors[i]);
+
+		print_message("vip, %s: %u refusals\n", strerror(errors[i]), n);
+		assert_int_not_equal(n, 0);
+	}
+}
+
 /* ---- a device of another kind ----------------------------------------------------------------------------------------- */
 
 /* The core sees one device leave its name and another take it, and builds on what it has then. */
@@ -508,6 +607,36 @@ static void expect_no_storm(const char *name, enum action_type type, unsigned ob
 	print_message("  %s, every %s refused: %u tries in %d ms\n", name, action_type_name(type), shell.attempts[type], WATCH_MS);
 	assert_in_range(shell.attempts[type], 2, TRIES_MAX * objects);
 	assert_true(shell.attempts[ACT_SNAPSHOT] <= 20);
+}
+
+/* The kernel never makes the device, or never sets it up: fault with the reason, few attempts, and all is well when it does at last. */
+static void test_refusal_for_ever_vmac(void **state)
+{
+	static const enum action_type types[] = {ACT_VMAC_CREATE, ACT_VMAC_SET, ACT_LINK_UP};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++) {
+		struct vip_view vip;
+
+		fresh_ports(&plans[0]);
+		batch("link set pa up\naddress add 10.1.0.1/24 dev pa\n", false);
+		start(VIP);
+		shell.refusal = (struct refusal){.type = types[i], .error = EPERM};
+		feed(&(struct event){.type = EV_CONTINUE});
+		watch(WATCH_MS);
+		/* A vip that could not be set up stands again a second later. */
+		if (types[i] != ACT_LINK_UP)
+			expect_no_storm("vip", types[i], 1);
+		assert_in_range(shell.attempts[types[i]], 1, TRIES_MAX);
+		core_vip(shell.core, 0, &vip);
+		assert_int_equal(vip.state, VIP_FAULT);
+		assert_int_equal(vip.reason.code, REASON_VMAC_REFUSED);
+		assert_int_equal(vip.reason.arg[0], EPERM);
+		assert_string_equal(vip.reason.name, shell.config->vips[0].device);
+		shell.refusal.error = 0;
+		assert_true(wait_vip(is_held, "held", 0));
+		stop();
+	}
 }
 
 static void test_refusal_for_ever_create(void **state)
@@ -620,6 +749,8 @@ int main(int argc, char **argv)
 		TEST(test_refusal_once_move),
 		TEST(test_refusal_once_kernel),
 		TEST(test_refusal_once_team),
+		TEST(test_refusal_once_vmac),
+		TEST(test_refusal_for_ever_vmac),
 		TEST(test_refusal_none_rebuild),
 		TEST(test_refusal_for_ever_create),
 		TEST(test_refusal_for_ever_port),
