@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Pair, bond_text, bonds_config, plain_config, slack_ms, vip_config
+from bonds import DRIVERS, Bonded
+from conftest import Pair, allowed, bond_text, bonds_config, plain_config, slack_ms, vip_config
 from lab import MS, VIP, Standbyd, binary, now, pass_time, wait_for
 
 ANNOUNCED = 2 * 6  # frames: two a time, and six times after it became active
@@ -318,3 +319,26 @@ def test_a_bond_that_moves(make_lab):
     assert states(daemon) == told and not lab.lb1.changes(since=since)
     lab.lb1.pull("eno2")
     wait_for(lambda: lab.lb1.holds(VIP) == "eno1", 5)
+
+
+@pytest.mark.bonding
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_a_bond_that_is_a_device(make_lab, driver):
+    """The device, its port that a person chose, and the vip on it: nothing happens to any of them."""
+    one = Bonded(make_lab(names=("lb1",)), driver, probes="{client: {kind: arp, targets: [192.0.2.200], interval: 100ms, lost: 3}}")
+    wait_for(lambda: all(p["probes"][0]["state"] == "answered" for p in one.daemon.bond()["ports"]), 10)
+    assert one.daemon.ctl("switch", "bond0", "eno2").returncode == 0
+    one.on("eno2")
+    index, told, before = one.node.index("bond0"), states(one.daemon), one.daemon.bond()
+    since = now()
+    for _ in range(3):
+        done = one.daemon.ctl("reexec")
+        assert done.returncode == 0, done
+    pass_time(0.5)
+    window = one.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1"], window
+    after = one.daemon.bond()
+    assert one.node.index("bond0") == index and after["active_port"] == "eno2" and after["manual"]
+    assert [(p["state"], p["since"]) for p in after["ports"]] == [(p["state"], p["since"]) for p in before["ports"]]
+    assert states(one.daemon) == told and len(versions(one.daemon)) == 3
+    one.on("eno2")

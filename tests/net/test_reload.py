@@ -131,3 +131,52 @@ def test_a_reload_of_the_same_file_is_nothing(pair):
     pass_time(0.5)
     untouched(two, since, sniffer)
     assert not two.n1.changes(since=since) and two.n1.holds(VIP)
+
+
+def gaps_of(adverts, until=1 << 63):
+    return [(b["at"] - a["at"]) / MS for a, b in zip(adverts, adverts[1:]) if b["at"] < until]
+
+
+def test_reloads_in_the_middle_of_everything(make_lab):
+    """Sixty vips at 10 to 100 ms; twenty reloads add, change and remove others. No advert of those that stay is later than adverts
+    are without reloads, but for what the reading itself may cost; none of their addresses comes or goes."""
+    lab = make_lab(names=("lb1",), ports=1)
+    node = lab.lb1.ready()
+    node.address("eno1", "192.0.2.11/24")
+    lab.answer()
+    steady = {vrid: (10, 20, 50, 100)[vrid % 4] for vrid in range(1, 61)}
+
+    def vip(vrid, advert, address=None, **more):
+        return vip_config(node, name=f"v{vrid}", vrid=vrid, advert=f"{advert}ms", addresses=(address or f"198.51.100.{vrid}",),
+                          **{"priority": 200, **more})
+    stays = [vip(vrid, advert) for vrid, advert in steady.items()]
+
+    def others(i):
+        """Two that stay and change, one that comes and one that goes with each reload."""
+        changing = vip(101, (10, 20, 50)[i % 3], address=f"198.51.100.{101 + i % 2}", priority=100 + i % 2)
+        preempting = vip(103, 100, preempt="true" if i % 2 else "false")
+        return [changing, preempting, vip(110 + i, 100), vip(111 + i, 20)]
+    daemon = Standbyd(node, plain_config(node, *stays, *others(0))).start()
+    wait_for(lambda: all(daemon.state(f"v{vrid}") == "active" for vrid in (1, 60)) and
+             all(v["state"] == "active" for v in daemon.status()["vips"]), 20, "all are active")
+    sniffer = lab.sniff()
+    before = now()
+    pass_time(3)
+    since = now()
+    for i in range(1, 21):
+        daemon.write(plain_config(node, *stays, *others(i)))
+        assert daemon.ctl("reload").returncode == 0
+    to = now()
+    pass_time(0.2)
+    assert to - since < 30 * 1000 * MS
+    for vrid, advert in steady.items():
+        quiet = gaps_of(sniffer.adverts(since=before, to=since, vrid=vrid))
+        busy = gaps_of(sniffer.adverts(since=since - advert * MS, to=to + advert * MS, vrid=vrid))
+        assert busy and max(busy) <= max(quiet) + advert + slack_ms(), \
+            f"vrid {vrid}: {max(busy):.1f} ms between adverts of {advert} ms, without reloads {max(quiet):.1f} ms"
+        assert all(f["priority"] == 200 for f in sniffer.adverts(since=since, vrid=vrid))
+        assert not node.changes(ip=f"198.51.100.{vrid}", since=since)
+    assert daemon.vip("v60")["counters"]["became_active"] == 1
+    names = {v["name"] for v in daemon.status()["vips"] if v["state"] != "leaving"}
+    assert {"v130", "v131", "v101", "v103"} <= names
+    wait_for(lambda: not node.holds("198.51.100.115"), 15, "what was removed is gone")
