@@ -632,6 +632,7 @@ void vip_schedule_refresh(struct core *, struct vip *);        /* an active one'
 uint8_t vip_checksum(const struct vip *);                      /* enum vrrp_checksum, to send */
 uint64_t vip_deadline(const struct core *, const struct vip *);
 uint64_t vip_down_ns(const struct vip *);                      /* Active_Down_Interval */
+uint64_t vip_skew_unit_ns(const struct vip *); /* a 256th of what the skew is made of */
 uint64_t vip_skew_ns(const struct vip *);
 void vip_check_joining(struct core *, struct vip *);           /* whether it still is */
 uint64_t vip_preempt_ns(const struct vip *);                   /* when a preempt-delay ends; NEVER: none runs */

@@ -14,9 +14,15 @@
  * send_advert, send_zero and the addresses' announce flags are due until the plan has emitted them. */
 #include "core/vip.h"
 
+/* RFC 3768 §6.1 does not scale it. */
+uint64_t vip_skew_unit_ns(const struct vip *vip)
+{
+	return (vip->cfg.version == 2 ? NSEC_PER_SEC : vip->interval_ns) / 256;
+}
+
 uint64_t vip_skew_ns(const struct vip *vip)
 {
-	uint64_t scale = vip->cfg.version == 2 ? NSEC_PER_SEC : vip->interval_ns; /* RFC 3768 §6.1 does not scale it */
+	uint64_t scale = vip->cfg.version == 2 ? NSEC_PER_SEC : vip->interval_ns;
 
 	return scale * (256U - vip->priority) / 256;
 }

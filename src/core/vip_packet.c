@@ -118,12 +118,20 @@ static void await_preemption(struct core *core, struct vip *vip, const struct ev
 				       .ip = advert->source };
 }
 
+/* The active one leaves. Who repeats that before another spoke does not prolong the wait: else nobody would ever take over. */
+static void goodbye(struct core *core, struct vip *vip)
+{
+	uint64_t due = core->now + vip_skew_ns(vip);
+
+	if (!vip->won_ns)
+		vip->down_ns = vip->left ? min64(vip->down_ns, due) : due;
+}
+
 /* RFC 9568 §6.4.2. A lower one does not reset the timer where preemption is on. */
 static void backup_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	if (advert->priority == 0) {
-		if (!vip->won_ns)
-			vip->down_ns = core->now + vip_skew_ns(vip);
+		goodbye(core, vip);
 	} else if (!vip_preempts(vip) || advert->priority >= vip->priority) {
 		vip->lower_ns = 0;
 		follow(core, vip, advert);
@@ -171,6 +179,20 @@ static uint64_t linger(const struct vip *vip)
 	return vip->vmac == NONE ? LEAVE_AFTER_ADVERT : 0;
 }
 
+/* Those who heard it wait for their skew, which is two 256ths for the best of them: who says it more often than that is
+ * answered once for all. */
+static void answer_goodbye(struct core *core, struct vip *vip)
+{
+	uint64_t due = vip->sent_ns + vip_skew_unit_ns(vip);
+
+	if (due > core->now) {
+		vip->advert_ns = min64(vip->advert_ns, due);
+		return;
+	}
+	vip->send_advert = true;
+	vip->advert_ns = vip_next_advert(core, vip);
+}
+
 /* RFC 9568 §6.4.3. */
 static void active_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
@@ -185,8 +207,7 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 		return;
 	}
 	if (advert->priority == 0) {
-		vip->send_advert = true;
-		vip->advert_ns = vip_next_advert(core, vip);
+		answer_goodbye(core, vip);
 	} else if (beats(core, vip, advert)) {
 		vip_leave(core, vip, reason);
 		follow(core, vip, advert);
