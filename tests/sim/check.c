@@ -623,6 +623,22 @@ static void next_advert(struct world *w, struct node *node, unsigned vip, uint8_
 			   wanted_of(node, vip));
 }
 
+/* One that is due, one that answers a loser, one for a change of priority or state, and one for each goodbye. */
+static void advert_rate(struct world *w, struct node *node, unsigned vip, uint8_t priority)
+{
+	struct watch *watch = &node->watch[vip];
+
+	if (since(w, watch->window_ns) >= node->advert_ns[vip] || watch->reloaded_ns > watch->window_ns) {
+		watch->window_ns = w->now;
+		watch->in_window = watch->zeros_in_window = 0;
+	}
+	if (watch->advertised && watch->said == priority && ++watch->in_window > 4 + watch->zeros_in_window)
+		world_fail(w, node, "advert-storm", "vip %u: %u adverts in %" PRIu64 " us, %u goodbyes heard", vip,
+			   watch->in_window, since(w, watch->window_ns) / 1000, watch->zeros_in_window);
+	if (watch->in_window > 4 + 256)
+		world_fail(w, node, "advert-storm", "vip %u: %u adverts in an interval", vip, watch->in_window);
+}
+
 /* The list in an advert is the configured one; a goodbye's may be the one before the reload. */
 static bool right_list(const struct world *w, const struct node *node, const struct action_advert *a)
 {
@@ -678,6 +694,7 @@ void check_advert_sent(struct world *w, struct node *node, const struct action_a
 	if (watch->must_remove)
 		world_fail(w, node, "late-advert", "vip %u: woke later than the lease and speaks before it removed",
 			   vip);
+	advert_rate(w, node, vip, a->priority);
 	if (!watch->advertised)
 		first_advert(w, node, vip);
 	else
@@ -731,7 +748,11 @@ void check_advert_heard(struct world *w, struct node *node, const struct event_a
 	if (!is_path(node, vip, a->ifindex, false))
 		return; /* others speak there: not its way */
 	watch->any_heard_ns = w->now;
-	watch->zero_ns = !a->priority && watch->known && watch->state == VIP_BACKUP ? w->now : 0;
+	watch->zeros_in_window += !a->priority;
+	if (a->priority || !watch->known || watch->state != VIP_BACKUP)
+		watch->zero_ns = 0;
+	else if (!watch->zero_ns) /* one that repeats it prolongs nothing */
+		watch->zero_ns = w->now;
 	watch->listen_ns = 0;
 	if (!a->priority)
 		return;
@@ -1166,9 +1187,65 @@ static void check_node(struct world *w, struct node *node)
 	}
 }
 
+static bool hears_peer(const struct world *w, const struct node *node, unsigned vip, const struct peer *p)
+{
+	int path = holding_path(w, node, vip);
+
+	return path >= 0 && lan_port_live(w, node, (unsigned)path) && !w->mute[node->id][path] && w->switch_up[p->at] &&
+	       (w->trunk || lan_switch_of(node, (unsigned)path) == (int)p->at);
+}
+
+/* Who sends only one form of the checksum, whatever was heard, may stay unheard by those who take only the other. */
+static bool is_understood(const struct world *w, const struct node *node, unsigned vip)
+{
+	enum checksum_policy policy = node->setup[vip].checksum;
+	bool strict = false, pseudo = false;
+
+	if (w->vips[vip].version == 2 || w->vips[vip].family == FAMILY_6)
+		return true;
+	for (unsigned i = 0; i < w->n_peers; i++) {
+		strict |= w->peers[i].kind == PEER_STRICT;
+		pseudo |= w->peers[i].kind != PEER_STRICT;
+	}
+	for (unsigned n = 0; n < w->n_nodes; n++) /* ours may differ, and `auto` follows the last that was heard */
+		if (w->nodes[n].setup[vip].checksum != CHECKSUM_AUTO)
+			return false;
+	return policy == CHECKSUM_AUTO && !(strict && pseudo);
+}
+
+/* A node of ours and a polite one of others that hear each other are active together only until both know. */
+static void check_beside(struct world *w, struct node *node, unsigned vip, unsigned i)
+{
+	const struct peer *p = &w->peers[i];
+	const struct peer_vip *pv = &p->vips[vip];
+	struct watch *watch = &node->watch[vip];
+	uint64_t from, bound = 2 * w->vips[vip].advert_ns + slack(w) + 2 * w->check_ns + group_grace(w, vip);
+
+	if (!p->up || !pv->active || !peer_is_polite(p) || !check_is_well(node) || !watch->known ||
+	    watch->state != VIP_ACTIVE || !hears_peer(w, node, vip, p) || !is_understood(w, node, vip)) {
+		watch->beside_ns[i] = 0;
+		return;
+	}
+	if (!watch->beside_ns[i])
+		watch->beside_ns[i] = w->now;
+	from = later(later(watch->beside_ns[i], w->vips[vip].disturbed_ns), node->excused_ns);
+	if (since(w, from) > bound)
+		world_fail(w, node, "beside", "vip %u: active beside %s for %llu ms", vip, peer_name(p->kind),
+			   since(w, from) / NSEC_PER_MSEC);
+}
+
+static void check_peers(struct world *w)
+{
+	for (unsigned n = 0; n < w->n_nodes; n++)
+		for (unsigned v = 0; v < w->n_vips; v++)
+			for (unsigned i = 0; i < w->n_peers && !w->failed; i++)
+				check_beside(w, &w->nodes[n], v, i);
+}
+
 void check_time(struct world *w)
 {
 	safety_account_all(w);
+	check_peers(w);
 	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
 		check_node(w, &w->nodes[n]);
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++)

@@ -333,7 +333,7 @@ static bool refusing_begins(struct world *w, struct node *node)
 
 static bool process_begins(struct world *w, struct node *node, struct fault *f)
 {
-	if (!node->running)
+	if (!node->running || (node->suspended && f->kind == FAULT_CRASH))
 		return false;
 	if (f->kind == FAULT_STOP) {
 		if (node->stopping || node->stalled || node->loop_stalled)

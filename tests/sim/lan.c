@@ -89,20 +89,20 @@ static void packet_lost(struct world *w, const struct packet *p)
 		w->vips[p->vip].disturbed_ns = w->now;
 }
 
-static void packet_flood(struct world *w, const struct node *from, unsigned out, uint32_t slot)
+static void packet_to_nodes(struct world *w, uint32_t slot, unsigned entry, unsigned out)
 {
 	struct packet *p = &w->packets[slot];
-	int entry = lan_switch_of(from, out);
+	unsigned first = p->to < 0 ? 0 : (unsigned)p->to, end = p->to < 0 ? w->n_nodes : first + 1;
 
-	for (unsigned n = p->to < 0 ? 0 : (unsigned)p->to; n < (p->to < 0 ? w->n_nodes : (unsigned)p->to + 1); n++)
+	for (unsigned n = first; n < end; n++)
 		for (unsigned port = 0; port < SIM_LINKS; port++) {
 			const struct node *to = &w->nodes[n];
 
-			if (!lan_is_port(to, port) || (n == from->id && port == out) || !to->powered ||
+			if (!lan_is_port(to, port) || (n == p->from && port == out) || !to->powered ||
 			    !lan_port_live(w, to, port))
 				continue;
-			if ((lan_switch_of(to, port) != entry && !w->trunk) || w->blocked[from->id] & 1ULL << n ||
-			    w->mute[n][port])
+			if ((lan_switch_of(to, port) != (int)entry && !w->trunk) ||
+			    (p->from < SIM_NODES && w->blocked[p->from] & 1ULL << n) || w->mute[n][port])
 				continue;
 			if (rng_chance(&w->rng, w->loss + w->burst_loss)) {
 				packet_lost(w, p);
@@ -114,16 +114,42 @@ static void packet_flood(struct world *w, const struct node *from, unsigned out,
 		}
 }
 
+static void packet_to_peers(struct world *w, uint32_t slot, unsigned entry)
+{
+	const struct packet *p = &w->packets[slot];
+
+	for (unsigned i = 0; i < w->n_peers; i++) {
+		const struct peer *peer = &w->peers[i];
+
+		if (peer->up && p->kind == PACKET_VRRP && p->to < 0 && p->from != SIM_NODES + i && w->switch_up[peer->at] &&
+		    (peer->at == entry || w->trunk) && !rng_chance(&w->rng, w->loss + w->burst_loss))
+			packet_to(w, slot, SIM_NODES + i, 0);
+	}
+}
+
 static void packet_send(struct world *w, struct node *node, int ifindex, uint32_t slot)
 {
 	int port = lan_path(node, ifindex);
 
 	w->statistics->packets++;
 	w->packets[slot].from = (uint16_t)node->id;
-	if (port >= 0 && lan_port_live(w, node, (unsigned)port) && !w->mute[node->id][port])
-		packet_flood(w, node, (unsigned)port, slot);
-	else
+	if (port >= 0 && lan_port_live(w, node, (unsigned)port) && !w->mute[node->id][port]) {
+		packet_to_nodes(w, slot, (unsigned)lan_switch_of(node, (unsigned)port), (unsigned)port);
+		packet_to_peers(w, slot, (unsigned)lan_switch_of(node, (unsigned)port));
+	} else {
 		packet_lost(w, &w->packets[slot]);
+	}
+	lan_release(w, slot);
+}
+
+static void packet_send_at(struct world *w, unsigned at, unsigned from, uint32_t slot)
+{
+	w->statistics->packets++;
+	w->packets[slot].from = (uint16_t)from;
+	if (w->switch_up[at]) {
+		packet_to_nodes(w, slot, at, 0);
+		packet_to_peers(w, slot, at);
+	}
 	lan_release(w, slot);
 }
 
@@ -167,15 +193,13 @@ void lan_advert(struct world *w, struct node *node, const struct action_advert *
 		advert_to(w, node, a, NULL);
 }
 
-static void announcement(struct world *w, struct node *node, int ifindex, const struct ip *ip,
-			 const uint8_t mac[MAC_SIZE])
+static bool announcement_take(struct world *w, const struct ip *ip, const uint8_t mac[MAC_SIZE], uint32_t *slot)
 {
-	uint32_t slot;
-	struct packet *p = packet_take(w, &slot);
+	struct packet *p = packet_take(w, slot);
 	unsigned address;
 
 	if (!p)
-		return;
+		return false;
 	p->vip = check_vip_of(w, ip, &address);
 	if (ip->family == FAMILY_4) {
 		p->kind = PACKET_ARP;
@@ -186,7 +210,16 @@ static void announcement(struct world *w, struct node *node, int ifindex, const 
 		p->length = ND_FRAME;
 		nd_announcement(p->bytes, mac, ip, false);
 	}
-	packet_send(w, node, ifindex, slot);
+	return true;
+}
+
+static void announcement(struct world *w, struct node *node, int ifindex, const struct ip *ip,
+			 const uint8_t mac[MAC_SIZE])
+{
+	uint32_t slot;
+
+	if (announcement_take(w, ip, mac, &slot))
+		packet_send(w, node, ifindex, slot);
 }
 
 void lan_announce(struct world *w, struct node *node, const struct action_announce *a)
@@ -238,21 +271,8 @@ static void stranger_bytes(const struct world_vip *vip, struct packet *p)
 			&vip->addresses[vip->family == FAMILY_6 ? SIM_VIP_ADDRESSES_4 : 0].ip, 1, VRRP_CHECKSUM_RFC5798);
 }
 
-/* A packet on a vrid of ours that must be dropped. */
-void lan_bad_packet(struct world *w, struct node *node)
+static void spoil(struct world *w, struct packet *p)
 {
-	struct world_vip *vip = &w->vips[rng_below(&w->rng, w->n_vips)];
-	uint32_t slot;
-	struct packet *p = packet_take(w, &slot);
-
-	if (!p)
-		return;
-	p->kind = PACKET_VRRP;
-	p->source = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 200 } };
-	if (vip->family == FAMILY_6)
-		p->source = (struct ip){ .family = FAMILY_6, .bytes = { 0xfe, 0x80, [15] = 200 } };
-	p->destination = vip->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
-	stranger_bytes(vip, p);
 	switch (rng_below(&w->rng, 5)) {
 	case 0:
 		p->ttl = 254;
@@ -270,6 +290,63 @@ void lan_bad_packet(struct world *w, struct node *node)
 		p->bytes[3] = 0;
 		break;
 	}
+}
+
+void lan_peer_announce(struct world *w, unsigned at, unsigned from, const struct ip *ip)
+{
+	const uint8_t mac[MAC_SIZE] = { 2, 0xfe, 0, 0, 0, (uint8_t)from };
+	uint32_t slot;
+
+	if (announcement_take(w, ip, mac, &slot))
+		packet_send_at(w, at, from, slot);
+}
+
+void lan_peer_advert(struct world *w, unsigned at, unsigned from, const struct peer_advert *a)
+{
+	const struct world_vip *vip = &w->vips[a->vip];
+	struct ip list[SIM_VIP_ADDRESSES];
+	unsigned listed = vip->first & configure_listed(vip), n = 0;
+	uint32_t slot;
+	struct packet *p = packet_take(w, &slot);
+
+	if (!p)
+		return;
+	for (unsigned i = 0; i < SIM_VIP_ADDRESSES; i++)
+		if (listed >> i & 1)
+			list[n++] = vip->addresses[i].ip;
+	p->kind = PACKET_VRRP;
+	p->source = a->source;
+	p->destination = vip->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
+	if (vip->version == 2)
+		p->length = (uint16_t)vrrp_encode_2(p->bytes, sizeof p->bytes, vip->vrid, a->priority,
+						    (unsigned)(vip->advert_ns / NSEC_PER_SEC), NULL, list, n);
+	else
+		p->length = (uint16_t)vrrp_encode(p->bytes, sizeof p->bytes, vip->vrid, a->priority,
+						  (uint16_t)(vip->advert_ns / (10 * NSEC_PER_MSEC)), &p->source,
+						  &p->destination, list, n, (enum vrrp_checksum)a->form);
+	if (!p->length)
+		world_fail(w, NULL, "peer", "its advert cannot be encoded");
+	if (a->garbage)
+		spoil(w, p);
+	packet_send_at(w, at, from, slot);
+}
+
+/* A packet on a vrid of ours that must be dropped. */
+void lan_bad_packet(struct world *w, struct node *node)
+{
+	struct world_vip *vip = &w->vips[rng_below(&w->rng, w->n_vips)];
+	uint32_t slot;
+	struct packet *p = packet_take(w, &slot);
+
+	if (!p)
+		return;
+	p->kind = PACKET_VRRP;
+	p->source = (struct ip){ .family = FAMILY_4, .bytes = { 10, 0, 0, 200 } };
+	if (vip->family == FAMILY_6)
+		p->source = (struct ip){ .family = FAMILY_6, .bytes = { 0xfe, 0x80, [15] = 200 } };
+	p->destination = vip->family == FAMILY_6 ? vrrp_group_6 : vrrp_group_4;
+	stranger_bytes(vip, p);
+	spoil(w, p);
 	packet_send(w, node, node->links[0].ifindex, slot);
 }
 

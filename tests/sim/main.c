@@ -16,6 +16,8 @@ static void usage(FILE *out)
 		     "  --worlds N       so many worlds (default 1)\n"
 		     "  --failovers N    worlds until N takeovers have happened\n"
 		     "  --campaign N     the same with a job for each processor, and word of how far it is each minute\n"
+		     "  --peers N        so many nodes of others, 0…3 (default: the seed decides); --peer A,B: only of these kinds:\n"
+		     "                   keepalived, strict, deaf, zero, garbage\n"
 		     "  --jobs N         so many worlds at a time\n"
 		     "  --sweep A,B      each world is a short story that is told again for each action or step of it, with a crash,\n"
 		     "                   reload, stall … there: crash, crash-lost, reload, reload-changed, stall, hang, suspend, all\n"
@@ -69,6 +71,16 @@ static uint64_t number(const char *text, uint64_t low, uint64_t high)
 	return value;
 }
 
+static uint32_t peer_list(const char *list)
+{
+	uint32_t mask = 0;
+
+	for (unsigned kind = 0; kind < PEER_KINDS; kind++)
+		if (strstr(list, peer_name((enum peer_kind)kind)))
+			mask |= 1U << kind;
+	return mask;
+}
+
 static uint32_t sweep_list(const char *list)
 {
 	uint32_t mask = 0;
@@ -118,7 +130,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "trace-hash", 0, NULL, 'H' }, { "keep-going", 0, NULL, 'K' }, { "quiet", 0, NULL, 'q' },
 		{ "help", 0, NULL, 'h' },	{ "lie", 1, NULL, 'L' },
 		{ "sweep", 1, NULL, 'p' },	{ "stride", 1, NULL, 'd' },	{ "at", 1, NULL, 'a' },
-		{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
+		{ "peers", 1, NULL, 'P' },	{ "peer", 1, NULL, 'Q' },	{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -132,6 +144,12 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'f':
 			o->failovers = number(optarg, 1, UINT64_MAX);
+			break;
+		case 'P':
+			o->peers = (int)number(optarg, 0, SIM_PEERS);
+			break;
+		case 'Q':
+			o->peer_kinds = peer_list(optarg);
 			break;
 		case 'p':
 			o->sweeps = sweep_list(optarg);
@@ -201,7 +219,7 @@ static void parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .seed = 1, .kind = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1,
+	struct options options = { .seed = 1, .kind = -1, .peers = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1,
 				   .sweep_stride = 1 };
 
 	parse(argc, argv, &options);

@@ -287,6 +287,7 @@ void make_world(struct world *w)
 		node_make(w, n, kind < NODE_KINDS ? kind : -1);
 	for (unsigned v = 0; v < w->n_vips; v++)
 		owner_make(w, v);
+	peers_make(w);
 	lan_make(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		kernel_boot(w, &w->nodes[n]);

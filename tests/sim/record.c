@@ -98,6 +98,13 @@ void record_replay(const struct options *o, uint64_t seed, enum sweep_kind sweep
 		printf(" --kind %s", (const char *const[]){ "plain", "move", "kernel", "team" }[o->kind]);
 	if (o->faults != ALL_FAULTS)
 		printf(" --fault-mask 0x%x", o->faults);
+	if (o->peers >= 0)
+		printf(" --peers %d", o->peers);
+	for (unsigned kind = 0, first = 1; kind < PEER_KINDS; kind++)
+		if (o->peer_kinds >> kind & 1) {
+			printf("%s%s", first ? " --peer " : ",", peer_name((enum peer_kind)kind));
+			first = 0;
+		}
 	if (o->sweeps)
 		printf(" --sweep %s --at %" PRIu64, sweep_name(sweep), sweep_at);
 	for (unsigned type = 0; type < ACT_TYPES; type++)

@@ -12,6 +12,7 @@
 
 enum {
 	SIM_NODES = 16,
+	SIM_PEERS = 3,
 	SIM_VIPS = 32,
 	SIM_VIP_ADDRESSES = 7, /* that a vip may have: IPv4 first, then IPv6; a node's configuration names some */
 	SIM_VIP_ADDRESSES_4 = 4, /* the first IPv6 one is link-local where adverts go over IPv6 */
@@ -55,6 +56,7 @@ enum happen {
 	HAPPEN_DELETE,	  /* somebody deletes an address */
 	HAPPEN_RELOAD,	  /* another reload, right after one or in the middle of a change */
 	HAPPEN_FLAP,	  /* a flapping cable changes */
+	HAPPEN_PEER,	  /* a node of others has something to do */
 	HAPPEN_CHECK,	  /* the checks that depend on time alone */
 };
 
@@ -154,6 +156,9 @@ struct watch {
 	uint64_t usable_ns;		 /* since when that is as it is */
 	struct ip source;		 /* of its last advert */
 	uint8_t said;			 /* the priority in it */
+	uint64_t window_ns;		 /* a window of one interval began */
+	unsigned in_window, zeros_in_window; /* own adverts in it, and goodbyes heard */
+	uint64_t beside_ns[SIM_PEERS];	 /* since when it is active beside that one, 0: it is not */
 	uint64_t changed_ns;		 /* when that last changed, or `total` became or left 0 */
 	uint64_t advert_ns;		 /* last own advert, 0: none since active */
 	uint64_t promised_ns;		 /* the interval that it announced */
@@ -359,6 +364,39 @@ struct world_vip {
 	struct span doubled, orphaned;
 };
 
+/* What is peculiar to a node of others (peer.c). */
+enum peer_kind {
+	PEER_KEEPALIVED, /* the checksum with the pseudo-header only; what is wrong restarts a master's timer */
+	PEER_STRICT,	 /* the checksum of RFC 9568 only */
+	PEER_DEAF,	 /* does not hear for a while, and takes over */
+	PEER_ZERO,	 /* says goodbye every few milliseconds */
+	PEER_GARBAGE,	 /* says only what must be dropped, often enough to silence keepalived */
+	PEER_KINDS
+};
+
+struct peer_vip {
+	bool active;
+	uint8_t priority;
+	uint64_t interval_ns;		       /* of the active one */
+	uint64_t down_ns, advert_ns, garp_ns; /* NEVER: not running */
+	uint64_t active_ns;		       /* since when it is as it is */
+};
+
+struct peer {
+	enum peer_kind kind;
+	bool up;
+	unsigned at; /* a switch */
+	uint64_t turn_ns, armed_ns, deaf_until_ns; /* turn: comes or goes */
+	struct peer_vip vips[SIM_VIPS];
+};
+
+struct peer_advert {
+	unsigned vip;
+	uint8_t priority, form; /* form: enum vrrp_checksum */
+	struct ip source;
+	bool garbage;
+};
+
 enum fault_kind {
 	FAULT_CABLE,
 	FAULT_SWITCH,
@@ -449,6 +487,8 @@ struct options {
 	uint64_t failovers;   /* worlds until so many takeovers have happened */
 	uint64_t worlds;
 	unsigned jobs;
+	int peers;		/* -1: the seed decides */
+	uint32_t peer_kinds;	/* mask of enum peer_kind; 0: all */
 	uint32_t sweeps;		/* mask of enum sweep_kind; 0: whole worlds */
 	uint64_t sweep_stride, sweep_at; /* every so many places; only there */
 	uint64_t time_ns;	  /* of faults in one world; 0: the seed decides */
@@ -472,6 +512,8 @@ struct world {
 	struct world_vip vips[SIM_VIPS];
 	struct packet *packets;
 	uint32_t *free_packets;
+	struct peer peers[SIM_PEERS];
+	unsigned n_peers;
 	unsigned n_free_packets;
 
 	bool cable[SIM_NODES][SIM_LINKS], switch_up[2], trunk;
@@ -574,6 +616,19 @@ bool lan_is_port(const struct node *, unsigned port); /* whether it has that cab
 bool lan_port_live(const struct world *, const struct node *, unsigned port); /* cable and switch */
 int lan_switch_of(const struct node *, unsigned port);
 int lan_path(const struct node *, int ifindex); /* the cable that a packet out of this interface takes, -1: none */
+
+void lan_peer_advert(struct world *, unsigned at, unsigned from, const struct peer_advert *);
+void lan_peer_announce(struct world *, unsigned at, unsigned from, const struct ip *);
+
+/* peer.c */
+void peers_make(struct world *);
+void peers_begin(struct world *);
+void peers_end(struct world *);
+void peer_run(struct world *, unsigned id); /* SIM_NODES and up */
+void peer_schedule(struct world *, struct peer *);
+void peer_hear(struct world *, unsigned id, const struct packet *);
+bool peer_is_polite(const struct peer *); /* it follows the standard, as it reads it */
+const char *peer_name(enum peer_kind);
 
 /* shell.c */
 void shell_start(struct world *, struct node *);

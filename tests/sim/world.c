@@ -13,7 +13,7 @@ void world_schedule(struct world *w, uint64_t time, enum happen type, unsigned n
 
 static void happen(struct world *w, const struct happening *h)
 {
-	struct node *node = &w->nodes[h->node];
+	struct node *node = &w->nodes[h->node < SIM_NODES ? h->node : 0];
 
 	switch ((enum happen)h->type) {
 	case HAPPEN_RUN:
@@ -21,7 +21,16 @@ static void happen(struct world *w, const struct happening *h)
 			shell_run(w, node);
 		break;
 	case HAPPEN_PACKET:
-		lan_arrive(w, node, h->b, h->a);
+		if (h->node >= SIM_NODES)
+			peer_hear(w, h->node, &w->packets[h->a]);
+		if (h->node >= SIM_NODES)
+			lan_release(w, h->a);
+		else
+			lan_arrive(w, node, h->b, h->a);
+		break;
+	case HAPPEN_PEER:
+		if (h->time == w->peers[h->node - SIM_NODES].armed_ns)
+			peer_run(w, h->node);
 		break;
 	case HAPPEN_APPLY:
 		if (node->running && h->a == node->life)
@@ -135,6 +144,7 @@ static bool settle(struct world *w)
 	bool patient = w->seed % 10 == 0 && !w->options->sweeps;
 
 	trace_add_text(w, 0, "settling");
+	peers_end(w);
 	fault_heal_all(w);
 	if (!live_until_is(w, w->now + settle_ns(w) / 2, all_run, patient))
 		return false;
@@ -185,6 +195,7 @@ static void life(struct world *w)
 			trouble = 5 * w->fault_gap_ns + NSEC_PER_SEC;
 		w->faults_on = true;
 		world_schedule(w, w->now, HAPPEN_FAULT, 0, 0, 0);
+		peers_begin(w);
 		if (!live_until(w, w->now + (time ? time : trouble)))
 			return;
 		if (!settle(w))
