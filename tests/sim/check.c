@@ -351,6 +351,7 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 		world_fail(w, node, "late-backup", "vip %u: woke late and did not listen", vip);
 	watch->listen_ns = 0;
 	if (view->state == VIP_ACTIVE) {
+		node->record[vip].active_ns = w->now;
 		if (w->vips[vip].holder != (int)node->id)
 			count_takeover(w, node, vip);
 		w->vips[vip].holder = (int)node->id;

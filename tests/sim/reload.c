@@ -7,7 +7,7 @@ static void renamed(struct world *w, struct node *node, unsigned vip)
 {
 	/* It says goodbye and stands anew: a Down from here, and what it knew of others is forgotten. */
 	node->watch[vip].configured_ns = w->now;
-	node->watch[vip].zero_ns = 0;
+	node->watch[vip].zero_ns = node->watch[vip].release_ns = 0;
 }
 
 static bool change_priority(struct world *w, struct node *node, unsigned vip)

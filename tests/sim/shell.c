@@ -455,6 +455,11 @@ static void feed_record(struct world *w, struct node *node)
 	}
 }
 
+static uint64_t last_sign(const struct record *record)
+{
+	return record->last_sign_ns > record->active_ns ? record->last_sign_ns : record->active_ns;
+}
+
 void shell_start(struct world *w, struct node *node)
 {
 	struct event event = { .type = EV_CONTINUE };
@@ -482,7 +487,7 @@ void shell_start(struct world *w, struct node *node)
 		watch->advert_ns = watch->announced = watch->told = 0;
 		watch->heard_ns = watch->release_ns = 0;
 		watch->any_heard_ns = watch->zero_ns = watch->claimed = watch->claimed_ns = watch->listen_ns = 0;
-		watch->sign_ns = node->record_boot == node->boot ? node->record[v].last_sign_ns : 0;
+		watch->sign_ns = node->record_boot == node->boot ? last_sign(&node->record[v]) : 0;
 		watch->configured_ns = watch->state_since_ns = w->now;
 		watch->removed_leaves = false;
 		watch->state = VIP_INIT;

@@ -190,7 +190,7 @@ struct watch {
 struct record {
 	bool active;
 	uint8_t checksum;
-	uint64_t last_sign_ns;
+	uint64_t last_sign_ns, active_ns; /* active_ns: became it then; the kernel's own times of its addresses say it too */
 };
 
 struct leftover {
