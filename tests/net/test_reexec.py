@@ -321,6 +321,23 @@ def test_a_bond_that_moves(make_lab):
     wait_for(lambda: lab.lb1.holds(VIP) == "eno1", 5)
 
 
+def test_a_virtual_mac_address(two):
+    """Its device and what it borrowed of the machine's settings stay as they are."""
+    one = two(mac="virtual")
+    links, since, before = sorted(one.n1.links()), now(), one.d1.vip()["since"]
+    told = states(one.d1)
+    for _ in range(3):
+        one.d1.reexec()
+    pass_time(0.3)
+    window = one.probe.window(since)
+    assert window.lost == 0 and window.nodes == ["lb1"], window
+    assert sorted(one.n1.links()) == links and one.d1.vip()["since"] == before and states(one.d1) == told
+    assert not one.n1.changes(since=since)
+    one.d1.stop()
+    one.probe.answered_by("lb2", 5)
+    assert not one.n1.holds(VIP)
+
+
 @pytest.mark.bonding
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_bond_that_is_a_device(make_lab, driver):
