@@ -351,6 +351,7 @@ static void print_vip(const json_t *vip, const char *node)
 	w = begin_line(INDENT);
 	print_addresses(&w, json_object_get(vip, "addresses"), json_object_get(vip, "elsewhere"));
 	print_count(&w, json_array_size(json_object_get(vip, "routes")), "route");
+	print_count(&w, json_array_size(json_object_get(vip, "routing_policy")), "rule");
 	print_holder(&w, vip, node);
 	print_figures(&w, vip);
 	putchar('\n');

@@ -175,7 +175,8 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_BOND_PROBES_LOST] =
 		"no port reaches {ip|the probes' targets} any more; those with link are used all the same",
 	[REASON_VLAN_LINK] = "what it is on has no link or does not exist",
-	[REASON_ROUTE_REFUSED] = "the kernel refused it: {a error}",
+	[REASON_ROUTE_REFUSED] = "the kernel refused the route: {a error}",
+	[REASON_RULE_REFUSED] = "the kernel refused the rule: {a error}",
 	[REASON_VLAN_KIND] = "a device of that name exists and is not this vlan",
 	[REASON_VMAC_REFUSED] = "the kernel refused device {name} for its MAC address: {a error}",
 	[REASON_VMAC_KIND] = "device {name} for its MAC address exists and is not ours",
@@ -232,6 +233,7 @@ static const char *state_name(enum object_type type, uint8_t state)
 	case OBJECT_ADDRESS:
 	case OBJECT_ROUTE:
 	case OBJECT_VIP_ROUTE:
+	case OBJECT_RULE:
 		break;
 	}
 	return "unknown";
@@ -251,6 +253,10 @@ static const char *action_words(int64_t type)
 		return "remove address";
 	case ACT_ROUTE_ADD:
 		return "add a route";
+	case ACT_RULE_ADD:
+		return "add rule";
+	case ACT_RULE_DEL:
+		return "remove rule";
 	case ACT_ROUTE_DEL:
 		return "remove a route";
 	case ACT_LINK_UP:
@@ -346,6 +352,8 @@ static void say_refused(struct words *w, const struct action *note)
 	if ((note->object.type == OBJECT_ROUTE || note->object.type == OBJECT_VIP_ROUTE) && (r->arg[1] == ACT_ROUTE_ADD || r->arg[1] == ACT_ROUTE_DEL))
 		words_add(w, "%s %s", r->arg[1] == ACT_ROUTE_ADD ? "add" : "remove",
 			  words_subject(&note->object, &r->ip, f.subject));
+	else if (note->object.type == OBJECT_RULE)
+		words_add(w, "%s %s", r->arg[1] == ACT_RULE_ADD ? "add" : "remove", words_subject(&note->object, &r->ip, f.subject));
 	else
 		words_add(w, "%s%s%s", action_words(r->arg[1]), r->ip.family ? " " : "", address(&r->ip, "", &f));
 	words_add(w, ": %s", error_text(r->arg[0], &f));
@@ -395,7 +403,8 @@ static void say_repaired(struct words *w, const struct material *material, const
 		words_add(w, "the device for its MAC address was gone and is made again; removed ");
 	else
 		say_pattern(w, "{subject} was gone and is put back; removed ", material);
-	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || object->type == OBJECT_VIP_ROUTE || r->ip.family == FAMILY_4);
+	say_culprit(w, r->arg[0], object->type == OBJECT_ROUTE || object->type == OBJECT_VIP_ROUTE ||
+				       object->type == OBJECT_RULE || r->ip.family == FAMILY_4);
 }
 
 static void say_manual(struct words *w, const struct core *core, const struct action *a)

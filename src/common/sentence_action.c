@@ -24,6 +24,21 @@ static void say_route(struct words *w, const struct core *core, const struct act
 			  a->object.type == OBJECT_VIP ? "vip " : "", core_object_name(core, &a->object));
 }
 
+static void say_rule(struct words *w, const struct core *core, const struct action *a)
+{
+	const struct config_rule *rule = &a->u.rule.rule;
+	char ip[TEXT_IP_SIZE];
+
+	words_add(w, "%s the rule", a->type == ACT_RULE_ADD ? "adds" : "removes");
+	if (rule->from.family)
+		words_add(w, " from %s/%u", text_ip(&rule->from, ip), rule->from_prefix);
+	if (rule->to.family)
+		words_add(w, " to %s/%u", text_ip(&rule->to, ip), rule->to_prefix);
+	words_add(w, " with priority %u, table %u", rule->priority, rule->table);
+	if (a->object.type == OBJECT_VIP)
+		words_add(w, " of vip %s", core_object_name(core, &a->object));
+}
+
 static void say_address(struct words *w, const struct action *a)
 {
 	const struct action_address *u = &a->u.address;
@@ -142,6 +157,10 @@ static void say_action(struct words *w, const struct core *core, const struct ac
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
 		say_route(w, core, a);
+		break;
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
+		say_rule(w, core, a);
 		break;
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:

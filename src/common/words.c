@@ -21,6 +21,10 @@ const char *words_subject(const struct object *o, const struct ip *ip, char out[
 
 	if (ip->family == FAMILY_NONE && (o->type == OBJECT_BOND || o->type == OBJECT_PORT))
 		return "the device";
+	if (o->type == OBJECT_RULE) {
+		snprintf(out, WORDS_SUBJECT_SIZE, "the rule for %s/%u", text_ip(ip, text), o->sub);
+		return out;
+	}
 	if (o->type != OBJECT_ROUTE && o->type != OBJECT_VIP_ROUTE)
 		return ip->family == FAMILY_NONE ? "an address" : text_ip(ip, out);
 	if (ip->family == FAMILY_NONE)

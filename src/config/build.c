@@ -54,7 +54,7 @@ struct object_source *build_read_section(struct build *build, const struct secti
 static bool allocate(struct build *build)
 {
 	struct config *config = build->config;
-	size_t addresses = 1, routes = 1, probes = 1, peers = 1, tracks = 1;
+	size_t addresses = 1, routes = 1, rules = 1, probes = 1, peers = 1, tracks = 1;
 	for (unsigned i = 0; i < config->n_bonds; i++) {
 		const struct value *values = build->bonds[i].values;
 		bool vlan = i >= build->n_bonds;
@@ -67,6 +67,7 @@ static bool allocate(struct build *build)
 		addresses += values[VIP_ADDRESSES].n_items + 1; /* a link-local one may be added */
 		peers += values[VIP_UNICAST].n_items;
 		routes += values[VIP_ROUTES].n_items;
+		rules += values[VIP_POLICY].n_items;
 		tracks += values[VIP_REQUIRE].n_items + values[VIP_LOWER].n_items;
 	}
 	config->peers = calloc(peers, sizeof *config->peers);
@@ -74,14 +75,16 @@ static bool allocate(struct build *build)
 	config->vips = calloc(config->n_vips + 1, sizeof *config->vips);
 	config->addresses = calloc(addresses, sizeof *config->addresses);
 	config->routes = calloc(routes, sizeof *config->routes);
+	config->rules = calloc(rules, sizeof *config->rules);
 	config->probes = calloc(probes, sizeof *config->probes);
 	config->tracks = calloc(tracks, sizeof *config->tracks);
 	build->address_at = arena_alloc(build->reader->arena, addresses, sizeof *build->address_at);
 	build->address_of = arena_alloc(build->reader->arena, addresses, sizeof *build->address_of);
 	build->route_at = arena_alloc(build->reader->arena, routes, sizeof *build->route_at);
+	build->rule_at = arena_alloc(build->reader->arena, rules, sizeof *build->rule_at);
 	return config->bonds && config->vips && config->peers && config->addresses && config->routes && config->probes &&
 	       config->tracks && build->address_at &&
-	       build->address_of && build->route_at;
+	       build->address_of && build->route_at && build->rule_at && config->rules;
 }
 
 void build_address(struct build *build, const struct value *value, const char *title)
@@ -155,6 +158,7 @@ void config_free(struct config *config)
 	free(config->vips);
 	free(config->addresses);
 	free(config->routes);
+	free(config->rules);
 	free(config->probes);
 	free(config->peers);
 	free(config->tracks);

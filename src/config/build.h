@@ -42,7 +42,7 @@ struct build {
 	unsigned n_bonds;		    /* without the vlans */
 	struct object_source *nodes;	    /* by name, as config->nodes are */
 	struct path_source *paths;
-	const struct place **address_at, **route_at; /* where config->addresses and routes are written */
+	const struct place **address_at, **route_at, **rule_at; /* where config->addresses, routes and rules are written */
 	const char **address_of;		     /* titles of their owners */
 };
 
@@ -74,6 +74,8 @@ bool build_check_name(struct build *, const struct schema_object *, const struct
 
 /* Appends to config->routes; title: of their owner. */
 void build_routes(struct build *, const struct value *routes, const char *title);
+/* Appends to config->rules. */
+void build_rules(struct build *, const struct value *rules, const char *title);
 /* The kernel refuses a gateway that is an address of its own: n of config->addresses. */
 void build_check_gateways(struct build *, unsigned first_address, unsigned n, const struct value *routes, const char *title);
 

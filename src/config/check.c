@@ -408,6 +408,62 @@ static void check_devices(struct build *build)
 	}
 }
 
+/* ---- rules ---- */
+
+struct rule_use {
+	const struct config_rule *rule;
+	const struct place *place;
+	const char *title;
+};
+
+static int compare_numbers(uint32_t one, uint32_t other)
+{
+	return one < other ? -1 : one > other;
+}
+
+static int compare_rules(const struct config_rule *one, const struct config_rule *other)
+{
+	int order = compare_numbers(one->priority, other->priority);
+	order = order ? order : compare_numbers(one->table, other->table);
+	order = order ? order : compare_numbers(one->mark, other->mark);
+	order = order ? order : compare_numbers(one->tos, other->tos);
+	order = order ? order : compare_numbers(one->from_prefix, other->from_prefix);
+	order = order ? order : compare_numbers(one->to_prefix, other->to_prefix);
+	order = order ? order : memcmp(&one->from, &other->from, sizeof one->from);
+	return order ? order : memcmp(&one->to, &other->to, sizeof one->to);
+}
+
+static int by_rule(const void *a, const void *b)
+{
+	const struct rule_use *one = a, *other = b;
+	int order = compare_rules(one->rule, other->rule);
+	return order ? order : build_compare_places(one->place, other->place);
+}
+
+/* One vip that leaves would take the other's away. */
+static void check_rules(struct build *build)
+{
+	const struct config *config = build->config;
+	struct rule_use *uses = arena_alloc(build->reader->arena, config->n_rules + 1, sizeof *uses);
+	for (unsigned i = 0; uses && i < config->n_vips; i++)
+		for (unsigned j = 0; j < config->vips[i].n_rules; j++) {
+			unsigned at = config->vips[i].first_rule + j;
+			uses[at] = (struct rule_use){ &config->rules[at], build->rule_at[at], build->vips[i].title };
+		}
+	if (uses)
+		qsort(uses, config->n_rules, sizeof *uses, by_rule);
+	for (unsigned i = 1, first = 0; uses && i < config->n_rules; i++) {
+		if (compare_rules(uses[i].rule, uses[first].rule) != 0) {
+			first = i;
+			continue;
+		}
+		diagnostics_error(build->reader->diagnostics, uses[i].place,
+				  "%s has the same rule already%s", uses[first].title,
+				  uses[i].title == uses[first].title ? "" : "; give one of them another 'priority'");
+		diagnostics_note(build->reader->diagnostics, uses[first].place, "the first one is here");
+	}
+}
+
 void build_check(struct build *build)
 {
 	check_ports(build);
@@ -416,4 +472,5 @@ void build_check(struct build *build)
 	check_addresses(build);
 	check_routes(build);
 	check_devices(build);
+	check_rules(build);
 }

@@ -166,6 +166,8 @@ static bool is_heading(const char *line)
 
 static const char *kind_of(const char *line)
 {
+	if (strncmp(line, "{priority: ", strlen("{priority: ")) == 0)
+		return "rule ";
 	return line[0] == '{' ? "route " : strstr(line, "{kind: ") ? "probe " : strstr(line, ": {on: ") ? "path " : "";
 }
 

@@ -108,6 +108,24 @@ static void print_routes(FILE *out, const struct config *config, unsigned first,
 		print_route(out, &config->routes[first + i]);
 }
 
+static void print_rule(FILE *out, const struct config_rule *rule)
+{
+	fprintf(out, "      - {priority: %" PRIu32 ", table: %" PRIu32, rule->priority, rule->table);
+	if (rule->from.family) {
+		fputs(", from: ", out);
+		print_ip(out, &rule->from, rule->from_prefix);
+	}
+	if (rule->to.family) {
+		fputs(", to: ", out);
+		print_ip(out, &rule->to, rule->to_prefix);
+	}
+	if (rule->mark)
+		fprintf(out, ", mark: %" PRIu32, rule->mark);
+	if (rule->tos)
+		fprintf(out, ", type-of-service: %d", rule->tos);
+	fputs("}\n", out);
+}
+
 static void print_belongings(FILE *out, const struct config *config, const struct config_bond *bond)
 {
 	print_addresses(out, config, bond->first_address, bond->n_addresses);
@@ -276,6 +294,10 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_tracks(out, config, vip, false);
 	print_tracks(out, config, vip, true);
 	print_routes(out, config, vip->first_route, vip->n_routes);
+	if (vip->n_rules)
+		fputs("    routing-policy:\n", out);
+	for (unsigned i = 0; i < vip->n_rules; i++)
+		print_rule(out, &config->rules[vip->first_rule + i]);
 }
 
 void print_one_bond(const struct config *config, const struct config_bond *bond, FILE *out)

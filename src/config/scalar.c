@@ -390,6 +390,13 @@ static bool parse_network(struct reader *reader, const struct field *field, cons
 	return true;
 }
 
+static bool parse_prefix(struct reader *reader, const struct field *field, const char *text, struct value *value)
+{
+	if (strcmp(text, "default") == 0)
+		return REFUSE("%s must be an address or a network; what is left out is any", NAME);
+	return strchr(text, '/') ? parse_network(reader, field, text, value) : parse_ip(reader, field, text, value);
+}
+
 /* It is not repeated in what is said. */
 static bool parse_password(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
@@ -445,6 +452,8 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 		return parse_network(reader, field, text, value);
 	case SCHEMA_FILE:
 		return parse_file(reader, field, text, value);
+	case SCHEMA_PREFIX:
+		return parse_prefix(reader, field, text, value);
 	case SCHEMA_PASSWORD:
 		return parse_password(reader, field, text, value);
 	case SCHEMA_LOWER:

@@ -29,6 +29,7 @@ enum schema_type {
 	SCHEMA_TRACK,	  /* value.text: the name of something that a vip rests on */
 	SCHEMA_LOWER,	  /* a map of such names to numbers: value.items, each with text and number */
 	SCHEMA_MEMBERS,	  /* a map of names to lists of names, read by its own code */
+	SCHEMA_PREFIX,	  /* value.address: a network with its prefix, or a unicast address */
 	SCHEMA_PLACE,	  /* as SCHEMA_ADDRESS, or a map that has `address` or `on`: value.items by `object`, and value.address of it */
 };
 
@@ -87,6 +88,7 @@ enum bond_key {
 enum vlan_key { VLAN_LINK, VLAN_ID, VLAN_MTU, VLAN_ADDRESSES, VLAN_ROUTES };
 enum probe_key { PROBE_KEY_KIND, PROBE_KEY_TARGETS, PROBE_KEY_NEED, PROBE_KEY_INTERVAL, PROBE_KEY_LOST, PROBE_KEY_VLAN };
 enum route_key { ROUTE_TO, ROUTE_VIA, ROUTE_METRIC, ROUTE_TABLE, ROUTE_FROM, ROUTE_ON_LINK, ROUTE_MTU, ROUTE_ON };
+enum rule_key { RULE_FROM, RULE_TO, RULE_TABLE, RULE_PRIORITY, RULE_MARK, RULE_TOS };
 enum auth_key { AUTH_KIND, AUTH_PASSWORD };
 enum place_key { PLACE_ADDRESS, PLACE_ON };
 enum node_key { NODE_PATHS };
@@ -112,12 +114,13 @@ enum vip_key {
 	VIP_LEAVE_TIMEOUT,
 	VIP_ANNOUNCE,
 	VIP_ROUTES,
+	VIP_POLICY,
 	VIP_REQUIRE,
 	VIP_LOWER
 };
 
-extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_place, schema_vip_route, schema_vip,
-	schema_group, schema_node, schema_path, schema_heartbeat;
+extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_place, schema_vip_route, schema_rule,
+	schema_vip, schema_group, schema_node, schema_path, schema_heartbeat;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
 

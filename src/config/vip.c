@@ -179,6 +179,9 @@ static void take_routes(struct build *build, struct config_vip *vip, const struc
 {
 	const struct value *routes = &source->values[VIP_ROUTES];
 	struct config *config = build->config;
+	vip->first_rule = config->n_rules;
+	build_rules(build, &source->values[VIP_POLICY], source->title);
+	vip->n_rules = config->n_rules - vip->first_rule;
 	vip->first_route = config->n_routes;
 	build_routes(build, routes, source->title);
 	vip->n_routes = config->n_routes - vip->first_route;

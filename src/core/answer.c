@@ -313,7 +313,7 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 	case ACT_RELEASE:
 		break;
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
-	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
+	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_RULE_ADD: case ACT_RULE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
 	case ACT_NOTE: case ACT_STOPPED: case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE: case ACT_TYPES:
 		break;
 	}
@@ -528,6 +528,10 @@ static void answer(struct core *core, const struct action *action, int error)
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
 		route_answer(core, action, error);
+		break;
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
+		rule_answer(core, action, error);
 		break;
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:

@@ -373,6 +373,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 	vip->n_away = fixed.n_away;
 	vip->first_route_place = fixed.first_route_place;
 	vip->n_route_places = fixed.n_route_places;
+	vip->first_rule = fixed.first_rule;
 	vip->lan = fixed.lan;
 	vip->iface = fixed.iface;
 	vip->vmac = fixed.vmac;
@@ -416,6 +417,7 @@ void carry_over(struct core *core, const struct change_over *over)
 	carry_ifaces(core, old);
 	carry_places(core, old);
 	carry_routes(core, old);
+	rule_carry(core, old);
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		const struct bond *from = configure_old_bond(old, &core->bonds[i].cfg);
 		if (from)

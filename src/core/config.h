@@ -69,6 +69,24 @@ struct config_route {
 	int bond;        /* where `on` is given: index of the bond or vlan that it names, -1: a plain interface */
 };
 
+/* A rule of policy routing: what it does not say is any. All of it is its identity. */
+struct config_rule {
+	struct ip from, to; /* networks; FAMILY_NONE: not said. One of them at least is. */
+	uint8_t from_prefix, to_prefix;
+	uint8_t family;
+	uint8_t tos;        /* type of service; 0: any */
+	uint32_t table;     /* 1…; 254 is main */
+	uint32_t priority;  /* 1… */
+	uint32_t mark;      /* of the packet; 0: any */
+};
+
+static inline bool rule_equal(const struct config_rule *a, const struct config_rule *b)
+{
+	return a->family == b->family && a->priority == b->priority && a->table == b->table && a->mark == b->mark &&
+	       a->tos == b->tos && a->from_prefix == b->from_prefix && a->to_prefix == b->to_prefix &&
+	       ip_equal(&a->from, &b->from) && ip_equal(&a->to, &b->to);
+}
+
 struct config_bond {
 	char name[IFNAME_SIZE]; /* the device's name; move: a name only, no device has it */
 	enum bond_driver driver;
@@ -131,6 +149,7 @@ struct config_vip {
 	unsigned first_peer, n_peers;        /* into config.peers: adverts go to each of them alone; none: multicast */
 	unsigned first_track, n_tracks;      /* into config.tracks, what is required first */
 	unsigned first_route, n_routes;      /* into config.routes */
+	unsigned first_rule, n_rules;        /* into config.rules */
 	unsigned n_listed;                   /* how many of them go into adverts (those of 'family') */
 };
 
@@ -176,6 +195,8 @@ struct config {
 	unsigned n_addresses;
 	struct config_route *routes;
 	unsigned n_routes;
+	struct config_rule *rules;
+	unsigned n_rules;
 	struct ip *peers; /* of unicast vips, this node's own address perhaps among them */
 	unsigned n_peers;
 	struct config_node *nodes; /* by name, this one among them; none, or 2…MAX_NODES */

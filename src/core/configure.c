@@ -45,6 +45,8 @@ void core_free_tables(struct core *core)
 	free(core->iface_hash);
 	free(core->config.addresses);
 	free(core->config.routes);
+	free(core->config.rules);
+	free(core->rules);
 	free(core->config.probes);
 	free(core->config.peers);
 	queue_free(&core->dirty);
@@ -179,7 +181,7 @@ const struct bond *configure_old_bond(const struct core *old, const struct confi
 /* ---- sizes -------------------------------------------------------------------------------------------------------- */
 
 struct sizes {
-	unsigned vips, vmacs, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, probes, targets, tracks;
+	unsigned vips, vmacs, bonds, ifaces, addresses, peers, addrs, places, routes, orphan_routes, rules, probes, targets, tracks;
 };
 
 bool configure_finds_many(const struct config_port *port)
@@ -264,6 +266,7 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	size.routes += 2 * old->n_route_places + MAX_LEFTOVER_ROUTES; /* of a vip that stays, or of nobody */
 	size.probes = config->n_probes;
 	size.orphan_routes = 2 * old->n_route_places;
+	size.rules = config->n_rules + 2 * old->n_rules;
 	return size;
 }
 
@@ -281,6 +284,8 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->places = calloc(size->places, sizeof *core->places);
 	core->cap_route_places = size->routes;
 	core->route_places = calloc(size->routes, sizeof *core->route_places);
+	core->config.rules = calloc(size->rules + 1, sizeof *core->config.rules);
+	core->rules = calloc(size->rules + 1, sizeof *core->rules);
 	core->targets = calloc(size->targets + 1, sizeof *core->targets);
 	core->config.probes = calloc(size->probes + 1, sizeof *core->config.probes);
 	core->config.peers = calloc(size->peers + 1, sizeof *core->config.peers);
@@ -296,7 +301,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
 	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
 	    !core->config.probes || !core->config.peers || !core->config.tracks || !core->tracks || !core->watched ||
-	    !core->bonds || !core->vmacs ||
+	    !core->bonds || !core->vmacs || !core->rules || !core->config.rules ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
 		return -ENOMEM;
 	return 0;
@@ -598,6 +603,10 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 		core->n_vip_addresses_6 += addr->ip.family == FAMILY_6;
 	}
 	add_vip_routes(core, vip, index);
+	vip->first_rule = core->n_rules;
+	for (unsigned i = 0; i < cfg->n_rules; i++)
+		core->rules[core->n_rules++] =
+			(struct rule_place){ .rule = &core->config.rules[cfg->first_rule + i], .vip = (int)index };
 	return vip;
 }
 
@@ -662,6 +671,9 @@ static void bring_along(struct core *core, const struct change_over *over)
 			if (route->on[0])
 				route->bond = stay_on(core, old, route->bond);
 		}
+		cfg.first_rule = core->config.n_rules;
+		for (unsigned j = 0; j < cfg.n_rules; j++)
+			core->config.rules[core->config.n_rules++] = old->config.rules[from->cfg.first_rule + j];
 		cfg.first_peer = core->config.n_peers;
 		memcpy(&core->config.peers[cfg.first_peer], &old->config.peers[from->cfg.first_peer],
 		       cfg.n_peers * sizeof *core->config.peers);
@@ -689,6 +701,9 @@ static void copy_config(struct core *core, const struct config *config)
 	if (config->n_peers)
 		memcpy(core->config.peers, config->peers, config->n_peers * sizeof *config->peers);
 	core->config.n_peers = config->n_peers;
+	if (config->n_rules)
+		memcpy(core->config.rules, config->rules, config->n_rules * sizeof *config->rules);
+	core->config.n_rules = config->n_rules;
 	core->config.n_addresses = config->n_addresses;
 	core->config.n_routes = config->n_routes;
 	for (unsigned i = 0; i < config->n_routes; i++) {
@@ -742,6 +757,7 @@ static void build(struct core *core, const struct change_over *over)
 	carry_names(core, over->old);
 	bring_along(core, over);
 	core->n_owned_routes = core->n_route_places;
+	core->n_owned_rules = core->n_rules;
 	carry_over(core, over);
 	vmac_carry(core, over->old);
 	track_carry(core, over->old);

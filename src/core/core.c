@@ -341,6 +341,10 @@ void core_dispatch(struct core *core, const struct event *event)
 		model_route_gone(core, event);
 		track_route(core, event);
 		break;
+	case EV_RULE:
+	case EV_RULE_GONE:
+		rule_event(core, event);
+		break;
 	case EV_SNAP_BEGIN:
 		model_snap_begin(core, event);
 		break;

@@ -49,7 +49,7 @@ enum action_type {
 	ACT_RESOLVE,        /* let the kernel ask at once for the neighbours on u.resolve.ifindex that it waits for an answer of; what
 			     * comes of it is no news, and its answer is ignored */
 	/* requests without an answer of their own */
-	ACT_SNAPSHOT,       /* dump links, addresses, routes; feed EV_SNAP_BEGIN, items with that epoch, EV_SNAP_END */
+	ACT_SNAPSHOT,       /* dump links, addresses, routes, rules; feed EV_SNAP_BEGIN, items with that epoch, EV_SNAP_END */
 	ACT_NOTE,           /* something a person wants to know: journal, `standbyctl events`, hooks */
 	ACT_STOPPED,        /* after EV_STOP: everything is let go, the daemon may exit. Repeated never. */
 	/* more changes: devices for virtual MAC addresses */
@@ -58,6 +58,8 @@ enum action_type {
 	ACT_VMAC_SET,       /* the sysctls of u.link.ifname, all of them: that it answers for its own addresses alone, and takes none
 			     * by itself */
 	ACT_VMAC_DELETE,    /* RTM_DELLINK of u.link.ifindex */
+	ACT_RULE_ADD,       /* RTM_NEWRULE, marked as ours; CREATE|EXCL */
+	ACT_RULE_DEL,
 	ACT_TYPES
 };
 
@@ -154,6 +156,10 @@ struct action_route {
 	bool replace;
 };
 
+struct action_rule {
+	struct config_rule rule;
+};
+
 struct action_link {
 	int ifindex; /* ACT_BOND_CREATE, ACT_VLAN_CREATE: 0 */
 	char ifname[IFNAME_SIZE];
@@ -214,14 +220,15 @@ struct action {
 		struct action_announce announce;
 		struct action_address address;
 		struct action_route route;
+		struct action_rule rule;
 		struct action_link link;
 		struct action_sysctl sysctl;
 		struct action_listen listen;
 		struct action_probe probe;
 		struct action_look look;
 		struct { int ifindex; } resolve;
-		/* routes: they are asked for too; all_tables: not only those of the main table */
-		struct { uint32_t epoch; bool routes, all_tables; } snapshot;
+		/* routes, rules: they are asked for too; all_tables: not only routes of the main table */
+		struct { uint32_t epoch; bool routes, all_tables, rules; } snapshot;
 		struct note note;
 	} u;
 };
@@ -258,6 +265,8 @@ enum event_type {
 	EV_RESUME_PORT,
 	EV_RESUME_TARGET,
 	EV_LOAN,          /* what RUNDIR/loans says that this instance made or changed; only before the first EV_SNAP_END */
+	EV_RULE,          /* RTM_NEWRULE */
+	EV_RULE_GONE,
 	EV_TYPES
 };
 
@@ -303,6 +312,12 @@ struct event_address {
 struct event_route {
 	int ifindex;
 	struct config_route route;
+	bool ours;
+	uint32_t cause;
+};
+
+struct event_rule {
+	struct config_rule rule;
 	bool ours;
 	uint32_t cause;
 };
@@ -430,6 +445,7 @@ struct event {
 		struct event_link link;
 		struct event_address address;
 		struct event_route route;
+		struct event_rule rule;
 		struct event_result result;
 		struct event_advert advert;
 		struct { int ifindex; enum drop_reason reason; struct ip source; } dropped;
@@ -552,7 +568,7 @@ struct vip_view {
 	unsigned n_tracks;        /* what it rests on */
 	const struct config_address *addresses;
 	unsigned n_addresses;
-	unsigned n_routes;
+	unsigned n_routes, n_rules;
 	const struct ip *peers;   /* whom a unicast vip sends to; own addresses are left out */
 	unsigned n_peers;
 	struct ip active_source;  /* who is active, as heard; family FAMILY_NONE: unknown; ours when active */
@@ -583,6 +599,12 @@ struct vip_route_view {
 	const char *on;        /* the bond or interface that it goes by */
 	bool wanted, there;
 	struct reason reason;  /* why it cannot be there; REASON_NONE: it can */
+};
+
+struct rule_view {
+	const struct config_rule *rule;
+	bool there;
+	struct reason reason;  /* why it is not although it should be; REASON_NONE: nothing is wrong */
 };
 
 struct track_view {
@@ -641,6 +663,7 @@ unsigned core_n_vips(const struct core *);
 /* The address of that number if it is elsewhere; false: it is on the vip's own interface. */
 bool core_away(const struct core *, unsigned vip, unsigned i, struct away_view *);
 void core_vip_route(const struct core *, unsigned vip, unsigned i, struct vip_route_view *); /* i < vip_view.n_routes */
+void core_rule(const struct core *, unsigned vip, unsigned i, struct rule_view *); /* i < vip_view.n_rules */
 void core_track(const struct core *, unsigned vip, unsigned i, struct track_view *);
 void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);

@@ -186,6 +186,14 @@ struct route_place {
 	struct change change;
 };
 
+struct rule_place {
+	const struct config_rule *rule;
+	int vip;                 /* NONE: no vip has it any more */
+	bool present;            /* ours is there */
+	uint32_t epoch;
+	struct change change;
+};
+
 static inline bool route_is_orphan(const struct route_place *place)
 {
 	return place->bond == NONE && place->vip == NONE;
@@ -266,7 +274,7 @@ enum vip_phase { PHASE_INIT, PHASE_FAULT, PHASE_BACKUP, PHASE_TAKING, PHASE_ACTI
 struct vip {
 	struct config_vip cfg;
 	unsigned first_addr, n_addrs;
-	unsigned first_route_place, n_route_places;
+	unsigned first_route_place, n_route_places, first_rule;
 	unsigned n_away;         /* so many of its addresses and routes are on other interfaces (away.c) */
 	int lan;                 /* NONE: a removed one that lost its place to a successor */
 	int iface;               /* plain interface; NONE: on a bond */
@@ -404,7 +412,9 @@ struct core {
 	struct route_place *route_places;
 	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places, cap_route_places;
 	unsigned n_owned_routes; /* so many of them are of bonds, then of vips, in their order; the rest no object has any more */
-	unsigned n_orphans;      /* addresses and routes that no object has any more */
+	struct rule_place *rules;
+	unsigned n_rules, n_owned_rules; /* of vips, in their order; the rest no vip has any more */
+	unsigned n_orphans;      /* addresses, routes and rules that no object has any more */
 	struct target *targets;
 	unsigned n_targets;
 	bool has_selectors;
@@ -691,6 +701,15 @@ uint64_t vmac_deadline(const struct core *, const struct vmac *);
 uint64_t vmac_loans_deadline(const struct core *, const struct iface *);
 void vmac_answer(struct core *, struct vmac *, const struct action *, int error);
 void vmac_loan_answer(struct core *, struct iface *, const struct action_sysctl *, int error);
+
+/* rule.c: rules of policy routing */
+void rule_event(struct core *, const struct event *);
+void rule_snap_begin(struct core *);
+void rule_sweep(struct core *);
+void rule_answer(struct core *, const struct action *, int error); /* 0: it was made */
+void rule_carry(struct core *, const struct core *old);
+uint64_t rules_deadline(const struct core *, unsigned first, unsigned n);
+bool rules_let_go(const struct core *); /* none is left */
 
 /* track.c: what vips rest on */
 void track_add(struct core *, struct vip *);

@@ -18,6 +18,7 @@ void model_snap_begin(struct core *core, const struct event *event)
 		if (!core->places[i].change.gen)
 			core->places[i].change.await_ns = 0;
 	}
+	rule_snap_begin(core);
 	for (unsigned i = 0; i < core->n_bonds; i++) {
 		struct bond *bond = &core->bonds[i];
 		if (!bond->change.gen)
@@ -54,6 +55,7 @@ static void sweep(struct core *core)
 		if (core->route_places[i].epoch != core->epoch)
 			core->route_places[i].present = false;
 	}
+	rule_sweep(core);
 	track_sweep(core);
 }
 

@@ -102,6 +102,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_ROUTE_REFUSED: return "route-refused";
 	case REASON_VMAC_REFUSED: return "vmac-refused";
 	case REASON_VMAC_KIND: return "vmac-kind";
+	case REASON_RULE_REFUSED: return "rule-refused";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -182,6 +183,8 @@ const char *action_type_name(enum action_type type)
 	case ACT_ADDRESS_DEL: return "address-del";
 	case ACT_ROUTE_ADD: return "route-add";
 	case ACT_ROUTE_DEL: return "route-del";
+	case ACT_RULE_ADD: return "rule-add";
+	case ACT_RULE_DEL: return "rule-del";
 	case ACT_LINK_UP: return "link-up";
 	case ACT_LINK_DOWN: return "link-down";
 	case ACT_BOND_CREATE: return "bond-create";
@@ -220,6 +223,8 @@ const char *event_type_name(enum event_type type)
 	case EV_ADDRESS_GONE: return "address-gone";
 	case EV_ROUTE: return "route";
 	case EV_ROUTE_GONE: return "route-gone";
+	case EV_RULE: return "rule";
+	case EV_RULE_GONE: return "rule-gone";
 	case EV_SNAP_BEGIN: return "snap-begin";
 	case EV_SNAP_END: return "snap-end";
 	case EV_OVERRUN: return "overrun";

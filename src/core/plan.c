@@ -497,7 +497,7 @@ static bool all_let_go(const struct core *core)
 		if (place->bond == NONE && (place->change.gen || (place->vip != NONE && place->had)))
 			return false;
 	}
-	return vmac_all_let_go(core);
+	return vmac_all_let_go(core) && rules_let_go(core);
 }
 
 static bool has_other_tables(const struct core *core)
@@ -523,6 +523,8 @@ static void plan_rest(struct core *core, struct out *out)
 		if (core->vmacs[i].vip == NONE)
 			plan_vmac_rest(core, out, &core->vmacs[i]);
 	}
+	if (core->snap_known && core->n_orphans)
+		plan_orphan_rules(core, out);
 	if (core->snap_wanted && !core->snap_open) {
 		action = plan_emit(out, ACT_SNAPSHOT, (struct object){ .type = OBJECT_NODE });
 		if (!action)
@@ -530,6 +532,7 @@ static void plan_rest(struct core *core, struct out *out)
 		action->u.snapshot.epoch = ++core->epoch;
 		action->u.snapshot.routes = core->n_route_places > 0 || core->n_watched > 0;
 		action->u.snapshot.all_tables = has_other_tables(core);
+		action->u.snapshot.rules = core->n_rules > 0;
 		core->snap_wanted = false;
 		core->snap_open = true;
 	}
@@ -551,6 +554,8 @@ static void plan_vip(struct core *core, struct out *out, struct vip *vip)
 		plan_vmac(core, out, vmac);
 	plan_addresses(core, out, vip->first_addr, vip->n_addrs, false);
 	plan_vip_routes(core, out, vip, false);
+	plan_vip_rules(core, out, vip, false);
+	plan_vip_rules(core, out, vip, true);
 	plan_vip_routes(core, out, vip, true);
 	plan_addresses(core, out, vip->first_addr, vip->n_addrs, true);
 	if (vmac)
@@ -690,7 +695,7 @@ static uint64_t rest_deadline(const struct core *core)
 		if (core->vmacs[i].vip == NONE)
 			due = min64(due, vmac_deadline(core, &core->vmacs[i]));
 	}
-	return due;
+	return min64(due, rules_deadline(core, core->n_owned_rules, core->n_rules - core->n_owned_rules));
 }
 
 static uint64_t iface_deadline(const struct core *core, const struct iface *iface)
@@ -707,6 +712,7 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 	if (unit < bonds) {
 		struct vip *vip = &core->vips[unit];
 		vip->place_ns = min64(places_deadline(core, vip->first_addr, vip->n_addrs), routes_deadline(core, vip));
+		vip->place_ns = min64(vip->place_ns, rules_deadline(core, vip->first_rule, vip->cfg.n_rules));
 		return vip_deadline(core, vip);
 	}
 	if (unit < ifaces)

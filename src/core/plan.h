@@ -40,6 +40,9 @@ void plan_bond_routes(struct core *, struct out *, struct bond *);
 void plan_vip_routes(struct core *, struct out *, struct vip *, bool removals);
 /* One route to the kernel, of a vip that a reload removed and of its successor. */
 bool plan_is_twin(const struct route_place *, const struct route_place *);
+/* rule.c */
+void plan_vip_rules(struct core *, struct out *, struct vip *, bool removals);
+void plan_orphan_rules(struct core *, struct out *);
 /* Whether the vip is held and the route belongs there, now. */
 bool plan_vip_route_wanted(const struct core *, const struct route_place *);
 /* A route that no object has any more goes, unless another with the same target is about to replace it. */

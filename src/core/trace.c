@@ -77,6 +77,21 @@ static const struct field route_fields[] = {
 	END,
 };
 
+static const struct field rule_fields[] = {
+	F("from", u.rule.rule.from, KIND_IP),
+	F("from-prefix", u.rule.rule.from_prefix, KIND_U8),
+	F("to", u.rule.rule.to, KIND_IP),
+	F("to-prefix", u.rule.rule.to_prefix, KIND_U8),
+	F("family", u.rule.rule.family, KIND_U8),
+	F("tos", u.rule.rule.tos, KIND_U8),
+	F("table", u.rule.rule.table, KIND_U32),
+	F("priority", u.rule.rule.priority, KIND_U32),
+	F("mark", u.rule.rule.mark, KIND_U32),
+	F("ours", u.rule.ours, KIND_BOOL),
+	F("cause", u.rule.cause, KIND_U32),
+	END,
+};
+
 static const struct field result_fields[] = {
 	F("action", u.result.action.type, KIND_U32),
 	F("gen", u.result.action.gen, KIND_U32),
@@ -237,6 +252,8 @@ static const struct field *event_fields(enum event_type type)
 	case EV_ADDRESS_GONE: return address_fields;
 	case EV_ROUTE:
 	case EV_ROUTE_GONE: return route_fields;
+	case EV_RULE:
+	case EV_RULE_GONE: return rule_fields;
 	case EV_DONE:
 	case EV_FAILED: return result_fields;
 	case EV_ADVERT: return advert_fields;
@@ -297,6 +314,15 @@ static const struct field act_route_fields[] = {
 	A("metric", u.route.route.metric, KIND_U32),
 	A("table", u.route.route.table, KIND_U32),
 	A("replace", u.route.replace, KIND_BOOL),
+	END,
+};
+
+static const struct field act_rule_fields[] = {
+	A("from", u.rule.rule.from, KIND_IP),
+	A("to", u.rule.rule.to, KIND_IP),
+	A("table", u.rule.rule.table, KIND_U32),
+	A("priority", u.rule.rule.priority, KIND_U32),
+	A("mark", u.rule.rule.mark, KIND_U32),
 	END,
 };
 
@@ -370,6 +396,8 @@ static const struct field *action_fields(enum action_type type)
 	case ACT_ADDRESS_DEL: return act_address_fields;
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL: return act_route_fields;
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL: return act_rule_fields;
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
@@ -585,6 +613,7 @@ static const char *object_word(enum object_type type)
 	case OBJECT_ADDRESS: return "address";
 	case OBJECT_ROUTE:
 	case OBJECT_VIP_ROUTE: return "route";
+	case OBJECT_RULE: return "rule";
 	}
 	return "unknown";
 }

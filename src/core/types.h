@@ -17,6 +17,7 @@ enum {
 	MAX_VIP_ADDRESSES_6 = 64, /* listed ones over IPv6: an advert is never fragmented */
 	MAX_BOND_ADDRESSES = 64,
 	MAX_BOND_ROUTES   = 64,   /* and of a vip */
+	MAX_VIP_RULES     = 32,   /* more than anybody writes by hand */
 	MAX_VLANS         = 256,  /* all bonds' together; they share the table of the bonds */
 	MAX_PROBES        = 4,    /* per bond: more would only repeat what these say */
 	MAX_TARGETS       = 4,    /* per probe */
@@ -64,13 +65,13 @@ static inline unsigned ip_size(uint8_t family)
 /* What an object is and which one. Actions, notes and reasons name their object so; the index counts in the
  * configuration that is in force. */
 enum object_type { OBJECT_NONE, OBJECT_NODE, OBJECT_BOND, OBJECT_PORT, OBJECT_VIP, OBJECT_ADDRESS, OBJECT_ROUTE,
-		   OBJECT_VIP_ROUTE };
+		   OBJECT_VIP_ROUTE, OBJECT_RULE };
 
 struct object {
 	enum object_type type;
 	uint16_t index; /* of the bond or vip */
 	uint16_t sub;   /* OBJECT_PORT: the port within its bond; OBJECT_ADDRESS: within its owner; OBJECT_ROUTE (index: its
-			 * bond) and OBJECT_VIP_ROUTE (its vip): the prefix length */
+			 * bond) and OBJECT_VIP_ROUTE, OBJECT_RULE (its vip): the prefix length */
 };
 
 /* States as product.md names them. */
@@ -150,6 +151,7 @@ enum reason_code {
 	REASON_VLAN_KIND,         /* vlan: the name belongs to a device that is not this vlan */
 	/* what vips carry besides their own addresses */
 	REASON_ROUTE_REFUSED,     /* the kernel refused to make it; arg0 errno */
+	REASON_RULE_REFUSED,      /* the same of a rule */
 	/* vips with a MAC address of their own */
 	REASON_VMAC_REFUSED,      /* fault: the kernel refused its device; arg0 errno, name the device */
 	REASON_VMAC_KIND,         /* fault: the name belongs to a device that is not ours; name */

@@ -146,6 +146,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.addresses = core->config.addresses + vip->cfg.first_address,
 		.n_addresses = vip->cfg.n_addresses,
 		.n_routes = vip->cfg.n_routes,
+		.n_rules = vip->cfg.n_rules,
 		.reason = vip->reason,
 		.since_ns = vip->since_ns,
 		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
@@ -213,6 +214,16 @@ void core_vip_route(const struct core *core, unsigned v, unsigned i, struct vip_
 		view->reason = vip_link_trouble(core, route->on[0] ? route->bond : vip->cfg.bond, iface);
 }
 
+void core_rule(const struct core *core, unsigned v, unsigned i, struct rule_view *view)
+{
+	const struct rule_place *place = &core->rules[core->vips[v].first_rule + i];
+
+	assert(v < core->n_vips && i < core->vips[v].cfg.n_rules);
+	*view = (struct rule_view){ .rule = place->rule, .there = place->present };
+	if (!place->present && place->change.failures && vip_wants_addresses(&core->vips[v]))
+		view->reason = (struct reason){ .code = REASON_RULE_REFUSED, .arg = { place->change.error } };
+}
+
 void core_track(const struct core *core, unsigned v, unsigned i, struct track_view *view)
 {
 	const struct vip *vip = &core->vips[v];
@@ -227,6 +238,7 @@ const char *core_object_name(const struct core *core, const struct object *objec
 	switch (object->type) {
 	case OBJECT_VIP:
 	case OBJECT_VIP_ROUTE:
+	case OBJECT_RULE:
 		return object->index < core->n_vips ? core->vips[object->index].cfg.name : "";
 	case OBJECT_BOND:
 	case OBJECT_ROUTE:

@@ -142,6 +142,8 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 	case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:

@@ -227,6 +227,7 @@ static int level_of_state(const struct entry *e)
 	case OBJECT_ADDRESS:
 	case OBJECT_ROUTE:
 	case OBJECT_VIP_ROUTE:
+	case OBJECT_RULE:
 		break;
 	}
 	return LOG_NOTICE;
@@ -447,6 +448,8 @@ static const char *object_type_name(enum object_type type)
 	case OBJECT_ROUTE:
 	case OBJECT_VIP_ROUTE:
 		return "route";
+	case OBJECT_RULE:
+		return "rule";
 	}
 	return "none";
 }

@@ -12,7 +12,7 @@
 
 struct loader {
 	const char *path;
-	bool looks, routes, all_tables; /* what to look for at least */
+	bool looks, routes, all_tables, rules; /* what to look for at least */
 	bool seen;
 	struct snapshot snapshot;
 	pthread_t thread;
@@ -25,6 +25,7 @@ struct loader {
 static void look_for(struct loader *loader, const struct config *config)
 {
 	loader->routes |= config->n_routes > 0;
+	loader->rules |= config->n_rules > 0;
 	for (unsigned i = 0; i < config->n_routes; i++)
 		loader->all_tables |= config->routes[i].table != 0;
 }
@@ -40,6 +41,7 @@ static void look(struct loader *loader)
 	look_for(loader, loader->config);
 	job.action.u.snapshot.routes = loader->routes;
 	job.action.u.snapshot.all_tables = loader->all_tables;
+	job.action.u.snapshot.rules = loader->rules;
 	executor_run(executor, &job, 1);
 	loader->seen = job.error == 0;
 	loader->snapshot = job.snapshot;

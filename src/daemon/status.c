@@ -251,6 +251,37 @@ static json_t *routes_json(const struct core *core, unsigned v, unsigned n)
 	return json;
 }
 
+static json_t *network_json(const struct ip *ip, uint8_t prefix)
+{
+	char text[TEXT_IP_SIZE], network[TEXT_CIDR_SIZE];
+
+	if (ip->family == FAMILY_NONE)
+		return json_null();
+	snprintf(network, sizeof network, "%s/%u", text_ip(ip, text), prefix);
+	return json_string(network);
+}
+
+static json_t *rules_json(const struct core *core, unsigned v, unsigned n)
+{
+	json_t *json = json_array();
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rule_view view;
+		char text[SENTENCE_SIZE];
+		const struct config_rule *rule;
+		core_rule(core, v, i, &view);
+		rule = view.rule;
+		json_array_append_new(json, json_pack("{s:I, s:I, s:o, s:o, s:I, s:i, s:b, s:s, s:s}", "priority",
+						      (json_int_t)rule->priority, "table", (json_int_t)rule->table, "from",
+						      network_json(&rule->from, rule->from_prefix), "to",
+						      network_json(&rule->to, rule->to_prefix), "mark",
+						      (json_int_t)rule->mark, "type_of_service", rule->tos, "there",
+						      view.there, "reason_code", reason_code_name(view.reason.code),
+						      "reason", sentence_of_reason(&view.reason, text)));
+	}
+	return json;
+}
+
 static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 {
 	struct vip_view vip;
@@ -272,6 +303,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "addresses", addresses_json(vip.addresses, vip.n_addresses));
 	json_object_set_new(json, "elsewhere", elsewhere_json(core, i, vip.n_addresses));
 	json_object_set_new(json, "routes", routes_json(core, i, vip.n_routes));
+	json_object_set_new(json, "routing_policy", rules_json(core, i, vip.n_rules));
 	/* VRRP tells an address and not a name. */
 	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
 	json_object_set_new(json, "mac", vip.mac ? json_string(text_mac(vip.mac, mac)) : json_null());
@@ -406,6 +438,18 @@ static void warn_of_tracks(json_t *warnings, const struct core *core, unsigned v
 	}
 }
 
+static void warn_of_rules(json_t *warnings, const struct core *core, unsigned v, const struct vip_view *vip)
+{
+	for (unsigned i = 0; i < vip->n_rules; i++) {
+		struct rule_view view;
+		char text[SENTENCE_SIZE];
+		core_rule(core, v, i, &view);
+		if (view.reason.code != REASON_NONE)
+			warn(warnings, "vip %s: its rule with priority %u cannot be there: %s", vip->name, view.rule->priority,
+			     sentence_of_reason(&view.reason, text));
+	}
+}
+
 /* What is not there while it should be, or could not be if it should. The vip's own link is told by its state. */
 static void warn_of_routes(json_t *warnings, const struct core *core, unsigned v, const struct vip_view *vip)
 {
@@ -443,6 +487,7 @@ void status_warn_of_vip(json_t *warnings, const struct core *core, unsigned i)
 	warn_of_tracks(warnings, core, i, &vip);
 	warn_of_away(warnings, core, i, &vip);
 	warn_of_routes(warnings, core, i, &vip);
+	warn_of_rules(warnings, core, i, &vip);
 	if (vip.given && vip.state != VIP_LEAVING)
 		warn(warnings,
 		     "vip %s: was handed over by hand, and does not preempt until the other fails; 'standbyctl undrain' ends "

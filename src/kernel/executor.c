@@ -422,12 +422,13 @@ static int dump_once(struct executor *x, unsigned which, bool all_tables, uint32
 static int run_snapshot(struct executor *x, const struct action *a, struct snapshot *snapshot)
 {
 	uint32_t epoch = a->u.snapshot.epoch;
-	unsigned n = a->u.snapshot.routes ? SNAPSHOT_DUMPS : SNAPSHOT_DUMPS_BUT_ROUTES;
 	int error = x->sock ? 0 : executor_open(x);
 
-	for (unsigned i = 0; !error && i < n; i++) {
+	for (unsigned i = 0; !error && i < SNAPSHOT_DUMPS; i++) {
 		unsigned tries = 0;
 
+		if (snapshot_skips(a, i))
+			continue;
 		do {
 			struct snapshot items = {0};
 

@@ -2,6 +2,7 @@
 #include "kernel/netlink.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -305,6 +306,54 @@ static bool parse_route(const struct nlmsghdr *h, struct event *event)
 	return true;
 }
 
+/* ---- rules ------------------------------------------------------------------------------------------------------ */
+
+/* Selectors that a configuration cannot say: such a rule is somebody else's. */
+static bool rule_is_plain(const struct fib_rule_hdr *header, struct nlattr **tb)
+{
+	static const int others[] = {FRA_IIFNAME, FRA_OIFNAME, FRA_GOTO, FRA_FLOW, FRA_TUN_ID, FRA_L3MDEV, FRA_UID_RANGE,
+				     FRA_IP_PROTO, FRA_SPORT_RANGE, FRA_DPORT_RANGE};
+	bool plain = header->action == FR_ACT_TO_TBL && !(header->flags & FIB_RULE_INVERT);
+
+	for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++) /* the kernel tells some as nothing */
+		plain = plain && (!tb[others[i]] || others[i] == FRA_TUN_ID || others[i] == FRA_FLOW || others[i] == FRA_L3MDEV);
+	return plain && (!tb[FRA_FWMASK] || !tb[FRA_FWMARK] || !nla_get_u32(tb[FRA_FWMARK]) ||
+			 nla_get_u32(tb[FRA_FWMASK]) == UINT32_MAX);
+}
+
+static bool parse_rule(const struct nlmsghdr *h, struct event *event)
+{
+	static const struct nla_policy policy[FRA_MAX + 1] = {
+		[FRA_TABLE] = {.type = NLA_U32},  [FRA_PRIORITY] = {.type = NLA_U32}, [FRA_FWMARK] = {.type = NLA_U32},
+		[FRA_FWMASK] = {.type = NLA_U32}, [FRA_PROTOCOL] = {.type = NLA_U8},
+	};
+	struct config_rule *rule = &event->u.rule.rule;
+	const struct fib_rule_hdr *header = NLMSG_DATA(h);
+	struct nlattr *tb[FRA_MAX + 1];
+	uint8_t family;
+
+	if (!attribute_parse(tb, FRA_MAX, h, sizeof *header, policy))
+		return false;
+	family = family_of(header->family);
+	if (!family || header->src_len > 8 * ip_size(family) || header->dst_len > 8 * ip_size(family) ||
+	    !rule_is_plain(header, tb))
+		return false;
+	*event = (struct event){.type = h->nlmsg_type == RTM_NEWRULE ? EV_RULE : EV_RULE_GONE};
+	if ((header->src_len && !parse_ip(tb[FRA_SRC], family, &rule->from)) ||
+	    (header->dst_len && !parse_ip(tb[FRA_DST], family, &rule->to)))
+		return false;
+	rule->from_prefix = header->src_len;
+	rule->to_prefix = header->dst_len;
+	rule->family = family;
+	rule->tos = header->tos;
+	rule->table = tb[FRA_TABLE] ? nla_get_u32(tb[FRA_TABLE]) : header->table;
+	rule->priority = tb[FRA_PRIORITY] ? nla_get_u32(tb[FRA_PRIORITY]) : 0;
+	rule->mark = tb[FRA_FWMARK] ? nla_get_u32(tb[FRA_FWMARK]) : 0;
+	event->u.rule.ours = tb[FRA_PROTOCOL] && nla_get_u8(tb[FRA_PROTOCOL]) == STANDBY_PROTO;
+	event->u.rule.cause = h->nlmsg_pid;
+	return true;
+}
+
 bool netlink_parse(const struct nlmsghdr *h, struct event *event)
 {
 	switch (h->nlmsg_type) {
@@ -317,6 +366,9 @@ bool netlink_parse(const struct nlmsghdr *h, struct event *event)
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
 		return parse_route(h, event);
+	case RTM_NEWRULE:
+	case RTM_DELRULE:
+		return parse_rule(h, event);
 	default: /* not an enum: every other message of the family */
 		return false;
 	}
@@ -343,7 +395,7 @@ struct netlink_events {
 static int join_groups(struct nl_sock *sock)
 {
 	return nl_socket_add_memberships(sock, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-					 RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, 0);
+					 RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, 0);
 }
 
 struct netlink_events *netlink_events_open(size_t buffer_bytes)

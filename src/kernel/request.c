@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -27,6 +28,8 @@ bool request_exists(enum action_type type)
 	case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:
@@ -182,6 +185,32 @@ static int build_route(bool removing, const struct action_route *a, struct nl_ms
 	return removing || put_route_options(out, r) ? 0 : -EMSGSIZE;
 }
 
+/* ---- rules ------------------------------------------------------------------------------------------------------ */
+
+/* The protocol is in a removal too, so that it finds only what is marked as ours. */
+static int build_rule(bool removing, const struct config_rule *r, struct nl_msg *out)
+{
+	struct fib_rule_hdr header = {
+		.family = r->family == FAMILY_6 ? AF_INET6 : AF_INET,
+		.src_len = r->from.family ? r->from_prefix : 0,
+		.dst_len = r->to.family ? r->to_prefix : 0,
+		.tos = r->tos,
+		.table = r->table <= UINT8_MAX ? (uint8_t)r->table : RT_TABLE_UNSPEC,
+		.action = FR_ACT_TO_TBL,
+	};
+
+	if ((r->from.family && (r->from.family != r->family || !prefix_fits(&r->from, r->from_prefix))) ||
+	    (r->to.family && (r->to.family != r->family || !prefix_fits(&r->to, r->to_prefix))) || !r->table)
+		return -EINVAL;
+	if (!begin(out, removing ? RTM_DELRULE : RTM_NEWRULE, removing ? 0 : NLM_F_CREATE | NLM_F_EXCL, &header, sizeof header) ||
+	    !put_u32(out, FRA_PRIORITY, r->priority) || !put_u32(out, FRA_TABLE, r->table) ||
+	    !put_u8(out, FRA_PROTOCOL, STANDBY_PROTO) || (header.src_len && !put_ip(out, FRA_SRC, &r->from)) ||
+	    (header.dst_len && !put_ip(out, FRA_DST, &r->to)) ||
+	    (r->mark && (!put_u32(out, FRA_FWMARK, r->mark) || !put_u32(out, FRA_FWMASK, UINT32_MAX))))
+		return -EMSGSIZE;
+	return 0;
+}
+
 /* ---- links ------------------------------------------------------------------------------------------------------ */
 
 static int build_up(bool up, const struct action_link *a, struct nl_msg *out)
@@ -318,6 +347,9 @@ int request_build(const struct action *a, struct nl_msg *out)
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
 		return build_route(a->type == ACT_ROUTE_DEL, &a->u.route, out);
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
+		return build_rule(a->type == ACT_RULE_DEL, &a->u.rule.rule, out);
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:
 		return build_up(a->type == ACT_LINK_UP, &a->u.link, out);
@@ -366,5 +398,6 @@ int request_build(const struct action *a, struct nl_msg *out)
 bool request_refusal_is_done(enum action_type type, int error)
 {
 	return (type == ACT_ADDRESS_DEL && (error == EADDRNOTAVAIL || error == ENODEV)) ||
-	       (type == ACT_VMAC_DELETE && error == ENODEV) || (type == ACT_ROUTE_DEL && (error == ESRCH || error == ENODEV));
+	       (type == ACT_VMAC_DELETE && error == ENODEV) || (type == ACT_RULE_DEL && error == ENOENT) ||
+	       (type == ACT_ROUTE_DEL && (error == ESRCH || error == ENODEV));
 }

@@ -2,6 +2,7 @@
 #include "kernel/snapshot.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
@@ -74,8 +75,14 @@ static const struct {
 	uint8_t family;
 } dumps[SNAPSHOT_DUMPS] = {
 	{RTM_GETLINK, AF_UNSPEC},  {RTM_GETADDR, AF_INET},   {RTM_GETADDR, AF_INET6},
-	{RTM_GETROUTE, AF_INET},   {RTM_GETROUTE, AF_INET6},
+	{RTM_GETROUTE, AF_INET},   {RTM_GETROUTE, AF_INET6}, {RTM_GETRULE, AF_INET}, {RTM_GETRULE, AF_INET6},
 };
+
+bool snapshot_skips(const struct action *action, unsigned which)
+{
+	return (dumps[which].type == RTM_GETROUTE && !action->u.snapshot.routes) ||
+	       (dumps[which].type == RTM_GETRULE && !action->u.snapshot.rules);
+}
 
 /* The dump request; every fixed header begins with the family. */
 static struct nl_msg *dump_request(uint16_t type, uint8_t family, bool all_tables, uint32_t sequence)
@@ -85,9 +92,11 @@ static struct nl_msg *dump_request(uint16_t type, uint8_t family, bool all_table
 		struct ifinfomsg link;
 		struct ifaddrmsg address;
 		struct rtmsg route;
+		struct fib_rule_hdr rule;
 	} header = {0};
 	size_t length = type == RTM_GETLINK    ? sizeof header.link
 			: type == RTM_GETADDR ? sizeof header.address
+			: type == RTM_GETRULE ? sizeof header.rule
 					      : sizeof header.route;
 
 	header.link.ifi_family = family;
@@ -107,7 +116,7 @@ struct dump {
 	struct snapshot *items;
 	uint32_t sequence, epoch;
 	uint8_t family;
-	bool finished, interrupted;
+	bool finished, interrupted, rules;
 	int error; /* the kernel's or ours; the dump is read to its end all the same */
 };
 
@@ -125,8 +134,8 @@ static void dump_take(struct dump *d, const struct nlmsghdr *h)
 
 		if (nlmsg_datalen(h) >= (int)sizeof error)
 			memcpy(&error, NLMSG_DATA(h), sizeof error);
-		/* ENOENT: this namespace never had a route of that family. */
-		if (error && error != -ENOENT)
+		/* ENOENT: this namespace never had a route of that family. A kernel without rules has none. */
+		if (error && error != -ENOENT && !(d->rules && (error == -EOPNOTSUPP || error == -EAFNOSUPPORT)))
 			d->error = error;
 		d->finished = true;
 		return;
@@ -166,7 +175,8 @@ static int dump_read(struct dump *d, int fd)
 
 int snapshot_dump(struct snapshot *items, unsigned which, bool all_tables, int fd, uint32_t sequence, uint32_t epoch, bool *broken)
 {
-	struct dump d = {.items = items, .sequence = sequence, .epoch = epoch, .family = dumps[which].family};
+	struct dump d = {.items = items, .sequence = sequence, .epoch = epoch, .family = dumps[which].family,
+			 .rules = dumps[which].type == RTM_GETRULE};
 	struct nl_msg *message = dump_request(dumps[which].type, dumps[which].family, all_tables, sequence);
 	int error;
 

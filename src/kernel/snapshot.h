@@ -16,9 +16,11 @@ struct snapshot {
 	struct snapshot_chunk *first, *last;
 };
 
-/* Links, IPv4 and IPv6 addresses, IPv4 and IPv6 routes of the main table (or of all), in this order: routes last, since a router's
- * can be a million, and whoever has none configured leaves them out. */
-enum { SNAPSHOT_DUMPS = 5, SNAPSHOT_DUMPS_BUT_ROUTES = 3 };
+/* Links, IPv4 and IPv6 addresses, routes of the main table (or of all), rules, in this order. A router's routes can be a million:
+ * whoever has no routes or rules configured leaves them out. */
+enum { SNAPSHOT_DUMPS = 7 };
+/* Whether that dump is none of the ACT_SNAPSHOT's. */
+bool snapshot_skips(const struct action *, unsigned which);
 
 /* Appends one dump's items, marked with the epoch. 0; -EINTR: what was dumped changed meanwhile, and the items are not
  * to be used; other -errno, and *broken says whether the socket is out of step and must be opened anew. */

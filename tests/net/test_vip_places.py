@@ -316,3 +316,147 @@ def test_a_route_that_the_kernel_refuses_is_a_warning(places):
     assert routes(two.n1) == [("10.9.0.0/16", "192.0.2.200", "eno1", 254)]
     assert len([e for e in two.d1.events() if e["code"] == "refused"]) == 1
     assert not two.d2.status()["warnings"], "it is no trouble where the vip is not held"
+
+
+# ---- rules --------------------------------------------------------------------------------------------------------------
+
+FAR = "172.16.0.200"  # no node has a route to it but in table 100
+POLICY = {"routes": "[{to: 172.16.0.0/16, via: 10.1.0.200, on: eno2, table: 100}]",
+          "routing_policy": f"[{{from: {VIP}, table: 100, priority: 100}}, {{to: \"2001:db8:9::/48\", table: 101, priority: 101, mark: 7}}]"}
+RULES = [(100, f"{VIP}/32", None, 100), (101, None, "2001:db8:9::/48", 101)]
+
+
+def rules(node, ours=True):
+    """[(priority, from, to, table)] of ours, or of all that are not, without the kernel's own."""
+    def net(message, name, length):
+        return f"{message.get_attr(name)}/{message[length]}" if message[length] else None
+    return sorted(((m.get_attr("FRA_PRIORITY") or 0, net(m, "FRA_SRC", "src_len"), net(m, "FRA_DST", "dst_len"),
+                    m.get_attr("FRA_TABLE"))
+                   for family in (2, 10) for m in node.ip.get_rules(family=family)
+                   if (m.get_attr("FRA_PROTOCOL") == PROTOCOL) == ours and m.get_attr("FRA_PROTOCOL") != 2),
+                  key=str)
+
+
+class Policy(Places):
+    """A client whose answers find their way only by the vip's rule and the route in its table."""
+
+    def __init__(self, lab, **options):
+        super().__init__(lab, **POLICY, **options)
+        for node in lab.nodes:
+            for key in ("all", "eno1", "eno2"):
+                node.sysctl(f"ipv4/conf/{key}/rp_filter", 0)
+        self.far.address("far0", f"{FAR}/16")
+        self.far.ip.route("replace", dst="192.0.2.0/24", gateway=OTHER, prefsrc=FAR)
+
+    def start(self, address=OTHER):
+        super().start(address)
+        self.rule_probe = self.lab.probe(VIP, INTERVAL_US, self.far)
+        self.rule_probe.answered_by("lb1", 10)
+        return self
+
+    def probes(self):
+        return (*super().probes(), *([self.rule_probe] if hasattr(self, "rule_probe") else []))
+
+
+@pytest.fixture
+def policy(make_lab):
+    return lambda **options: Policy(make_lab(), **options).start()
+
+
+def test_rules_come_and_go_with_the_vip(policy):
+    two = policy()
+    assert rules(two.n1) == RULES and rules(two.n2) == []
+    assert [(r["priority"], r["from"], r["to"], r["table"], r["mark"], r["there"]) for r in two.d1.vip()["routing_policy"]] == [
+        (100, f"{VIP}/32", None, 100, 0, True), (101, None, "2001:db8:9::/48", 101, 7, True)]
+    assert "2 rules" in two.d1.ctl("status").stdout and not two.d1.status()["warnings"]
+
+    since = two.d1.stop()
+    for probe in two.probes():
+        probe.answered_by("lb2", 10, since)
+    assert rules(two.n1) == [] and rules(two.n2) == RULES
+    two.lose_nothing(since, "lb1", "lb2")
+
+    since = now()
+    two.d1.start()
+    for probe in two.probes():
+        probe.answered_by("lb1", 15, since)
+    two.d2.wait_state("backup")
+    wait_for(lambda: rules(two.n2) == [], 5)
+    two.lose_nothing(since, "lb2", "lb1")
+
+
+def test_a_dead_nodes_client_is_answered_by_the_others_rule(policy):
+    two = policy()
+    since = two.n1.power_off()
+    two.rule_probe.answered_by("lb2", 5, since)
+    window = two.rule_probe.window(since)
+    assert window.outage_ms <= bound_ms(ADVERT_MS, 100) + slack_ms(), window
+
+
+def test_rules_are_put_back_and_others_are_left_alone(policy):
+    two = policy()
+    two.n1.run("ip", "rule", "add", "from", "10.7.0.1", "table", "200", "priority", "300")
+    two.n1.run("ip", "rule", "add", "from", VIP, "table", "100", "priority", "102")
+    others = rules(two.n1, ours=False)
+    two.n1.run("ip", "rule", "del", "from", VIP, "table", "100", "priority", "100")
+    wait_for(lambda: rules(two.n1) == RULES, 5, "put back")
+    two.n1.run("ip", "-6", "rule", "del", "priority", "101")
+    wait_for(lambda: rules(two.n1) == RULES, 5, "put back")
+    told = [e for e in two.d1.events() if e["code"] == "repaired"]
+    assert [e["object_type"] for e in told] == ["rule", "rule"] and f"the rule for {VIP}/32" in told[0]["text"], told
+    two.rule_probe.answered_by("lb1", 5)
+    two.d1.stop()
+    assert rules(two.n1) == [] and rules(two.n1, ours=False) == others
+
+
+def test_killed_and_restarted_it_adopts_its_rules(policy):
+    two = policy(advert="500ms", lease="10s")
+    with two.n1.enter():
+        watch = two.n1.popen(["ip", "monitor", "rule"], stdout=open(two.d1.directory / "monitor", "w"))
+    two.d1.kill9()
+    two.d1.start().wait_state("active")
+    assert two.d1.vip()["reason_code"] == "resumed" and rules(two.n1) == RULES
+    assert all(r["there"] for r in two.d1.vip()["routing_policy"])
+    watch.terminate()
+    watch.wait()
+    two.lab.ended(watch)
+    assert (two.d1.directory / "monitor").read_text() == "", "nothing was touched"
+
+
+def test_rules_that_a_crash_left_go_at_the_next_start(policy):
+    two = policy()
+    two.d1.kill9()
+    two.rule_probe.answered_by("lb2", 10)
+    assert rules(two.n1) == RULES
+    two.reload_file(two.d1, 50)
+    two.d1.start().wait_state("backup")
+    wait_for(lambda: rules(two.n1) == [] and routes(two.n1) == [], 5)
+
+
+def test_a_reload_adds_and_removes_rules_alone(policy):
+    two = policy()
+    more = f"{{from: {OTHER}, table: 100, priority: 103}}"
+    since = now()
+    two.reload(two.d1, 200, **{**POLICY, "routing_policy": f"[{{from: {VIP}, table: 100, priority: 100}}, {more}]"})
+    wait_for(lambda: rules(two.n1) == [RULES[0], (103, f"{OTHER}/32", None, 100)], 5)
+    two.d1.write(two.config(two.n1, 200))
+    text = two.d1.ctl("diff").stdout
+    assert f"removes the rule from {OTHER}/32 with priority 103, table 100" in text, text
+    assert f"- vip 'web': rule {{priority: 103, table: 100, from: {OTHER}/32}}" in text, text
+    two.reload(two.d1, 200)
+    wait_for(lambda: rules(two.n1) == RULES, 5)
+    two.lose_nothing(since, "lb1")
+
+
+def test_a_rule_that_somebody_else_has_is_a_warning(places):
+    two = places(routing_policy=f"[{{from: {VIP}, table: 100, priority: 100}}]")
+    two.d1.stop()
+    two.n1.run("ip", "rule", "add", "from", VIP, "table", "100", "priority", "100", "protocol", str(PROTOCOL + 1))
+    two.d1.start().wait_state("active")
+    two.d2.wait_state("backup")
+    theirs = [(100, f"{VIP}/32", None, 100)]
+    # A kernel that tells rules apart by their protocol makes ours beside theirs.
+    wait_for(lambda: rules(two.n1) == theirs or any("priority 100" in w for w in two.d1.status()["warnings"]), 5)
+    assert two.d1.state() == "active" and two.d1.vip()["holding"]
+    two.d1.stop()
+    assert rules(two.n1) == [] and rules(two.n1, ours=False)[:1] == theirs

@@ -139,6 +139,8 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 		return listen_close(node, &a->u.listen);
 	case ACT_LOOK:
 		return kernel_link(node, a->u.look.ifindex) ? 0 : ENODEV;
+	case ACT_RULE_ADD: /* no vip has rules here */
+	case ACT_RULE_DEL:
 	case ACT_PROBE:
 	case ACT_RESOLVE:
 	case ACT_ADVERT:

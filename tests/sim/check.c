@@ -493,6 +493,10 @@ uint64_t check_key(const struct action *a)
 	case ACT_ROUTE_DEL:
 		hash = mix(mix(hash, "route", 5), &a->u.route.ifindex, sizeof(int));
 		return mix(mix(hash, a->u.route.route.to.bytes, 16), &a->u.route.route.metric, sizeof(uint32_t));
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
+		hash = mix(mix(hash, "rule", 4), a->u.rule.rule.from.bytes, 16);
+		return mix(mix(hash, a->u.rule.rule.to.bytes, 16), &a->u.rule.rule.priority, sizeof(uint32_t));
 	case ACT_BOND_CREATE:
 		return mix(mix(hash, "create", 6), a->u.link.ifname, strlen(a->u.link.ifname));
 	case ACT_LINK_UP:

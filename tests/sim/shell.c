@@ -74,6 +74,8 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:
 	case ACT_BOND_CREATE:

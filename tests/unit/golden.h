@@ -8,7 +8,7 @@
 
 #include "core/core.h"
 
-enum { GOLDEN_LINKS = 24, GOLDEN_ADDRESSES = 64, GOLDEN_ROUTES = 16, GOLDEN_PENDING = 512, GOLDEN_WORDS = 32, GOLDEN_REACH = 32, GOLDEN_ANSWERS = 64 };
+enum { GOLDEN_LINKS = 24, GOLDEN_ADDRESSES = 64, GOLDEN_ROUTES = 16, GOLDEN_RULES = 16, GOLDEN_PENDING = 512, GOLDEN_WORDS = 32, GOLDEN_REACH = 32, GOLDEN_ANSWERS = 64 };
 
 struct golden_link {
 	struct event_link link; /* ifindex 0: does not exist */
@@ -36,6 +36,8 @@ struct golden {
 	unsigned n_addresses;
 	struct event_route routes[GOLDEN_ROUTES];
 	unsigned n_routes;
+	struct event_rule rules[GOLDEN_RULES];
+	unsigned n_rules;
 	struct action pending[GOLDEN_PENDING];
 	unsigned n_pending;
 	int fail_errno[ACT_TYPES];

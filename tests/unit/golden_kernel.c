@@ -151,6 +151,24 @@ static int route_execute(struct golden *g, const struct action *action)
 	return 0;
 }
 
+static int rule_execute(struct golden *g, const struct action *action)
+{
+	const struct config_rule *rule = &action->u.rule.rule;
+	unsigned i = 0;
+
+	while (i < g->n_rules && !(g->rules[i].ours && rule_equal(&g->rules[i].rule, rule)))
+		i++;
+	if (action->type == ACT_RULE_DEL && i == g->n_rules)
+		return ENOENT;
+	if (action->type == ACT_RULE_DEL)
+		g->rules[i] = g->rules[--g->n_rules];
+	else if (i < g->n_rules)
+		return EEXIST;
+	else if (i < GOLDEN_RULES)
+		g->rules[g->n_rules++] = (struct event_rule){ .rule = *rule, .ours = true };
+	return 0;
+}
+
 /* ---- links ---- */
 
 static int enslave(struct golden *g, struct golden_link *port, int master)
@@ -370,6 +388,8 @@ int golden_execute(struct golden *g, const struct action *action)
 		return address_execute(g, action);
 	if (action->type == ACT_ROUTE_ADD || action->type == ACT_ROUTE_DEL)
 		return route_execute(g, action);
+	if (action->type == ACT_RULE_ADD || action->type == ACT_RULE_DEL)
+		return rule_execute(g, action);
 	if (action->type >= ACT_LINK_UP && action->type <= ACT_LINK_MAC)
 		return link_execute(g, action);
 	if (action->type >= ACT_VMAC_CREATE && action->type <= ACT_VMAC_DELETE)
@@ -404,6 +424,11 @@ void golden_snapshot(struct golden *g, uint32_t epoch)
 	for (unsigned i = 0; i < g->n_routes; i++) {
 		event = (struct event){ .type = EV_ROUTE, .epoch = epoch };
 		event.u.route = g->routes[i];
+		golden_feed(g, &event);
+	}
+	for (unsigned i = 0; i < g->n_rules; i++) {
+		event = (struct event){ .type = EV_RULE, .epoch = epoch };
+		event.u.rule = g->rules[i];
 		golden_feed(g, &event);
 	}
 	event = (struct event){ .type = EV_SNAP_END, .epoch = epoch };

@@ -69,6 +69,21 @@ static void print_route(struct golden *g, const struct action *a)
 		fprintf(g->out, " replace");
 }
 
+static void print_rule(struct golden *g, const struct action *a)
+{
+	const struct config_rule *r = &a->u.rule.rule;
+	char ip[TRACE_IP_SIZE];
+
+	fprintf(g->out, "%s %u", action_type_name(a->type), r->priority);
+	if (r->from.family)
+		fprintf(g->out, " from %s/%u", trace_ip(&r->from, ip), r->from_prefix);
+	if (r->to.family)
+		fprintf(g->out, " to %s/%u", trace_ip(&r->to, ip), r->to_prefix);
+	fprintf(g->out, " table %u", r->table);
+	if (r->mark)
+		fprintf(g->out, " mark %u", r->mark);
+}
+
 static void print_mac_of(struct golden *g, const struct action *a)
 {
 	static const uint8_t none[MAC_SIZE];
@@ -170,6 +185,10 @@ static void print_action(struct golden *g, const struct action *a)
 	case ACT_ROUTE_ADD:
 	case ACT_ROUTE_DEL:
 		print_route(g, a);
+		break;
+	case ACT_RULE_ADD:
+	case ACT_RULE_DEL:
+		print_rule(g, a);
 		break;
 	case ACT_LINK_UP:
 	case ACT_LINK_DOWN:

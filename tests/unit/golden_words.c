@@ -368,6 +368,38 @@ static bool word_address(struct golden *g, const struct words *w)
 	return true;
 }
 
+static bool is_same_route(const struct config_route *a, const struct config_route *b)
+{
+	return ip_equal(&a->to, &b->to) && a->prefix == b->prefix && ip_equal(&a->via, &b->via) && a->metric == b->metric &&
+	       a->table == b->table;
+}
+
+static bool word_rule(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = has(w, "gone") ? EV_RULE_GONE : EV_RULE };
+	struct config_rule *r = &event.u.rule.rule;
+	const char *from = after(w, "from"), *to = after(w, "to"), *table = after(w, "table"), *cause = after(w, "cause");
+	unsigned i = 0;
+
+	if (w->n < 4 || !table || (!from && !to) || (from && text_parse_cidr(from, &r->from, &r->from_prefix) != 0) ||
+	    (to && text_parse_cidr(to, &r->to, &r->to_prefix) != 0))
+		return wrong(g, "rule PRIORITY [from ADDRESS/PREFIX] [to ADDRESS/PREFIX] table N");
+	r->priority = (uint32_t)atoi(w->word[1]);
+	r->table = (uint32_t)atoi(table);
+	r->family = from ? r->from.family : r->to.family;
+	event.u.rule.ours = has(w, "ours");
+	event.u.rule.cause = cause ? (uint32_t)atoi(cause) : 0;
+	while (i < g->n_rules && !(rule_equal(&g->rules[i].rule, r) && g->rules[i].ours == event.u.rule.ours))
+		i++;
+	if (event.type == EV_RULE && i == g->n_rules && i < GOLDEN_RULES)
+		g->rules[g->n_rules++] = event.u.rule;
+	else if (event.type == EV_RULE_GONE && i < g->n_rules)
+		g->rules[i] = g->rules[--g->n_rules];
+	if (g->core && !has(w, "silently"))
+		golden_feed(g, &event);
+	return true;
+}
+
 static bool word_route(struct golden *g, const struct words *w)
 {
 	struct event event = { .type = has(w, "gone") ? EV_ROUTE_GONE : EV_ROUTE };
@@ -385,7 +417,7 @@ static bool word_route(struct golden *g, const struct words *w)
 	r->route.table = table ? (uint32_t)atoi(table) : 0;
 	r->ifindex = l->link.ifindex;
 	r->ours = has(w, "ours");
-	while (i < g->n_routes && memcmp(&g->routes[i].route, &r->route, sizeof r->route) != 0)
+	while (i < g->n_routes && !is_same_route(&g->routes[i].route, &r->route))
 		i++;
 	if (event.type == EV_ROUTE && i == g->n_routes && i < GOLDEN_ROUTES)
 		g->routes[g->n_routes++] = *r;
@@ -663,6 +695,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_link(g, w);
 	if (strcmp(verb, "address") == 0)
 		return word_address(g, w);
+	if (strcmp(verb, "rule") == 0)
+		return word_rule(g, w);
 	if (strcmp(verb, "route") == 0)
 		return word_route(g, w);
 	if (strcmp(verb, "reach") == 0 || strcmp(verb, "deaf") == 0)

@@ -38,6 +38,8 @@ static const char *pattern_of(const struct schema_key *key)
 		return "^/(.{0,253}[^/])$";
 	case SCHEMA_PASSWORD:
 		return "^[ -~]{1,8}$";
+	case SCHEMA_PREFIX:
+		return "^" ADDRESS "(/[0-9]{1,3})?$";
 	case SCHEMA_NETWORK:
 		return "^(default|" ADDRESS "/[0-9]{1,3})$";
 	case SCHEMA_UNREAD:
@@ -102,6 +104,7 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_CIDR:
 	case SCHEMA_NETWORK:
 	case SCHEMA_FILE:
+	case SCHEMA_PREFIX:
 	case SCHEMA_PASSWORD:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern_of(key));
 	case SCHEMA_PLACE:
@@ -278,7 +281,8 @@ int main(int argc, char **argv)
 	char *manual = read_manual(source ? source : ".");
 	const struct schema_object *const objects[] = { &schema_top,	&schema_bond,  &schema_probe,
 							&schema_vlan, &schema_route, &schema_auth, &schema_vip,
-							&schema_node, &schema_path, &schema_heartbeat };
+							&schema_node, &schema_path, &schema_heartbeat,
+							&schema_place, &schema_vip_route, &schema_rule };
 	for (unsigned i = 0; manual && i < sizeof objects / sizeof objects[0]; i++)
 		check_manual(manual, objects[i]);
 	free(manual);

@@ -121,6 +121,14 @@ static void tell_route(struct golden *g, const struct action *a)
 	golden_feed(g, &event);
 }
 
+static void tell_rule(struct golden *g, const struct action *a)
+{
+	struct event event = { .type = a->type == ACT_RULE_DEL ? EV_RULE_GONE : EV_RULE };
+
+	event.u.rule = (struct event_rule){ .rule = a->u.rule.rule, .ours = true, .cause = 1 };
+	golden_feed(g, &event);
+}
+
 static void tell_links(struct golden *g, const struct action *a)
 {
 	struct golden_link *l = golden_link(g, a->u.link.ifname);
@@ -183,6 +191,8 @@ void golden_answer(struct golden *g, int error)
 		tell_address(g, &a);
 	if (!error && (a.type == ACT_ROUTE_ADD || a.type == ACT_ROUTE_DEL))
 		tell_route(g, &a);
+	if (!error && (a.type == ACT_RULE_ADD || a.type == ACT_RULE_DEL))
+		tell_rule(g, &a);
 	if (!error && ((a.type >= ACT_LINK_UP && a.type <= ACT_LINK_MAC) || a.type == ACT_VMAC_CREATE))
 		tell_links(g, &a);
 	if (!error && a.type == ACT_VMAC_DELETE)

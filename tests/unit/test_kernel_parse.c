@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <linux/if_addr.h>
+#include <linux/fib_rules.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -425,7 +426,81 @@ static void test_routes_that_are_not_ours_to_see(void **state)
 	assert_false(parse(m, &event));
 }
 
+/* ---- rules ------------------------------------------------------------------------------------------------------ */
+
+static struct config_rule rule_of(uint8_t family)
+{
+	struct config_rule rule = {.from = {.family = family, .bytes = {10, 1}},
+				   .to = {.family = family, .bytes = {10, 2, 3}},
+				   .from_prefix = 16,
+				   .to_prefix = 24,
+				   .family = family,
+				   .tos = 16,
+				   .table = 1000,
+				   .priority = 70000,
+				   .mark = 7};
+
+	return rule;
+}
+
+static struct nl_msg *rule_message(struct config_rule rule, bool removing)
+{
+	struct action action = {.type = removing ? ACT_RULE_DEL : ACT_RULE_ADD, .u.rule.rule = rule};
+	struct nl_msg *m = nlmsg_alloc_size(REQUEST_SIZE);
+
+	assert_true(request_exists(action.type));
+	assert_int_equal(request_build(&action, m), 0);
+	return m;
+}
+
+/* What is asked for is what is read when the kernel tells of it. */
+static void test_rule(void **state)
+{
+	static const uint8_t families[] = {FAMILY_4, FAMILY_6};
+	struct event event;
+	struct nl_msg *m;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof families; i++) {
+		struct config_rule rule = rule_of(families[i]);
+
+		m = rule_message(rule, false);
+		assert_int_equal(nlmsg_hdr(m)->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL), NLM_F_CREATE | NLM_F_EXCL);
+		assert_true(parse(m, &event));
+		assert_int_equal(event.type, EV_RULE);
+		assert_true(event.u.rule.ours && rule_equal(&event.u.rule.rule, &rule));
+		rule.from = (struct ip){0}, rule.from_prefix = 0, rule.mark = 0, rule.tos = 0, rule.table = 100;
+		assert_true(parse(rule_message(rule, true), &event));
+		assert_int_equal(event.type, EV_RULE_GONE);
+		assert_true(rule_equal(&event.u.rule.rule, &rule));
+	}
+	m = rule_message(rule_of(FAMILY_4), false); /* says more than a configuration can */
+	nla_put_string(m, FRA_IIFNAME, "eth0");
+	assert_false(parse(m, &event));
+	assert_true(request_refusal_is_done(ACT_RULE_DEL, ENOENT));
+	assert_false(request_refusal_is_done(ACT_RULE_ADD, EEXIST));
+}
+
+static void test_rule_refusals(void **state)
+{
+	struct nl_msg *m = nlmsg_alloc_size(REQUEST_SIZE);
+	struct action bad = {.type = ACT_RULE_ADD, .u.rule.rule = rule_of(FAMILY_4)};
+
+	(void)state;
+	bad.u.rule.rule.to.family = FAMILY_6;
+	assert_int_equal(request_build(&bad, m), -EINVAL);
+	bad.u.rule.rule = rule_of(FAMILY_4);
+	bad.u.rule.rule.from_prefix = 33;
+	assert_int_equal(request_build(&bad, m), -EINVAL);
+	bad.u.rule.rule = rule_of(FAMILY_4);
+	bad.u.rule.rule.table = 0;
+	assert_int_equal(request_build(&bad, m), -EINVAL);
+	nlmsg_free(m);
+}
+
 /* ---- malformed -------------------------------------------------------------------------------------------------- */
+
+enum { SAMPLES = 4 };
 
 static struct nl_msg *sample(unsigned which)
 {
@@ -436,6 +511,8 @@ static struct nl_msg *sample(unsigned which)
 		return bond_message();
 	if (which == 1)
 		return route_message(RTM_NEWROUTE, &rtm);
+	if (which == 2)
+		return rule_message(rule_of(FAMILY_4), false);
 	m = address_message(RTM_NEWADDR, AF_INET, 32, 0);
 	nla_put(m, IFA_LOCAL, 4, ip4);
 	put_cacheinfo(m, 3, 0);
@@ -452,6 +529,8 @@ static void check(bool parsed, const struct event *event)
 		assert_true(strnlen(event->u.link.name, IFNAME_SIZE) < IFNAME_SIZE);
 	else if (event->type == EV_ADDRESS)
 		assert_true(event->u.address.prefix <= 32);
+	else if (event->type == EV_RULE)
+		assert_true(event->u.rule.rule.family != FAMILY_NONE && event->u.rule.rule.from_prefix <= 128);
 	else
 		assert_int_equal(event->type, EV_ROUTE);
 }
@@ -461,7 +540,7 @@ static void test_every_truncation(void **state)
 	struct event event;
 
 	(void)state;
-	for (unsigned which = 0; which < 3; which++) {
+	for (unsigned which = 0; which < SAMPLES; which++) {
 		struct nl_msg *m = sample(which);
 		struct nlmsghdr *h = nlmsg_hdr(m);
 		uint32_t whole = h->nlmsg_len;
@@ -482,7 +561,7 @@ static void test_every_attribute_length(void **state)
 	struct event event;
 
 	(void)state;
-	for (unsigned which = 0; which < 3; which++) {
+	for (unsigned which = 0; which < SAMPLES; which++) {
 		struct nl_msg *m = sample(which);
 		struct nlmsghdr *h = nlmsg_hdr(m);
 
@@ -509,7 +588,7 @@ static void test_random_bytes(void **state)
 
 	(void)state;
 	for (unsigned round = 0; round < 60000; round++) {
-		struct nl_msg *m = sample(round % 3);
+		struct nl_msg *m = sample(round % SAMPLES);
 		struct nlmsghdr *h = nlmsg_hdr(m);
 		unsigned flips = 1 + round % 4;
 
@@ -742,6 +821,8 @@ int main(void)
 		cmocka_unit_test(test_bad_addresses),
 		cmocka_unit_test(test_route),
 		cmocka_unit_test(test_routes_that_are_not_ours_to_see),
+		cmocka_unit_test(test_rule),
+		cmocka_unit_test(test_rule_refusals),
 		cmocka_unit_test(test_every_truncation),
 		cmocka_unit_test(test_every_attribute_length),
 		cmocka_unit_test(test_random_bytes),
