@@ -173,6 +173,29 @@ def test_killed_and_restarted_loses_nothing_and_keeps_its_role(pair, family):
     assert neighbour.macs() == {mac}
 
 
+def test_a_new_program_in_its_place_changes_nothing(pair, family):
+    vip, mac = family
+    two = vmac_pair(pair, vip)
+    neighbour, name = Neighbour(two.lab, vip), device(two.n1, 6 if ":" in vip else 4)
+    index, sniffer = two.n1.index(name), two.lab.sniff()
+    since = now()
+    for daemon in (two.d1, two.d2):
+        done = daemon.ctl("reexec")
+        assert done.returncode == 0, done.stderr
+    two.d1.wait_state("active")
+    two.d2.wait_state("backup")
+    pass_time(two.down_ms() / 1000 + 0.5)
+    window = two.probe.window(since)
+    assert window.lost <= allowed() and window.nodes == ["lb1"], window
+    assert two.n1.index(name) == index and two.n1.places(vip) == [name] and not is_up(two.n2, name)
+    assert {f["mac"] for f in sniffer.adverts(since=since)} == {mac} and neighbour.macs() == {mac}
+    before = kept(two.n1)
+    two.d1.stop()
+    if ":" not in vip:
+        assert kept(two.n1) != before and two.n1.sysctl("ipv4/conf/eno1/arp_ignore") == "0", "known to the new program too"
+    assert not devices(two.n1)
+
+
 def test_killed_for_good(pair):
     """The kernel takes the address; the device stays, and neither answers nor speaks."""
     two = vmac_pair(pair, VIP, advert_ms=1000)
@@ -454,3 +477,27 @@ def test_its_stop_and_return_beside_keepalived(make_lab):
     window = two.probe.window(since)
     assert its_own_gap(two, two.lab.lb1, sniffer, window, since)
     assert neighbour.macs() == {MAC}
+
+
+# ---- beside FRR, which knows no other way ----
+
+@pytest.mark.parametrize("ours", ["active", "backup"])
+def test_stop_and_return_beside_frr(pair, family, ours):
+    """FRR goes on answering after its goodbye, and announces before it speaks: nothing is lost in either role, whoever of the two
+    answers while both can."""
+    vip, mac = family
+    two = pair(kinds=("standbyd", "frr") if ours == "active" else ("frr", "standbyd"), addresses=(vip,), advert_ms=1000, mac="virtual")
+    for node, kind in zip((two.n1, two.n2), two.kinds):
+        if kind == "frr":
+            node.sysctl("ipv4/conf/eno1/arp_announce", 2)
+    neighbour = Neighbour(two.lab, vip)
+    since = two.d1.stop()
+    two.probe.answered_by("lb2", 12, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed(), f"stop: {window}"
+    since = now()
+    two.d1.start()
+    two.probe.answered_by("lb1", 20, since)
+    window = two.probe.window(since)
+    assert window.lost <= allowed(), f"return: {window}"
+    assert neighbour.macs() == {mac}
