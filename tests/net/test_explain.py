@@ -114,10 +114,16 @@ def test_a_change_that_is_refused(make_lab):
     node.address("eno1", "192.0.2.11/24")
     node.sysctl("ipv6/conf/eno1/disable_ipv6", 1)
     daemon = Standbyd(node, plain_config(node, addresses=("192.0.2.100", "2001:db8::100"))).start()
-    pending = wait_for(lambda: explain(daemon, "web")[0]["pending"], 10)
-    assert any(p["change"] == "address-add" and p["errno"] and p["error"] and p["interface"] == "eno1" and p["failures"] > 0
-               for p in pending), pending
-    said = sentences(daemon, "web")
+
+    def refused():
+        """an explanation that has the refusal"""
+        found = explain(daemon, "web")[0]
+        return found if any(p["errno"] for p in found["pending"]) else None
+    found = wait_for(refused, 10)
+    change = next(p for p in found["pending"] if p["errno"])
+    assert change["change"] == "address-add" and change["address"] == "2001:db8::100" and change["interface"] == "eno1"
+    assert change["error"] and change["failures"] > 0 and change["retry_ms"] >= 0
+    said = "\n".join(found["sentences"])
     assert "the kernel refused to add address 2001:db8::100" in said and "refusals in a row: " in said, said
 
 
