@@ -2,6 +2,7 @@
 /* Worlds one after the other, in several processes if asked to, until enough has happened or something broke; and the
  * report. Each process takes the next seed, so that whatever their number all seeds up to the last one were played. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct job {
 struct campaign {
 	const struct options *options;
 	_Atomic uint64_t next_seed, worlds, takeovers, steps, failed;
+	_Atomic bool enough; /* a person says so: worlds that are begun are ended, and the report comes */
 	struct timespec begin;
 	struct job jobs[CAMPAIGN_JOBS];
 };
@@ -61,7 +63,7 @@ static bool goes_on(struct campaign *c, uint64_t seed)
 {
 	const struct options *o = c->options;
 
-	if (seed - o->seed >= o->worlds || (c->failed && !o->keep_going))
+	if (seed - o->seed >= o->worlds || c->enough || (c->failed && !o->keep_going))
 		return false;
 	return (!o->failovers || c->takeovers < o->failovers) && (!o->steps || c->steps < o->steps);
 }
@@ -239,9 +241,17 @@ static void report(const struct campaign *c, const struct statistics *s, double 
 	       c->options->jobs, (double)s->takeovers / wall, (double)s->steps / wall);
 }
 
+static struct campaign *running;
+
+static void enough(int signal)
+{
+	(void)signal;
+	running->enough = true;
+}
+
 int campaign_run(struct options *options)
 {
-	struct campaign *c = mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct campaign *c = running = mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	static struct statistics sum;
 	static struct failures failures[FAILURES];
 
@@ -252,6 +262,8 @@ int campaign_run(struct options *options)
 	c->options = options;
 	c->next_seed = options->seed;
 	clock_gettime(CLOCK_MONOTONIC, &c->begin);
+	signal(SIGINT, enough);
+	signal(SIGTERM, enough);
 	if (options->jobs > 1)
 		jobs_run(c, options->jobs);
 	else
