@@ -134,11 +134,6 @@ class Pair:
         return self.options.get("version", 3)
 
     @property
-    def peer_gap(self):
-        """What keepalived itself loses when it takes over."""
-        return KEEPALIVED_GAP_6 if ":" in self.addresses[0] and "keepalived" in self.kinds else 0
-
-    @property
     def ours(self):
         return [daemon for daemon in (self.d1, self.d2) if isinstance(daemon, Standbyd)]
 
@@ -191,11 +186,6 @@ def allowed(probe_intervals=0):
     """Packets that the machine's own scheduling may cost where a handover costs none: none on a machine with its CPUs for
     itself, a few where one CPU does everything."""
     return probe_intervals + (3 if IN_GUEST else 0)
-
-
-# keepalived 2.2.7 announces an IPv6 address when the kernel has answered, which is before the address works (the kernel readies
-# it in a work queue): what a client sends to keepalived within 0.2 ms of its announcement was lost, in 4 takeovers of 24.
-KEEPALIVED_GAP_6 = 4
 
 
 def slack_ms():

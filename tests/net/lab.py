@@ -245,6 +245,11 @@ class Node(Namespace):
         """[(time, added)] of the address, as the responder saw it."""
         return [(c["at"], c["added"]) for c in self.responder.report(since, to)["changes"] if c["ip"] == ip]
 
+    def too_late(self):
+        """Questions that the node took in while it had the address, and whose answer its responder, which had no CPU, could not
+        send any more: what a loaded machine does to a handover that is without a gap on the wire."""
+        return self.responder.report(now())["late"]
+
     def flood(self, count=2500):
         """Address changes by the thousand, as a machine with containers has them."""
         path = self.lab.directory / "flood"

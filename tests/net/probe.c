@@ -467,6 +467,8 @@ static void answer_source(struct msghdr *message)
 	}
 }
 
+static uint64_t too_late; /* questions whose address had gone before this process came to answer them */
+
 static uint64_t answer_receive(int fd, const char *name)
 {
 	struct answer answer;
@@ -490,6 +492,8 @@ static uint64_t answer_receive(int fd, const char *name)
 		/* An address that went away meanwhile is the asker's loss to count. */
 		if (sendmsg(fd, &message, 0) == (ssize_t)sizeof answer)
 			count++;
+		else
+			too_late++;
 	}
 }
 
@@ -505,7 +509,7 @@ static void answer_report(const char *name, uint64_t answers, uint64_t from, uin
 {
 	bool comma = false;
 
-	printf("{\"name\":\"%s\",\"answers\":%" PRIu64 ",\"changes\":[", name, answers);
+	printf("{\"name\":\"%s\",\"answers\":%" PRIu64 ",\"late\":%" PRIu64 ",\"changes\":[", name, answers, too_late);
 	for (uint64_t i = n_changes > CHANGES ? n_changes - CHANGES : 0; i < n_changes; i++) {
 		const struct change *c = &changes[i % CHANGES];
 

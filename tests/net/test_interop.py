@@ -20,7 +20,7 @@ def running(pair, peer, form, role, advert_ms):
     """lb1 is active; `role` is standbyd's."""
     kinds = ("standbyd", peer) if role == "active" else (peer, "standbyd")
     two = pair(kinds=kinds, advert_ms=advert_ms, **FORMS[form])
-    two.daemons = (two.d1, two.d2)
+    two.daemons, two.late, two.sniffer = (two.d1, two.d2), 0, two.lab.sniff()
     return two
 
 
@@ -33,18 +33,40 @@ def settled(two):
         wait_for(lambda: not two.holds(two.n2), two.down_ms() / 1000 + 5, "lb2 without the address")
 
 
+def too_late(two):
+    """Answers that a node without a CPU came too late for, since the last call."""
+    before, two.late = two.late, two.n1.too_late() + two.n2.too_late()
+    return two.late - before
+
+
+def lost_to_keepalived(two, to, window):
+    """keepalived 2.2.7 announces an IPv6 address when the kernel has answered, which is before the address works (the kernel
+    readies it in a work queue): what a client sends to it just after its announcement is lost, 0.2 ms long in 4 takeovers of 24,
+    longer on a loaded machine."""
+    node, kind = (two.n1, two.kinds[0]) if to == "lb1" else (two.n2, two.kinds[1])
+    if kind != "keepalived" or ":" not in two.addresses[0]:
+        return 0
+    mac = node.mac("eno1")
+    announced = next(f["at"] for f in two.sniffer.announcements(two.addresses[0], window.since) if f["tlla"] == mac)
+    return sum(lost for start, end, lost in window.outages if start >= announced and end <= announced + slack_ms() * MS)
+
+
 def moved(two, to, since, lost=0):
     """The client is answered by that node now, and lost no more than so many packets on the way there."""
     two.probe.answered_by(to, two.down_ms() / 1000 + 12, since)
     window = two.probe.window(since)
     other = {"lb1": "lb2", "lb2": "lb1"}[to]
-    assert window.lost <= allowed(lost) and window.nodes == [other, to], window
+    excused = too_late(two), lost_to_keepalived(two, to, window)
+    assert window.lost - sum(excused) <= allowed(lost) and window.nodes == [other, to], f"{window}; excused {excused}"
 
 
 def taken_over(two, to, since, bound_ms):
+    """Within so long; a backup that a loaded machine left without a CPU listens for a whole Down once more, and says so."""
     two.probe.answered_by(to, bound_ms / 1000 + 5, since)
     window = two.probe.window(since)
-    assert window.outage_ms <= bound_ms + slack_ms(), window
+    daemon = two.d1 if to == "lb1" else two.d2
+    late = isinstance(daemon, Standbyd) and any(event["code"] == "late" for event in daemon.events())
+    assert window.outage_ms <= bound_ms + slack_ms() + late * two.down_ms(), f"{window}, {'late' if late else 'in time'}"
 
 
 def told(two):
@@ -61,13 +83,12 @@ def test_rest_stop_return(pair, peer, form, role):
     standbyd that holds. keepalived lets go when it stops, and leaves the skew to whoever takes over; FRR goes on answering."""
     two = running(pair, peer, form, role, 1000 if form.startswith("v2") else 500)
     ours = role == "active"
-    sniffer = two.lab.sniff()
     since = now()
     pass_time(2.2 * two.advert_ms / 1000)
     window = two.probe.window(since)
     assert window.lost == 0 and window.nodes == ["lb1"], f"rest: {window}"
     if "unicast" not in form:
-        heard = sniffer.adverts(since=since)
+        heard = two.sniffer.adverts(since=since)
         assert len(heard) >= 2 and len({f["source"] for f in heard}) == 1, "one speaks"
         assert max(b["at"] - a["at"] for a, b in zip(heard, heard[1:])) <= (two.advert_ms + slack_ms()) * MS
         assert all(f["priority"] == 200 and f["version"] == two.version for f in heard)
@@ -79,14 +100,14 @@ def test_rest_stop_return(pair, peer, form, role):
 
     since = two.d1.stop()
     if ours:
-        moved(two, "lb2", since, two.peer_gap)
+        moved(two, "lb2", since)
         assert not two.holds(two.n1)
     else:
         taken_over(two, "lb2", since, two.skew_ms())
     since = now()
     two.d1.start()
     # A peer drops the address at our first advert: a packet that was on its way to it then is answered by nobody.
-    moved(two, "lb1", since, (peer != "standbyd") if ours else two.peer_gap)
+    moved(two, "lb1", since, ours and peer != "standbyd")
     settled(two)
     told(two)
 
