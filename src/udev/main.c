@@ -84,6 +84,10 @@ static void answer_device(const struct config *config, const char *name)
 		if (config->bonds[i].driver != DRIVER_MOVE && strcmp(config->bonds[i].name, name) == 0)
 			printf("STANDBYD_DEVICE=%s\n", name);
 	}
+	for (unsigned i = 0; i < config->n_vips; i++) {
+		if (config->vips[i].device[0] && strcmp(config->vips[i].device, name) == 0)
+			printf("STANDBYD_DEVICE=%s\n", name);
+	}
 }
 
 /* A name goes before what means one device, and that before what finds many (standbyd.yaml(5)). */

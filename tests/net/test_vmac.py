@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from conftest import IN_GUEST, Pair, allowed, plain_config, slack_ms, vip_config
-from lab import MS, VIP, VIP6, Keepalived, Standbyd, keepalived_instance, link_local_of, now, pass_time, wait_for
+from lab import MS, VIP, VIP6, Keepalived, Standbyd, binary, keepalived_instance, link_local_of, now, pass_time, wait_for
 
 MAC, MAC6 = "00:00:5e:00:01:33", "00:00:5e:00:02:33"
 FAMILIES = {"ipv4": (VIP, MAC), "ipv6": (VIP6, MAC6)}
@@ -404,6 +404,15 @@ def test_on_a_vlan_of_its_own(make_lab):
     assert node.places(VIP) == [device(node)]
     daemon.stop()
     assert not devices(node)
+
+
+def test_udev_is_told_whose_device_it_is(pair):
+    """So that NetworkManager and systemd-networkd leave it alone."""
+    two = vmac_pair(pair, VIP)
+    ask = [binary("standbyd-udev"), "-f", two.d1.config_path, "device"]
+    name = device(two.n1)
+    assert two.n1.run(*ask, name).stdout == f"STANDBYD_DEVICE={name}\n"
+    assert two.n1.run(*ask, "vrrp4-52-00000").stdout == ""
 
 
 # ---- beside keepalived ----
