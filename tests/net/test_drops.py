@@ -91,6 +91,7 @@ def test_dropped(pair, form, reason):
         assert facts(daemon) == (told, counted, events, {**drops, reason: drops[reason] + 20})
         assert any("adverts were dropped" in warning for warning in daemon.status()["warnings"]) == (reason in WARNED)
     assert two.d1.vip()["counters"]["adverts_received"] == received
+    two.probe.answered_by("lb1", 3, since)
     window = two.probe.window(since)
     assert window.lost == 0 and window.nodes == ["lb1"], window
     if form == "v2-password":
