@@ -40,7 +40,8 @@ enum { PACKETS_BUDGET = 256 };
 bool packets_next(struct packets *, const struct core *, struct event *);
 
 /* Sends ACT_ADVERT, ACT_ANNOUNCE and ACT_PROBE (through the port itself, whether its master uses it or not). All are
- * collected and leave, in their order, with packets_flush or when enough wait. A failure to send (ENETDOWN, ENOBUFS; ENXIO:
+ * collected and leave with packets_flush or when enough wait: adverts after the announcements that were given before them, each kind in
+ * its order. A failure to send (ENETDOWN, ENOBUFS; ENXIO:
  * the interface is gone) is counted and otherwise ignored: the next advert or probe is the retry. */
 void packets_send(struct packets *, const struct action *);
 void packets_flush(struct packets *);

@@ -88,6 +88,8 @@ struct outbox {
 	int fd; /* -1: this family cannot be sent here, for `error` */
 	int error;
 	unsigned n;
+	unsigned sent;  /* of them, while it is being flushed */
+	unsigned early; /* adverts: so many were put before the first of the frames that wait */
 	size_t used, size;
 	unsigned char *bytes;
 	struct mmsghdr messages[OUTBOX_MAX];
