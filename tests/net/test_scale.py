@@ -119,6 +119,27 @@ def test_every_vrid_of_an_interface(make_lab):
     assert d2.status()["counters"]["packets_lost"] == 0
 
 
+def test_flood(make_lab):
+    """5,000 adverts a second: none of them is lost, nobody is taken for dead, and the goodbyes that end them are heard."""
+    lab, many = make_lab(ports=1), Many(1)
+    for node in lab.nodes:
+        node.ready().address("eno1", f"192.0.2.{10 + node.number}/24")
+    d1, d2 = (Standbyd(node, many.config(node, all_={"priority": priority, "advert": "100ms"}))
+              for node, priority in zip(lab.nodes, (200, 100)))
+    d1.start()
+    wait_states(d1, {"active": 2 * VRIDS})
+    d2.start()
+    wait_states(d2, {"backup": 2 * VRIDS})
+    before = d2.status()["counters"]["packets_received"]
+    pass_time(2)
+    status = d2.status()
+    assert status["counters"]["packets_received"] - before > 2 * VRIDS, "hardly one advert of each"
+    assert status["counters"]["packets_lost"] == 0
+    assert {vip["state"] for vip in status["vips"]} == {"backup"}
+    d1.stop(deadline=PATIENCE)
+    wait_states(d2, {"active": 2 * VRIDS})
+
+
 def test_thousands(make_lab):
     """4,000 vips start, become active and stop gracefully: nothing is left, and none was put back meanwhile."""
     n = 1000 if SANITIZED else 4000
