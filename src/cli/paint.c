@@ -40,6 +40,8 @@ enum paint paint_of_state(const char *state)
 	} table[] = {
 		{ "active", PAINT_GOOD },   { "up", PAINT_GOOD },   { "hold", PAINT_WARN },
 		{ "degraded", PAINT_WARN }, { "init", PAINT_WARN }, { "leaving", PAINT_WARN },
+		{ "alive", PAINT_GOOD },    { "left", PAINT_WARN }, { "waiting", PAINT_WARN },
+		{ "one-way", PAINT_BAD },   { "silent", PAINT_BAD },
 		{ "down", PAINT_BAD },      { "fault", PAINT_BAD }, { "absent", PAINT_BAD },
 	};
 

@@ -366,6 +366,37 @@ static void print_warnings(const json_t *warnings)
 		printf("%swarning:%s %s\n", paint(PAINT_WARN), paint(PAINT_PLAIN), json_string_value(warning));
 }
 
+/* "  direct  up  for 3 min  10.0.0.1 → 10.0.0.2 on eno3" */
+static void print_path(const json_t *path, int width)
+{
+	const char *state = string(path, "state");
+
+	printf("    %-*s  ", width, string(path, "name"));
+	print_state(state, 7);
+	print_age(path);
+	if (strcmp(state, "up") != 0)
+		tail(": ", string(path, "reason"));
+	printf("  %s%s → %s on %s%s\n", paint(PAINT_DIM), string(path, "from"), string(path, "to"), string(path, "on"), paint(PAINT_PLAIN));
+}
+
+static void print_peer(const json_t *node)
+{
+	const json_t *paths = json_object_get(node, "paths"), *path;
+	int width = width_of(paths, "name");
+	size_t i;
+
+	if (json_is_true(json_object_get(node, "self")))
+		return;
+	printf("%snode %s%s  ", paint(PAINT_BOLD), string(node, "name"), paint(PAINT_PLAIN));
+	print_state(string(node, "state"), 0);
+	print_age(node);
+	tail(": ", string(node, "reason"));
+	if (json_is_false(json_object_get(node, "digest_matches")))
+		printf("  %sanother configuration%s", paint(PAINT_WARN), paint(PAINT_PLAIN));
+	putchar('\n');
+	json_array_foreach(paths, i, path) print_path(path, width);
+}
+
 void print_status(const json_t *status)
 {
 	const json_t *bonds = json_object_get(status, "bonds"), *vips = json_object_get(status, "vips"), *item;
@@ -377,6 +408,7 @@ void print_status(const json_t *status)
 	json_array_foreach(bonds, i, item) print_bond(item, json_object_get(status, "vlans"));
 	json_array_foreach(vips, i, item)
 		print_vip(item, node);
+	json_array_foreach(json_object_get(status, "nodes"), i, item) print_peer(item);
 	if (json_array_size(bonds) + json_array_size(vips) == 0)
 		puts("nothing is configured");
 	print_warnings(json_object_get(status, "warnings"));

@@ -180,6 +180,16 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_VLAN_KIND] = "a device of that name exists and is not this vlan",
 	[REASON_VMAC_REFUSED] = "the kernel refused device {name} for its MAC address: {a error}",
 	[REASON_VMAC_KIND] = "device {name} for its MAC address exists and is not ours",
+	/* nodes, and the paths to them */
+	[REASON_NODE_WAITING] = "has not been heard since the start",
+	[REASON_NODE_HEARD] = "is heard",
+	[REASON_NODE_LEFT] = "said goodbye",
+	[REASON_NODE_SILENT] = "has not been heard for {a time}, by any path ({b time} are allowed)",
+	[REASON_PATH_WAITING] = "nothing came by it since the start",
+	[REASON_PATH_OK] = "both nodes hear each other",
+	[REASON_PATH_ONE_WAY] = "the other node has not heard this one by it for {a time}",
+	[REASON_PATH_SILENT] = "nothing came by it for {a time}",
+	[REASON_PATH_LINK] = "what it is on has no link",
 };
 
 static void say_reason(struct words *w, const struct reason *r)
@@ -194,6 +204,8 @@ static void say_reason(struct words *w, const struct reason *r)
 		pattern = "is handed over by hand to whoever takes it, and then stays backup until that fails or 'standbyctl undrain'";
 	if (r->code == REASON_TAKING && r->arg[0] == 1)
 		pattern = "takes over: 1 address is still to be added";
+	if (r->code == REASON_PATH_ONE_WAY && !r->arg[0])
+		pattern = "the other node does not hear this one by it";
 	if (r->code == REASON_BOND_MODE && r->arg[0] < 0)
 		pattern = "exists as a team in another mode and is being rebuilt";
 	if (r->code == REASON_BOND_DRIVER && r->arg[0] == DRIVER_TEAM)
@@ -228,6 +240,10 @@ static const char *state_name(enum object_type type, uint8_t state)
 		return bond_state_name(state);
 	case OBJECT_PORT:
 		return port_state_name(state);
+	case OBJECT_PEER:
+		return node_state_name(state);
+	case OBJECT_PATH:
+		return path_state_name(state);
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
@@ -297,6 +313,7 @@ static const char *action_words(int64_t type)
 		return "set the sysctls of the device for the MAC address";
 	case ACT_VMAC_DELETE:
 		return "delete the device for the MAC address";
+	case ACT_HEARTBEAT:
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
@@ -317,6 +334,12 @@ static void say_subject(struct words *w, const struct core *core, const struct o
 	if (o->type == OBJECT_PORT) {
 		struct object bond = { .type = OBJECT_BOND, .index = o->index };
 		words_add(w, "%s/%s: ", core_object_name(core, &bond), name);
+	} else if (o->type == OBJECT_PEER) {
+		words_add(w, "node %s: ", name);
+	} else if (o->type == OBJECT_PATH && o->index < core_n_nodes(core)) {
+		struct path_view path;
+		core_node_path(core, o->index, o->sub, &path);
+		words_add(w, "node %s, path %s: ", name, path.name);
 	} else if (name[0]) {
 		words_add(w, "%s: ", name);
 	}
@@ -491,6 +514,12 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 		break;
 	case NOTE_REEXECUTED:
 		words_add(w, "re-executed%s%s", r->name[0] ? ", version " : "", r->name);
+		break;
+	case NOTE_DIGEST:
+		words_add(w, r->arg[0] ? "runs another configuration than this node" : "runs the same configuration again");
+		break;
+	case NOTE_NEWER:
+		say_pattern(w, "speaks version {a} of the heartbeat, which this version understands in part", &material);
 		break;
 	case NOTE_CODES:
 		words_add(w, "unknown note");

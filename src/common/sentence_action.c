@@ -212,6 +212,7 @@ static void say_action(struct words *w, const struct core *core, const struct ac
 	case ACT_ADDRESS_RENEW:
 	case ACT_LOOK:
 	case ACT_RESOLVE:
+	case ACT_HEARTBEAT:
 	case ACT_SNAPSHOT:
 	case ACT_NOTE:
 	case ACT_STOPPED:

@@ -314,7 +314,7 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 		break;
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_RULE_ADD: case ACT_RULE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
-	case ACT_NOTE: case ACT_STOPPED: case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE: case ACT_TYPES:
+	case ACT_NOTE: case ACT_STOPPED: case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE: case ACT_HEARTBEAT: case ACT_TYPES:
 		break;
 	}
 }
@@ -558,7 +558,7 @@ static void answer(struct core *core, const struct action *action, int error)
 		look_answer(core, action, error);
 		break;
 	case ACT_PROBE: case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_SNAPSHOT: case ACT_NOTE: case ACT_STOPPED:
-	case ACT_RESOLVE: case ACT_TYPES:
+	case ACT_RESOLVE: case ACT_HEARTBEAT: case ACT_TYPES:
 		break;
 	}
 }

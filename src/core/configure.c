@@ -43,6 +43,10 @@ void core_free_tables(struct core *core)
 	free(core->config.tracks);
 	free(core->addr_hash);
 	free(core->iface_hash);
+	free(core->peers);
+	free(core->lanes);
+	free(core->config.nodes);
+	free(core->config.paths);
 	free(core->config.addresses);
 	free(core->config.routes);
 	free(core->config.rules);
@@ -225,7 +229,7 @@ static unsigned spots_of(const struct config *config, int bond)
 
 static struct sizes measure(const struct core *old, const struct config *config)
 {
-	struct sizes size = { .vips = config->n_vips, .bonds = config->n_bonds, .addresses = config->n_addresses };
+	struct sizes size = { .ifaces = config->n_paths, .vips = config->n_vips, .bonds = config->n_bonds, .addresses = config->n_addresses };
 
 	for (unsigned i = 0; i < config->n_bonds; i++) {
 		const struct config_bond *bond = &config->bonds[i];
@@ -299,7 +303,11 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->iface_hash = calloc(core->iface_hash_size, sizeof *core->iface_hash);
 	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
 	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
-	if (!core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
+	core->peers = calloc(config->n_nodes + 1, sizeof *core->peers);
+	core->lanes = calloc(config->n_nodes * MAX_PATHS + 1, sizeof *core->lanes);
+	core->config.nodes = calloc(config->n_nodes + 1, sizeof *core->config.nodes);
+	core->config.paths = calloc(config->n_paths + 1, sizeof *core->config.paths);
+	if (!core->peers || !core->lanes || !core->config.nodes || !core->config.paths || !core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
 	    !core->config.probes || !core->config.peers || !core->config.tracks || !core->tracks || !core->watched ||
 	    !core->bonds || !core->vmacs || !core->rules || !core->config.rules ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
@@ -704,6 +712,15 @@ static void copy_config(struct core *core, const struct config *config)
 	if (config->n_rules)
 		memcpy(core->config.rules, config->rules, config->n_rules * sizeof *config->rules);
 	core->config.n_rules = config->n_rules;
+	if (config->n_nodes)
+		memcpy(core->config.nodes, config->nodes, config->n_nodes * sizeof *config->nodes);
+	if (config->n_paths)
+		memcpy(core->config.paths, config->paths, config->n_paths * sizeof *config->paths);
+	core->config.n_nodes = config->n_nodes;
+	core->config.n_paths = config->n_paths;
+	core->config.self = config->self;
+	core->config.heartbeat = config->heartbeat;
+	core->config.common_digest = config->common_digest;
 	core->config.n_addresses = config->n_addresses;
 	core->config.n_routes = config->n_routes;
 	for (unsigned i = 0; i < config->n_routes; i++) {
@@ -754,6 +771,7 @@ static void build(struct core *core, const struct change_over *over)
 		fill_bond(core, i);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		add_vip(core, &config->vips[i], false);
+	peer_build(core);
 	carry_names(core, over->old);
 	bring_along(core, over);
 	core->n_owned_routes = core->n_route_places;
@@ -761,6 +779,7 @@ static void build(struct core *core, const struct change_over *over)
 	carry_over(core, over);
 	vmac_carry(core, over->old);
 	track_carry(core, over->old);
+	peer_carry(core, over->old);
 	model_rehash_ifaces(core);
 }
 
@@ -787,6 +806,7 @@ static void settle(struct core *core)
 	}
 	for (unsigned i = 0; i < unit_count(core); i++)
 		queue_add(&core->dirty, i);
+	peer_settle(core);
 	core->snap_wanted = true;
 }
 

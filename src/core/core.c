@@ -34,6 +34,11 @@ void core_dirty_route(struct core *core, const struct route_place *place)
 		core_dirty_rest(core);
 }
 
+void core_dirty_peers(struct core *core)
+{
+	queue_add(&core->dirty, unit_peers(core));
+}
+
 void core_dirty_owner(struct core *core, const struct addr *addr)
 {
 	switch (addr->owner) {
@@ -305,6 +310,8 @@ static void handle_timers(struct core *core)
 			bond_timer(core, &core->bonds[unit - core->n_vips]);
 		else if (unit == unit_rest(core))
 			fire_rest(core);
+		else if (unit == unit_peers(core))
+			peer_timer(core);
 	}
 }
 
@@ -406,9 +413,14 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_LOAN:
 		vmac_loan(core, event);
 		break;
+	case EV_HEARTBEAT:
+		peer_heartbeat(core, &event->u.heartbeat);
+		break;
 	case EV_TYPES:
 		assert(!"an event of no type");
 	}
+	if (core->tracks_changed && core->n_peers)
+		peer_update(core);
 	if (core->tracks_changed)
 		track_update(core);
 }

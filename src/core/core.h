@@ -10,6 +10,7 @@
 
 #include "core/config.h"
 #include "core/types.h"
+#include "wire/heartbeat.h"
 
 struct core;
 
@@ -60,6 +61,7 @@ enum action_type {
 	ACT_VMAC_DELETE,    /* RTM_DELLINK of u.link.ifindex */
 	ACT_RULE_ADD,       /* RTM_NEWRULE, marked as ours; CREATE|EXCL */
 	ACT_RULE_DEL,
+	ACT_HEARTBEAT,      /* send u.heartbeat; without an answer */
 	ACT_TYPES
 };
 
@@ -109,6 +111,8 @@ enum note_code {
 	NOTE_DRAINED,        /* a person drained this node: it holds no vip until it is undrained */
 	NOTE_UNDRAINED,
 	NOTE_REEXECUTED,     /* of the shell: another program goes on in this process; name "OLD → NEW", arg0 how long nobody acted */
+	NOTE_DIGEST,         /* another node runs another configuration (arg0 1), or the same again (0) */
+	NOTE_NEWER,          /* another node speaks a later version of the heartbeat (arg0), which is understood in part */
 	NOTE_CODES
 };
 
@@ -211,6 +215,12 @@ struct action_listen {
 	uint8_t mac[MAC_SIZE]; /* probes: what the NIC must let in besides its own */
 };
 
+struct action_heartbeat {
+	unsigned path;         /* of this node's; counts in its entry of the configuration */
+	struct ip from, to;
+	const struct heartbeat *message; /* without claims; valid until the next step */
+};
+
 struct action {
 	uint32_t gen; /* of changes: tells a stale answer from the awaited one; unique in this core's life */
 	enum action_type type;
@@ -227,6 +237,7 @@ struct action {
 		struct action_probe probe;
 		struct action_look look;
 		struct { int ifindex; } resolve;
+		struct action_heartbeat heartbeat;
 		/* routes, rules: they are asked for too; all_tables: not only routes of the main table */
 		struct { uint32_t epoch; bool routes, all_tables, rules; } snapshot;
 		struct note note;
@@ -267,6 +278,7 @@ enum event_type {
 	EV_LOAN,          /* what RUNDIR/loans says that this instance made or changed; only before the first EV_SNAP_END */
 	EV_RULE,          /* RTM_NEWRULE */
 	EV_RULE_GONE,
+	EV_HEARTBEAT,     /* a heartbeat came in, or what was to be one */
 	EV_TYPES
 };
 
@@ -377,6 +389,18 @@ struct event_role {
 	bool force;               /* ROLE_HANDOVER: although nobody else was ever heard */
 };
 
+/* What the keys say of a heartbeat. */
+enum heartbeat_auth { HEARTBEAT_UNSIGNED, HEARTBEAT_SIGNED, HEARTBEAT_FORGED, HEARTBEAT_KEYLESS };
+
+struct event_heartbeat {
+	unsigned path;         /* this node's, whose address it was sent to */
+	int ifindex;           /* that it came in by */
+	struct ip source;
+	enum heartbeat_drop drop;       /* it is none, and only counted; nothing else below is read then */
+	enum heartbeat_auth auth;
+	const struct heartbeat *message;
+};
+
 struct event_resume {
 	char vip[NAME_SIZE];
 	bool active;              /* it was active, in this boot */
@@ -461,6 +485,7 @@ struct event {
 		struct event_resume_port resume_port;
 		struct event_resume_target resume_target;
 		struct event_loan loan;
+		struct event_heartbeat heartbeat;
 	} u;
 };
 
@@ -649,6 +674,31 @@ struct pending_view {
 /* The i-th of a vip or bond; false: there are fewer. */
 bool core_pending(const struct core *, const struct object *, unsigned i, struct pending_view *);
 
+struct node_view {
+	const char *name;
+	bool self;             /* this node: nothing else below is meant but the state, which is alive */
+	enum node_state state;
+	struct reason reason;
+	uint64_t since_ns;
+	uint64_t heard_ns;     /* last believed heartbeat, by any path; 0: never */
+	uint64_t timeout_ns;   /* after so long without one it is silent; 0: unknown */
+	bool digest_known, digest_matches;
+	uint8_t version;       /* of its heartbeats; 0: unknown */
+	const char *software;  /* "": unknown */
+	unsigned n_paths;      /* that both have */
+};
+
+struct path_view {
+	const char *name, *on;
+	struct ip from, to;
+	enum path_state state;
+	struct reason reason;
+	uint64_t since_ns;
+	uint64_t heard_ns;     /* 0: never */
+	uint64_t told_ns;      /* when that of ours was sent that the other heard last by it; 0: none */
+	uint64_t sent, received;
+};
+
 /* Whether a person drained this node, and a number that changes whenever that or a vip's `given` does. */
 bool core_drained(const struct core *);
 uint64_t core_roles_serial(const struct core *);
@@ -669,9 +719,13 @@ void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);
 void core_probe(const struct core *, unsigned bond, unsigned port, unsigned i, struct probe_view *);
 void core_vip(const struct core *, unsigned i, struct vip_view *);
+unsigned core_n_nodes(const struct core *); /* this one too; 0: none are configured */
+void core_node(const struct core *, unsigned i, struct node_view *);
+void core_node_path(const struct core *, unsigned node, unsigned i, struct path_view *);
 
 struct core_counters {
 	uint64_t dropped[DROP_REASONS];
+	uint64_t heartbeat_dropped[HEARTBEAT_DROPS];
 	uint64_t overruns, snapshots, repairs, refusals, notes_lost;
 };
 const struct core_counters *core_counters(const struct core *);
@@ -681,6 +735,9 @@ const char *core_object_name(const struct core *, const struct object *);
 
 /* Names of the enums' values: "active", "link-down"; the reason codes of status JSON. Never NULL. */
 const char *vip_state_name(enum vip_state);
+const char *node_state_name(enum node_state);
+const char *path_state_name(enum path_state);
+const char *heartbeat_drop_name(enum heartbeat_drop);
 const char *bond_state_name(enum bond_state);
 const char *port_state_name(enum port_state);
 const char *probe_state_name(enum probe_state);

@@ -2,7 +2,7 @@
 /* The core's own structures, and what its files offer each other.
  *
  * Files, in the order an event passes them: core (dispatch), model (what is) and model_link (the links among it), match (which
- * device is which port), port, damping, probe and bond (which port), vip (the election), plan, plan_bond and plan_link (should −
+ * device is which port), port, damping, probe and bond (which port), vip (the election), peer (who lives), plan, plan_bond and plan_link (should −
  * is → actions), answer (what became of them), timer (what is due). configure builds all tables, carry fills them with what is
  * known; view and names show them.
  *
@@ -24,6 +24,7 @@ enum {
 	MAX_LEFTOVER_VMACS = 64,
 	MAX_NOTES = 64,         /* notes of one step besides changes of state, which are never lost */
 	MAX_RESUMES = MAX_VIPS,
+	FORMER_MAX = 32,        /* starts of another node that are remembered, so that they do not come back */
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
 	ANNOUNCE_STEPS = 6,
 	MAX_SEEN_ROUTES = 16,   /* to one destination; more are not needed to know that there is one */
@@ -383,7 +384,44 @@ struct lan {
 	uint16_t vip[2][256];    /* [six(family)][vrid] → vip + 1, 0: none */
 };
 
-/* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest. */
+/* A path to another node. */
+struct lane {
+	unsigned peer;           /* whom to */
+	unsigned own, other;     /* this node's and the other's end, into config.paths */
+	int iface;               /* NONE: own is on a bond */
+	enum path_state state, told;
+	struct reason reason, told_reason;
+	uint64_t since_ns;
+	uint64_t heard_ns;       /* last believed heartbeat; 0: none since the other started */
+	uint64_t back_ns;        /* the first one after it had been silent */
+	uint64_t sequence;       /* of the last one */
+	uint64_t told_sequence;  /* of ours that the other heard last by it: the time when it was sent */
+	uint64_t greeted_ns;
+	uint64_t greet;          /* an incarnation that is to be answered; 0: none */
+	bool due;
+	uint64_t sent, received;
+	struct heartbeat message; /* the last one, for whoever sends it */
+};
+
+/* Another node, or this one (which has no lanes). */
+struct peer {
+	unsigned first_lane, n_lanes;
+	enum node_state state, told;
+	struct reason reason, told_reason;
+	uint64_t since_ns, heard_ns;
+	uint64_t incarnation;    /* proven; 0: none yet */
+	uint64_t candidate;      /* heard, and not proven, while it does not live */
+	uint64_t former[FORMER_MAX];
+	unsigned next_former;
+	uint64_t interval_ns;    /* as it says */
+	unsigned lost;
+	uint64_t digest;
+	bool digest_told;        /* it matches, as far as anybody was told */
+	uint8_t version;         /* 0: never heard */
+	char software[HEARTBEAT_LABEL];
+};
+
+/* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest, then the other nodes. */
 struct unit_queue {
 	uint32_t *items;
 	uint8_t *queued;
@@ -445,6 +483,16 @@ struct core {
 	bool snap_open, snap_wanted, snap_known; /* known: one was completed */
 	uint64_t snap_retry_ns;
 	unsigned snap_failures;  /* in a row */
+	/* other nodes */
+	struct peer *peers;      /* by config.nodes */
+	unsigned n_peers;
+	struct lane *lanes;
+	unsigned n_lanes_to;
+	uint64_t incarnation;    /* of this core; 0: not needed yet */
+	uint64_t sequence;       /* of the last heartbeat */
+	uint64_t beat_ns;        /* when the next ones are due */
+	uint64_t grace_ns;       /* nobody counts as silent because of what was before */
+	bool goodbye;
 	/* orders of people */
 	bool drained;
 	uint64_t roles_serial;
@@ -479,9 +527,14 @@ static inline unsigned unit_rest(const struct core *core)
 	return core->n_vips + core->n_bonds + core->cap_ifaces;
 }
 
-static inline unsigned unit_count(const struct core *core)
+static inline unsigned unit_peers(const struct core *core)
 {
 	return unit_rest(core) + 1;
+}
+
+static inline unsigned unit_count(const struct core *core)
+{
+	return unit_peers(core) + 1;
 }
 
 /* Index of a family in tables of two. */
@@ -518,6 +571,7 @@ void core_dirty_bond(struct core *, const struct bond *);
 void core_dirty_iface(struct core *, const struct iface *);
 void core_dirty_rest(struct core *);
 void core_dirty_route(struct core *, const struct route_place *); /* whose it is */
+void core_dirty_peers(struct core *);
 /* Dirties whoever owns the address. */
 void core_dirty_owner(struct core *, const struct addr *);
 /* What a reload left of that IP and waits to go until it is elsewhere: orphans, removed vips. */
@@ -718,6 +772,18 @@ void track_route(struct core *, const struct event *);
 void track_device_gone(struct core *, int ifindex);
 void track_sweep(struct core *);
 void track_update(struct core *);
+
+/* peer.c: the other nodes */
+void peer_build(struct core *);
+void peer_carry(struct core *, const struct core *old);
+void peer_settle(struct core *);                               /* with a new configuration in force */
+void peer_heartbeat(struct core *, const struct event_heartbeat *);
+void peer_update(struct core *);                               /* time has passed, or a link changed */
+void peer_timer(struct core *);
+uint64_t peer_deadline(const struct core *);
+void peer_goodbye(struct core *);                              /* to all, once */
+/* The next heartbeat that is due; start with *cursor 0, false at the end. */
+bool peer_next(struct core *, unsigned *cursor, struct object *, struct action_heartbeat *);
 
 /* plan.c */
 size_t plan(struct core *, struct action *out, size_t cap, bool *more);

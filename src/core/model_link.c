@@ -387,7 +387,7 @@ static bool shows_change(const struct change *change, const struct event_link *l
 		return model_mac_target(link->mac) == change->target;
 	case ACT_BOND_CREATE: case ACT_BOND_SET: case ACT_BOND_REBUILD: case ACT_VLAN_CREATE: case ACT_RELEASE:
 	case ACT_VMAC_CREATE: case ACT_VMAC_SET: case ACT_VMAC_DELETE:
-	case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE:
+	case ACT_PROBE: case ACT_LOOK: case ACT_RESOLVE: case ACT_HEARTBEAT:
 	case ACT_ADVERT: case ACT_ANNOUNCE: case ACT_ADDRESS_ADD: case ACT_ADDRESS_RENEW: case ACT_ADDRESS_DEL:
 	case ACT_ROUTE_ADD: case ACT_ROUTE_DEL: case ACT_RULE_ADD: case ACT_RULE_DEL: case ACT_SYSCTL: case ACT_LISTEN: case ACT_UNLISTEN: case ACT_SNAPSHOT:
 	case ACT_NOTE: case ACT_STOPPED: case ACT_TYPES:

@@ -36,6 +36,50 @@ const char *port_state_name(enum port_state state)
 	return "unknown";
 }
 
+const char *node_state_name(enum node_state state)
+{
+	switch (state) {
+	case NODE_WAITING: return "waiting";
+	case NODE_ALIVE: return "alive";
+	case NODE_LEFT: return "left";
+	case NODE_SILENT: return "silent";
+	}
+	return "unknown";
+}
+
+const char *path_state_name(enum path_state state)
+{
+	switch (state) {
+	case PATH_WAITING: return "waiting";
+	case PATH_UP: return "up";
+	case PATH_ONE_WAY: return "one-way";
+	case PATH_SILENT: return "silent";
+	case PATH_DOWN: return "down";
+	}
+	return "unknown";
+}
+
+const char *heartbeat_drop_name(enum heartbeat_drop drop)
+{
+	switch (drop) {
+	case HEARTBEAT_GOOD: return "none";
+	case HEARTBEAT_FOREIGN: return "foreign";
+	case HEARTBEAT_TRUNCATED: return "truncated";
+	case HEARTBEAT_NAMELESS: return "nameless";
+	case HEARTBEAT_RANGE: return "range";
+	case HEARTBEAT_TTL: return "ttl";
+	case HEARTBEAT_NO_TAG: return "no-tag";
+	case HEARTBEAT_TAG_WRONG: return "tag-wrong";
+	case HEARTBEAT_KEY_UNKNOWN: return "key-unknown";
+	case HEARTBEAT_STRANGER: return "stranger";
+	case HEARTBEAT_WRONG_PATH: return "wrong-path";
+	case HEARTBEAT_UNPROVEN: return "unproven";
+	case HEARTBEAT_REPLAYED: return "replayed";
+	case HEARTBEAT_DROPS: break;
+	}
+	return "unknown";
+}
+
 const char *reason_code_name(enum reason_code code)
 {
 	switch (code) {
@@ -103,6 +147,15 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_VMAC_REFUSED: return "vmac-refused";
 	case REASON_VMAC_KIND: return "vmac-kind";
 	case REASON_RULE_REFUSED: return "rule-refused";
+	case REASON_NODE_WAITING: return "node-waiting";
+	case REASON_NODE_HEARD: return "node-heard";
+	case REASON_NODE_LEFT: return "node-left";
+	case REASON_NODE_SILENT: return "node-silent";
+	case REASON_PATH_WAITING: return "path-waiting";
+	case REASON_PATH_OK: return "path-ok";
+	case REASON_PATH_ONE_WAY: return "path-one-way";
+	case REASON_PATH_SILENT: return "path-silent";
+	case REASON_PATH_LINK: return "path-link";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -167,6 +220,8 @@ const char *note_code_name(enum note_code code)
 	case NOTE_DRAINED: return "drained";
 	case NOTE_UNDRAINED: return "undrained";
 	case NOTE_REEXECUTED: return "re-executed";
+	case NOTE_DIGEST: return "digest";
+	case NOTE_NEWER: return "newer";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -207,6 +262,7 @@ const char *action_type_name(enum action_type type)
 	case ACT_VMAC_CREATE: return "vmac-create";
 	case ACT_VMAC_SET: return "vmac-set";
 	case ACT_VMAC_DELETE: return "vmac-delete";
+	case ACT_HEARTBEAT: return "heartbeat";
 	case ACT_TYPES: break;
 	}
 	return "unknown";
@@ -245,6 +301,7 @@ const char *event_type_name(enum event_type type)
 	case EV_RESUME_PORT: return "resume-port";
 	case EV_RESUME_TARGET: return "resume-target";
 	case EV_LOAN: return "loan";
+	case EV_HEARTBEAT: return "heartbeat";
 	case EV_TYPES: break;
 	}
 	return "unknown";

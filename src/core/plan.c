@@ -478,6 +478,18 @@ static void plan_iface(struct core *core, struct out *out, struct iface *iface)
 	plan_vmac_loans(core, out, iface);
 }
 
+static void plan_heartbeats(struct core *core, struct out *out)
+{
+	unsigned cursor = 0;
+	struct object object;
+	struct action_heartbeat heartbeat;
+
+	while (out->n < out->cap && peer_next(core, &cursor, &object, &heartbeat))
+		plan_emit(out, ACT_HEARTBEAT, object)->u.heartbeat = heartbeat;
+	if (out->n == out->cap)
+		out->full = true;
+}
+
 static bool all_let_go(const struct core *core)
 {
 	for (unsigned i = 0; i < core->n_vips; i++) {
@@ -542,7 +554,9 @@ static void plan_stopped(struct core *core, struct out *out)
 {
 	if (!core->stopping || core->stopped || (core->now < core->stop_ns && (!core->snap_known || !all_let_go(core))))
 		return;
-	if (plan_emit(out, ACT_STOPPED, (struct object){ .type = OBJECT_NODE }))
+	peer_goodbye(core);
+	plan_heartbeats(core, out);
+	if (!out->full && plan_emit(out, ACT_STOPPED, (struct object){ .type = OBJECT_NODE }))
 		core->stopped = true;
 }
 
@@ -566,7 +580,9 @@ static void plan_changes(struct core *core, struct out *out, unsigned unit)
 {
 	unsigned bonds = core->n_vips, ifaces = core->n_vips + core->n_bonds;
 
-	if (unit == unit_rest(core)) {
+	if (unit == unit_peers(core)) {
+		return;
+	} else if (unit == unit_rest(core)) {
 		plan_rest(core, out);
 	} else if (unit >= ifaces) {
 		plan_iface(core, out, &core->ifaces[unit - ifaces]);
@@ -654,6 +670,24 @@ static void note_bond(struct core *core, struct out *out, struct bond *bond)
 	bond->told = told;
 }
 
+static void note_peers(struct core *core, struct out *out)
+{
+	for (unsigned i = 0; i < core->n_peers && core->snap_known; i++) {
+		struct peer *peer = &core->peers[i];
+		struct object object = { .type = OBJECT_PEER, .index = (uint16_t)i };
+		uint8_t told = (uint8_t)peer->told;
+		emit_state(out, object, &told, (uint8_t)peer->state, &peer->told_reason, peer->reason);
+		peer->told = told;
+		for (unsigned j = 0; j < peer->n_lanes; j++) {
+			struct lane *lane = &core->lanes[peer->first_lane + j];
+			object = (struct object){ .type = OBJECT_PATH, .index = (uint16_t)i, .sub = (uint16_t)j };
+			told = (uint8_t)lane->told;
+			emit_state(out, object, &told, (uint8_t)lane->state, &lane->told_reason, lane->reason);
+			lane->told = told;
+		}
+	}
+}
+
 static void plan_notes(struct core *core, struct out *out)
 {
 	unsigned done = 0;
@@ -667,6 +701,8 @@ static void plan_notes(struct core *core, struct out *out)
 		if (core->dirty.items[i] < core->n_vips)
 			note_vip(core, out, &core->vips[core->dirty.items[i]]);
 	}
+	if (core->n_peers && core->dirty.queued[unit_peers(core)])
+		note_peers(core, out);
 	for (; done < core->n_notes; done++) {
 		struct action *action = plan_emit(out, ACT_NOTE, core->notes[done].object);
 		if (!action)
@@ -717,6 +753,8 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 	}
 	if (unit < ifaces)
 		return bond_deadline(core, &core->bonds[unit - bonds]);
+	if (unit == unit_peers(core))
+		return peer_deadline(core);
 	if (unit < unit_rest(core))
 		return iface_deadline(core, &core->ifaces[unit - ifaces]);
 	return rest_deadline(core);
@@ -727,6 +765,8 @@ size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
 	struct out out = { .items = items, .cap = cap };
 
 	plan_sends(core, &out);
+	if (!out.full && core->n_peers)
+		plan_heartbeats(core, &out);
 	for (unsigned i = 0; i < core->dirty.n && !out.full; i++)
 		plan_changes(core, &out, core->dirty.items[i]);
 	if (!out.full)

@@ -241,6 +241,15 @@ static const struct field loan_fields[] = {
 	END,
 };
 
+static const struct field heartbeat_fields[] = {
+	F("path", u.heartbeat.path, KIND_U32),
+	F("ifindex", u.heartbeat.ifindex, KIND_INT),
+	F("source", u.heartbeat.source, KIND_IP),
+	F("drop", u.heartbeat.drop, KIND_U32),
+	F("auth", u.heartbeat.auth, KIND_U32),
+	END,
+};
+
 static const struct field no_fields[] = { END };
 
 static const struct field *event_fields(enum event_type type)
@@ -270,6 +279,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_RESUME_PORT: return resume_port_fields;
 	case EV_RESUME_TARGET: return resume_target_fields;
 	case EV_LOAN: return loan_fields;
+	case EV_HEARTBEAT: return heartbeat_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}
@@ -373,6 +383,13 @@ static const struct field act_resolve_fields[] = {
 	END,
 };
 
+static const struct field act_heartbeat_fields[] = {
+	A("path", u.heartbeat.path, KIND_U32),
+	A("from", u.heartbeat.from, KIND_IP),
+	A("to", u.heartbeat.to, KIND_IP),
+	END,
+};
+
 static const struct field act_snapshot_fields[] = {
 	A("epoch", u.snapshot.epoch, KIND_U32),
 	END,
@@ -418,6 +435,7 @@ static const struct field *action_fields(enum action_type type)
 	case ACT_LISTEN:
 	case ACT_UNLISTEN: return act_listen_fields;
 	case ACT_RESOLVE: return act_resolve_fields;
+	case ACT_HEARTBEAT: return act_heartbeat_fields;
 	case ACT_SNAPSHOT: return act_snapshot_fields;
 	case ACT_NOTE: return act_note_fields;
 	case ACT_STOPPED: case ACT_TYPES: break;
@@ -614,6 +632,8 @@ static const char *object_word(enum object_type type)
 	case OBJECT_ROUTE:
 	case OBJECT_VIP_ROUTE: return "route";
 	case OBJECT_RULE: return "rule";
+	case OBJECT_PEER: return "peer";
+	case OBJECT_PATH: return "path";
 	}
 	return "unknown";
 }
@@ -624,6 +644,10 @@ static const char *state_word(enum object_type type, uint8_t state)
 		return vip_state_name((enum vip_state)state);
 	if (type == OBJECT_BOND)
 		return bond_state_name((enum bond_state)state);
+	if (type == OBJECT_PEER)
+		return node_state_name((enum node_state)state);
+	if (type == OBJECT_PATH)
+		return path_state_name((enum path_state)state);
 	return port_state_name((enum port_state)state);
 }
 

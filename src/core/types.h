@@ -64,8 +64,11 @@ static inline unsigned ip_size(uint8_t family)
 
 /* What an object is and which one. Actions, notes and reasons name their object so; the index counts in the
  * configuration that is in force. */
-enum object_type { OBJECT_NONE, OBJECT_NODE, OBJECT_BOND, OBJECT_PORT, OBJECT_VIP, OBJECT_ADDRESS, OBJECT_ROUTE,
-		   OBJECT_VIP_ROUTE, OBJECT_RULE };
+enum object_type {
+	OBJECT_NONE, OBJECT_NODE, OBJECT_BOND, OBJECT_PORT, OBJECT_VIP, OBJECT_ADDRESS, OBJECT_ROUTE, OBJECT_VIP_ROUTE, OBJECT_RULE,
+	OBJECT_PEER, /* another node; index: of the node in the configuration */
+	OBJECT_PATH, /* to another node; index: of the node, sub: of the path, as core_node_path counts */
+};
 
 struct object {
 	enum object_type type;
@@ -78,6 +81,8 @@ struct object {
 enum vip_state { VIP_INIT, VIP_BACKUP, VIP_ACTIVE, VIP_LEAVING, VIP_FAULT };
 enum bond_state { BOND_DOWN, BOND_DEGRADED, BOND_UP };
 enum port_state { PORT_ABSENT, PORT_DOWN, PORT_HOLD, PORT_STANDBY, PORT_ACTIVE };
+enum node_state { NODE_WAITING, NODE_ALIVE, NODE_LEFT, NODE_SILENT };
+enum path_state { PATH_WAITING, PATH_UP, PATH_ONE_WAY, PATH_SILENT, PATH_DOWN };
 
 /* Why an object is in its state. The sentence is made outside the core (common/sentence.h) from the code and the
  * arguments; the comment says what the arguments are. Times are nanoseconds. */
@@ -155,6 +160,16 @@ enum reason_code {
 	/* vips with a MAC address of their own */
 	REASON_VMAC_REFUSED,      /* fault: the kernel refused its device; arg0 errno, name the device */
 	REASON_VMAC_KIND,         /* fault: the name belongs to a device that is not ours; name */
+	/* nodes, and the paths to them */
+	REASON_NODE_WAITING,      /* never heard since the start */
+	REASON_NODE_HEARD,        /* alive */
+	REASON_NODE_LEFT,         /* said goodbye */
+	REASON_NODE_SILENT,       /* by no path; arg0 for how long, arg1 after how long it counts as dead */
+	REASON_PATH_WAITING,      /* nothing came by it since the start */
+	REASON_PATH_OK,           /* both hear each other */
+	REASON_PATH_ONE_WAY,      /* the other does not hear this node by it; arg0 for how long, 0: never did */
+	REASON_PATH_SILENT,       /* arg0 for how long nothing came */
+	REASON_PATH_LINK,         /* what it is on has no link here */
 	REASON_COUNT
 };
 

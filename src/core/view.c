@@ -247,10 +247,68 @@ const char *core_object_name(const struct core *core, const struct object *objec
 		if (object->index >= core->n_bonds || object->sub >= core->bonds[object->index].n_ports)
 			return "";
 		return port_name(core, &core->bonds[object->index], &core->bonds[object->index].ports[object->sub]);
+	case OBJECT_PEER:
+	case OBJECT_PATH:
+		return object->index < core->n_peers ? core->config.nodes[object->index].name : "";
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
 		return core->config.node;
 	}
 	return "";
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+
+unsigned core_n_nodes(const struct core *core)
+{
+	return core->n_peers;
+}
+
+void core_node(const struct core *core, unsigned i, struct node_view *view)
+{
+	const struct peer *peer = &core->peers[i];
+
+	assert(i < core->n_peers);
+	*view = (struct node_view){
+		.name = core->config.nodes[i].name,
+		.self = (int)i == core->config.self,
+		.state = (int)i == core->config.self ? NODE_ALIVE : peer->state,
+		.reason = peer->reason,
+		.since_ns = peer->since_ns,
+		.heard_ns = peer->heard_ns,
+		.timeout_ns = peer->interval_ns * peer->lost,
+		.digest_known = peer->version != 0,
+		.digest_matches = peer->digest == core->config.common_digest,
+		.version = peer->version,
+		.software = peer->software,
+		.n_paths = peer->n_lanes,
+	};
+	if (view->reason.code == REASON_NODE_SILENT)
+		view->reason.arg[0] = (int64_t)(core->now - peer->heard_ns);
+}
+
+void core_node_path(const struct core *core, unsigned node, unsigned i, struct path_view *view)
+{
+	const struct lane *lane = &core->lanes[core->peers[node].first_lane + i];
+	const struct config_path *own = &core->config.paths[lane->own];
+
+	assert(node < core->n_peers && i < core->peers[node].n_lanes);
+	*view = (struct path_view){
+		.name = own->name,
+		.on = own->on,
+		.from = own->address,
+		.to = core->config.paths[lane->other].address,
+		.state = lane->state,
+		.reason = lane->reason,
+		.since_ns = lane->since_ns,
+		.heard_ns = lane->heard_ns,
+		.told_ns = lane->told_sequence,
+		.sent = lane->sent,
+		.received = lane->received,
+	};
+	if (view->reason.code == REASON_PATH_SILENT)
+		view->reason.arg[0] = (int64_t)(core->now - lane->heard_ns);
+	if (view->reason.code == REASON_PATH_ONE_WAY && lane->told_sequence)
+		view->reason.arg[0] = (int64_t)(core->now - lane->told_sequence);
 }

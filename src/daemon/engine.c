@@ -119,12 +119,21 @@ static void remember(struct engine *e, const struct action *action)
 	record_set_checksum(e->record, action->object.index, vip.heard_checksum);
 }
 
+/* With `off` nothing is signed, whether there is a key file or not. */
+static const struct keys *beat_keys(const struct engine *e)
+{
+	return e->config->heartbeat.auth == HEARTBEAT_AUTH_OFF ? NULL : e->keys;
+}
+
 static void execute(struct engine *e, const struct action *action, uint64_t now_ns)
 {
 	switch (action->type) {
 	case ACT_ADVERT:
 		packets_send(e->packets, action);
 		remember(e, action);
+		break;
+	case ACT_HEARTBEAT:
+		beat_send(e->beats, beat_keys(e), &action->u.heartbeat);
 		break;
 	case ACT_PROBE:
 		packets_send(e->packets, action);
@@ -286,10 +295,24 @@ static void tell_lost(struct engine *e)
 	e->lost_told_ns = now_ns;
 }
 
+/* What had arrived is known before anybody is taken for silent. */
+static void drain_heartbeats(struct engine *e)
+{
+	const struct config *config = e->config;
+	struct heartbeat message;
+	struct event event;
+
+	if (!config->n_nodes)
+		return;
+	while (beat_next(e->beats, beat_keys(e), &config->paths[config->nodes[config->self].first_path], &message, &event))
+		feed(e, &event);
+}
+
 bool engine_urgent(struct engine *e)
 {
 	bool more = drain_packets(e);
 
+	drain_heartbeats(e);
 	if (is_due(e))
 		feed_type(e, EV_TIMER);
 	packets_flush(e->packets);
@@ -601,7 +624,18 @@ size_t engine_capacity(const struct config *config)
 	return n + places;
 }
 
-int engine_configure(struct engine *e, struct config *config, const struct record_data *previous)
+/* The paths' sockets are this node's business, and no reason to refuse a configuration. */
+static void open_paths(struct engine *e, const struct config *config)
+{
+	const struct config_node *self = config->n_nodes ? &config->nodes[config->self] : NULL;
+	int error = beats_configure(e->beats, self ? &config->paths[self->first_path] : NULL, self ? self->n_paths : 0,
+				    config->heartbeat.port);
+
+	if (error)
+		log_at(LOG_ERR, "cannot open the socket of a path to other nodes: %s", strerror(error));
+}
+
+int engine_configure(struct engine *e, struct config *config, struct keys *keys, const struct record_data *previous)
 {
 	struct record_data current = { 0 };
 	uint64_t now = clock_boot();
@@ -621,6 +655,9 @@ int engine_configure(struct engine *e, struct config *config, const struct recor
 	journal_reindex(e->journal);
 	config_free(e->config);
 	e->config = config;
+	keys_free(e->keys);
+	e->keys = keys;
+	open_paths(e, config);
 	devices_configure(e->devices, config);
 	layout(e, previous ? previous : &current, now);
 	record_data_free(&current);

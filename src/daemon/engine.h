@@ -11,6 +11,7 @@
 
 #include "core/core.h"
 #include "daemon/handover.h"
+#include "daemon/beat.h"
 #include "daemon/journal.h"
 #include "daemon/loans.h"
 #include "daemon/orders.h"
@@ -23,7 +24,9 @@
 struct engine {
 	struct core *core;
 	struct config *config;          /* in force; owned */
+	struct keys *keys;              /* of heartbeats; owned; NULL: none */
 	struct packets *packets;        /* this and the following: borrowed */
+	struct beats *beats;
 	struct netlink_events *netlink;
 	struct applier *applier;
 	struct devices *devices;
@@ -52,10 +55,10 @@ struct engine {
 /* How many actions can be on their way at once with that configuration: the applier's capacity. */
 size_t engine_capacity(const struct config *);
 
-/* Takes over a configuration (owned from now on if 0 is returned) and lays the record out anew; engine_plan follows.
+/* Takes over a configuration and its keys (both owned from now on if 0 is returned) and lays the record out anew; engine_plan follows.
  * 0 or -ENOMEM, and nothing has changed. `previous`: what a predecessor recorded, at the start; NULL: the record in
  * force. */
-int engine_configure(struct engine *, struct config *, const struct record_data *previous);
+int engine_configure(struct engine *, struct config *, struct keys *, const struct record_data *previous);
 
 /* What the predecessor's record says: EV_RESUME and EV_LEFTOVER for each. After engine_configure, before any
  * snapshot. A predecessor in this process gave on more (NULL: there was none): that counts for the vips; its sockets and what it

@@ -222,6 +222,10 @@ static int level_of_state(const struct entry *e)
 		return e->note.state == BOND_UP ? LOG_NOTICE : LOG_WARNING;
 	case OBJECT_PORT:
 		return e->note.state <= PORT_DOWN ? LOG_WARNING : LOG_INFO;
+	case OBJECT_PEER:
+		return e->note.state == NODE_SILENT ? LOG_WARNING : LOG_NOTICE;
+	case OBJECT_PATH:
+		return e->note.state >= PATH_ONE_WAY ? LOG_WARNING : LOG_INFO;
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
@@ -261,6 +265,8 @@ static int level_of(const struct entry *e)
 	case NOTE_OVERRUN:
 	case NOTE_LATE:
 	case NOTE_DRAINED:
+	case NOTE_DIGEST:
+	case NOTE_NEWER:
 	case NOTE_CODES:
 		break;
 	}
@@ -450,6 +456,10 @@ static const char *object_type_name(enum object_type type)
 		return "route";
 	case OBJECT_RULE:
 		return "rule";
+	case OBJECT_PEER:
+		return "peer";
+	case OBJECT_PATH:
+		return "path";
 	}
 	return "none";
 }
@@ -464,6 +474,10 @@ static json_t *state_json(const struct entry *e, uint8_t state)
 		return json_string(bond_state_name(state));
 	if (e->object.type == OBJECT_PORT)
 		return json_string(port_state_name(state));
+	if (e->object.type == OBJECT_PEER)
+		return json_string(node_state_name(state));
+	if (e->object.type == OBJECT_PATH)
+		return json_string(path_state_name(state));
 	return json_null();
 }
 

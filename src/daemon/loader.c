@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ struct loader {
 	pthread_t thread;
 	int fd;
 	struct config *config;
+	struct keys *keys;
 	char *diagnostics;
 };
 
@@ -50,6 +52,27 @@ static void look(struct loader *loader)
 	executor_free(executor);
 }
 
+bool loader_read_keys(const struct config *config, struct keys **keys, FILE *out)
+{
+	char *error = NULL;
+
+	*keys = NULL;
+	if (!config->heartbeat.key_file[0] || keys_load(config->heartbeat.key_file, keys, &error) == 0)
+		return true;
+	fprintf(out, "%s\n", error ? error : strerror(ENOMEM));
+	free(error);
+	return false;
+}
+
+static void read_both(struct loader *loader, FILE *out)
+{
+	loader->config = config_load(loader->path, out);
+	if (loader->config && !loader_read_keys(loader->config, &loader->keys, out)) {
+		config_free(loader->config);
+		loader->config = NULL;
+	}
+}
+
 static void *loader_run(void *data)
 {
 	struct loader *loader = data;
@@ -57,7 +80,7 @@ static void *loader_run(void *data)
 	FILE *out = open_memstream(&loader->diagnostics, &size);
 
 	if (out) {
-		loader->config = config_load(loader->path, out);
+		read_both(loader, out);
 		fclose(out);
 	}
 	if (loader->config && loader->looks)
@@ -104,6 +127,14 @@ bool loader_snapshot(struct loader *loader, struct snapshot *snapshot)
 	return loader->seen;
 }
 
+struct keys *loader_keys(struct loader *loader)
+{
+	struct keys *keys = loader->keys;
+
+	loader->keys = NULL;
+	return keys;
+}
+
 struct config *loader_finish(struct loader *loader, char **diagnostics)
 {
 	struct config *config;
@@ -113,6 +144,7 @@ struct config *loader_finish(struct loader *loader, char **diagnostics)
 	*diagnostics = loader->diagnostics;
 	close(loader->fd);
 	snapshot_free(&loader->snapshot);
+	keys_free(loader->keys);
 	free(loader);
 	return config;
 }

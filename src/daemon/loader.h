@@ -3,8 +3,14 @@
 #ifndef STANDBYD_DAEMON_LOADER_H
 #define STANDBYD_DAEMON_LOADER_H
 
+#include <stdio.h>
+
 #include "core/config.h"
+#include "daemon/keys.h"
 #include "kernel/snapshot.h"
+
+/* Reads the configuration's key file: true, and *keys is NULL if it names none; false: it is not right, and *out was told why. */
+bool loader_read_keys(const struct config *, struct keys **keys, FILE *out);
 
 struct loader;
 
@@ -16,6 +22,9 @@ int loader_fd(const struct loader *);
 /* Once it is done, before loader_finish: what the kernel has, the caller's from now on (snapshot_free). False: it could not be
  * looked at. */
 bool loader_snapshot(struct loader *, struct snapshot *);
+/* Once it is done, before loader_finish: the keys of the configuration that it will return, the caller's from now on; NULL: it has none,
+ * or there is none. A key file that is not right is a configuration that is not right. */
+struct keys *loader_keys(struct loader *);
 /* Once it is done: the configuration (owned by the caller), or NULL; *diagnostics is what was said (free it; never
  * NULL unless memory is short). Frees the loader. */
 struct config *loader_finish(struct loader *, char **diagnostics);

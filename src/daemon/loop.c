@@ -111,12 +111,13 @@ static void log_lines(int level, const char *text)
 		log_at(level, "%s", text);
 }
 
-static void reload_apply(struct loop *l, struct config *config, const char *diagnostics)
+static void reload_apply(struct loop *l, struct config *config, struct keys *keys, const char *diagnostics)
 {
-	int r = engine_configure(l->engine, config, NULL);
+	int r = engine_configure(l->engine, config, keys, NULL);
 
 	if (r < 0) {
 		config_free(config);
+		keys_free(keys);
 		log_at(LOG_ERR, "cannot take over the configuration: %s", strerror(-r));
 		reload_answer(l, RELOAD_FAILED, strerror(-r));
 		return;
@@ -132,6 +133,7 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *da
 {
 	struct loop *l = data;
 	char *diagnostics = NULL;
+	struct keys *keys = loader_keys(l->loader);
 	struct config *config = loader_finish(l->loader, &diagnostics);
 	const char *text = diagnostics ? diagnostics : "";
 
@@ -142,9 +144,10 @@ static int on_loaded(sd_event_source *source, int fd, uint32_t revents, void *da
 	l->loader_source = sd_event_source_disable_unref(l->loader_source);
 	if (l->stopping) {
 		config_free(config);
+		keys_free(keys);
 		reload_answer(l, RELOAD_FAILED, "the daemon is stopping");
 	} else if (config) {
-		reload_apply(l, config, text);
+		reload_apply(l, config, keys, text);
 	} else {
 		l->engine->refused_ns = clock_boot();
 		log_lines(LOG_ERR, text);
@@ -324,6 +327,8 @@ static int add_sources(struct loop *l)
 	struct engine *e = l->engine;
 	int r = sd_event_add_io(l->event, &l->packets, packets_fd(e->packets), EPOLLIN, on_packets, l);
 
+	if (r >= 0)
+		r = sd_event_add_io(l->event, NULL, beats_fd(e->beats), EPOLLIN, on_packets, l);
 	if (r >= 0)
 		r = sd_event_add_io(l->event, NULL, netlink_events_fd(e->netlink), EPOLLIN, on_netlink, l);
 	if (r >= 0)

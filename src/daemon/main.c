@@ -17,6 +17,7 @@
 #include "daemon/clock.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
+#include "daemon/loader.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
 #include "daemon/privileges.h"
@@ -29,6 +30,7 @@ enum { NETLINK_BUFFER = 8 * 1024 * 1024 }; /* about ten thousand address changes
 struct daemon {
 	struct options options;
 	struct config *config;
+	struct keys *keys;
 	int rundir, lock;
 	struct handover *handover; /* of a predecessor in this process; NULL: there was none */
 	struct control *control;
@@ -97,6 +99,10 @@ static int load_config(struct daemon *d)
 		return EXIT_CONFIG;
 	if (d->options.check && d->options.reexec && (check_kernel() >= 0 || privileges_check() < 0))
 		return EXIT_FAILED;
+	if (d->options.check && !d->options.reexec)
+		return EXIT_FINE;
+	if (!loader_read_keys(d->config, &d->keys, stderr))
+		return EXIT_CONFIG;
 	return d->options.check ? EXIT_FINE : -1;
 }
 
@@ -108,6 +114,9 @@ static int open_sockets(struct daemon *d)
 	d->engine.packets = packets_open();
 	if (!d->engine.packets)
 		return fail("cannot open the packet sockets");
+	d->engine.beats = beats_open();
+	if (!d->engine.beats)
+		return fail("cannot open the sockets of paths");
 	d->engine.netlink = netlink_events_open(NETLINK_BUFFER);
 	if (!d->engine.netlink)
 		return fail("cannot open the kernel's event socket");
@@ -179,11 +188,12 @@ static int make_engine(struct daemon *d)
 	e->applier = applier_new(engine_capacity(d->config));
 	if (!e->applier)
 		return fail("cannot start the applier");
-	if (!e->core || !e->journal || !e->record || engine_configure(e, d->config, &d->previous) < 0) {
+	if (!e->core || !e->journal || !e->record || engine_configure(e, d->config, d->keys, &d->previous) < 0) {
 		errno = ENOMEM;
 		return fail("cannot take over the configuration");
 	}
 	d->config = NULL; /* the engine's now */
+	d->keys = NULL;
 	log_at(LOG_INFO, "udev %s", devices_fd(e->devices) >= 0 ? "speaks for this network namespace"
 							       : "does not speak for this network namespace, no device is waited for");
 	log_at(LOG_NOTICE, "standbyd " STANDBYD_VERSION " on node %s, configuration %s", e->config->node,
@@ -214,6 +224,7 @@ static void clean_up(struct daemon *d)
 		applier_free(e->applier);
 	if (e->packets)
 		packets_close(e->packets);
+	beats_close(e->beats);
 	if (e->netlink)
 		netlink_events_close(e->netlink);
 	devices_close(e->devices);
@@ -221,6 +232,8 @@ static void clean_up(struct daemon *d)
 	journal_free(e->journal);
 	core_free(e->core);
 	config_free(e->config);
+	keys_free(e->keys);
+	keys_free(d->keys);
 	config_free(d->config);
 	record_data_free(&d->previous);
 	orders_free(&d->orders);

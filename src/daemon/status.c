@@ -549,6 +549,100 @@ static void warn_of_drops(json_t *warnings, const struct core_counters *c)
 	}
 }
 
+static json_t *path_json(const struct path_view *path)
+{
+	json_t *json = json_object();
+
+	json_object_set_new(json, "name", json_string(path->name));
+	json_object_set_new(json, "on", json_string(path->on));
+	json_object_set_new(json, "from", ip_json(&path->from));
+	json_object_set_new(json, "to", ip_json(&path->to));
+	add_state(json, path_state_name(path->state), &path->reason, path->since_ns);
+	json_object_set_new(json, "last_heard_ms", ago_json(path->heard_ns));
+	json_object_set_new(json, "last_told_ms", ago_json(path->told_ns));
+	json_object_set_new(json, "sent", json_integer((json_int_t)path->sent));
+	json_object_set_new(json, "received", json_integer((json_int_t)path->received));
+	return json;
+}
+
+static json_t *node_json(const struct core *core, unsigned i)
+{
+	struct node_view node;
+	json_t *json = json_object(), *paths = json_array();
+
+	core_node(core, i, &node);
+	for (unsigned p = 0; p < node.n_paths; p++) {
+		struct path_view path;
+		core_node_path(core, i, p, &path);
+		json_array_append_new(paths, path_json(&path));
+	}
+	json_object_set_new(json, "name", json_string(node.name));
+	json_object_set_new(json, "self", json_boolean(node.self));
+	if (node.self)
+		node.reason = (struct reason){ .code = REASON_NONE };
+	add_state(json, node_state_name(node.state), &node.reason, node.since_ns);
+	json_object_set_new(json, "digest_matches", node.self        ? json_true()
+						    : node.digest_known ? json_boolean(node.digest_matches)
+									: json_null());
+	json_object_set_new(json, "software", node.self ? json_string(STANDBYD_VERSION) : json_string(node.software));
+	json_object_set_new(json, "last_heard_ms", ago_json(node.heard_ns));
+	json_object_set_new(json, "timeout_ms", node.timeout_ns ? json_real((double)node.timeout_ns / 1e6) : json_null());
+	json_object_set_new(json, "paths", paths);
+	return json;
+}
+
+/* A path that died matters before the last one does. */
+static void warn_of_peer(json_t *warnings, const struct core *core, unsigned i)
+{
+	struct node_view node;
+	char text[SENTENCE_SIZE];
+
+	core_node(core, i, &node);
+	if (node.digest_known && !node.digest_matches && !node.self)
+		warn(warnings, "node %s: runs another configuration than this node", node.name);
+	if (node.state == NODE_SILENT)
+		warn(warnings, "node %s: %s", node.name, sentence_of_reason(&node.reason, text));
+	for (unsigned p = 0; p < node.n_paths && node.state == NODE_ALIVE; p++) {
+		struct path_view path;
+		core_node_path(core, i, p, &path);
+		if (path.state != PATH_UP)
+			warn(warnings, "node %s: path %s: %s", node.name, path.name, sentence_of_reason(&path.reason, text));
+	}
+}
+
+static void warn_of_beats(json_t *warnings, const struct engine *e)
+{
+	const struct core_counters *c = core_counters(e->core);
+	bool permissive = e->config->heartbeat.auth == HEARTBEAT_AUTH_PERMISSIVE;
+	static const struct {
+		enum heartbeat_drop drop;
+		const char *what;
+	} list[] = {
+		{ HEARTBEAT_TTL, "came through a router, although their path is not 'routed'" },
+		{ HEARTBEAT_NO_TAG, "are not authenticated" },
+		{ HEARTBEAT_TAG_WRONG, "have a wrong tag: another key under the same id, or forged" },
+		{ HEARTBEAT_KEY_UNKNOWN, "are made with a key that this node does not have" },
+		{ HEARTBEAT_STRANGER, "are of a node that is not configured here" },
+		{ HEARTBEAT_WRONG_PATH, "came by another path, address or interface than they name" },
+	};
+
+	for (unsigned i = 0; i < sizeof list / sizeof *list; i++) {
+		bool believed = permissive && list[i].drop >= HEARTBEAT_NO_TAG && list[i].drop <= HEARTBEAT_KEY_UNKNOWN;
+		if (c->heartbeat_dropped[list[i].drop])
+			warn(warnings, "%" PRIu64 " heartbeats were %s so far %s %s", c->heartbeat_dropped[list[i].drop],
+			     believed ? "believed" : "dropped", believed ? "although they" : "that", list[i].what);
+	}
+}
+
+static json_t *beats_dropped_json(const struct core_counters *c)
+{
+	json_t *json = json_object();
+
+	for (enum heartbeat_drop i = HEARTBEAT_GOOD + 1; i < HEARTBEAT_DROPS; i++)
+		json_object_set_new(json, heartbeat_drop_name(i), json_integer((json_int_t)c->heartbeat_dropped[i]));
+	return json;
+}
+
 static json_t *dropped_json(const struct core_counters *c)
 {
 	json_t *json = json_object();
@@ -562,12 +656,14 @@ static json_t *totals_json(const struct engine *e)
 {
 	const struct core_counters *c = core_counters(e->core);
 	const struct packets_counters *p = packets_counters(e->packets);
+	const struct beats_counters *b = beats_counters(e->beats);
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "overruns", (json_int_t)c->overruns,
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "overruns", (json_int_t)c->overruns,
 			 "snapshots", (json_int_t)c->snapshots, "repairs", (json_int_t)c->repairs,
 			 "refusals", (json_int_t)c->refusals, "notes_lost", (json_int_t)c->notes_lost,
 			 "packets_sent", (json_int_t)p->sent, "packets_received", (json_int_t)p->received,
-			 "packets_lost", (json_int_t)p->lost, "send_errors", (json_int_t)p->send_errors);
+			 "packets_lost", (json_int_t)p->lost, "send_errors", (json_int_t)p->send_errors, "heartbeats_sent", (json_int_t)b->sent, "heartbeats_received",
+			 (json_int_t)b->received, "heartbeat_send_errors", (json_int_t)b->send_errors);
 }
 
 /* Thousands of objects take tens of milliseconds: what is urgent goes in between. Objects do not come or go
@@ -591,6 +687,7 @@ void status_warn_of_bond(json_t *warnings, const struct core *core, unsigned i)
 json_t *status_json(struct engine *e)
 {
 	json_t *bonds = json_array(), *vlans = json_array(), *vips = json_array(), *warnings = json_array();
+	json_t *nodes = json_array();
 	const char *node = e->config->node;
 
 	warn_of_node(warnings, e);
@@ -610,8 +707,14 @@ json_t *status_json(struct engine *e)
 		json_array_append_new(vips, vip_json(e->core, i, node));
 		status_warn_of_vip(warnings, e->core, i);
 	}
-	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:[], s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
-			 node, "digest", e->config->digest, "drained", core_drained(e->core), "bonds", bonds, "vlans", vlans, "vips", vips, "nodes",
-			 "checks", "warnings", warnings, "dropped", dropped_json(core_counters(e->core)), "counters",
+	for (unsigned i = 0; i < core_n_nodes(e->core); i++) {
+		json_array_append_new(nodes, node_json(e->core, i));
+		warn_of_peer(warnings, e->core, i);
+	}
+	warn_of_beats(warnings, e);
+	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:[], s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
+			 node, "digest", e->config->digest, "drained", core_drained(e->core), "bonds", bonds, "vlans", vlans, "vips", vips, "nodes", nodes,
+			 "checks", "warnings", warnings, "dropped", dropped_json(core_counters(e->core)), "heartbeats_dropped",
+			 beats_dropped_json(core_counters(e->core)), "counters",
 			 totals_json(e));
 }

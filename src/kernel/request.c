@@ -47,6 +47,7 @@ bool request_exists(enum action_type type)
 	case ACT_BOND_REBUILD: /* see transaction.h, which makes ACT_ENSLAVE and ACT_RELEASE of more than this message too */
 	case ACT_LOOK:
 	case ACT_RESOLVE:
+	case ACT_HEARTBEAT:
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
@@ -379,6 +380,7 @@ int request_build(const struct action *a, struct nl_msg *out)
 	case ACT_BOND_REBUILD:
 	case ACT_LOOK:
 	case ACT_RESOLVE:
+	case ACT_HEARTBEAT:
 	case ACT_PROBE:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:

@@ -72,7 +72,7 @@ static uint64_t get_id(const uint8_t *in)
 
 static void put_claim(uint8_t *out, const struct heartbeat_claim *claim)
 {
-	assert(claim->state <= VIP_FAULT && claim->verdict <= VERDICT_DEAD);
+	assert(claim->state <= VIP_FAULT && claim->verdict <= LAN_DEAD);
 	put_id(out, claim->vip);
 	out[CLAIM_AT_FLAGS] = (uint8_t)(claim->state | claim->verdict << CLAIM_VERDICT_SHIFT | (claim->able ? CLAIM_ABLE : 0) |
 					(claim->holding ? CLAIM_HOLDING : 0));
@@ -319,5 +319,5 @@ bool heartbeat_claim_at(const struct heartbeat *message, unsigned n, struct hear
 		.health = in[CLAIM_AT_HEALTH],
 		.priority = in[CLAIM_AT_PRIORITY],
 	};
-	return claim->state <= VIP_FAULT && claim->verdict <= VERDICT_DEAD;
+	return claim->state <= VIP_FAULT && claim->verdict <= LAN_DEAD;
 }

@@ -19,15 +19,23 @@ enum {
 	HEARTBEAT_INTERVAL_MAX_US = 60 * 1000 * 1000,
 };
 
-enum heartbeat_verdict { VERDICT_UNKNOWN, VERDICT_GOOD, VERDICT_DEAD };
+enum lan_verdict { LAN_UNKNOWN, LAN_GOOD, LAN_DEAD };
 
-/* Why a datagram is dropped; what only keys and memory can tell (tag, replay) is not among them. */
+/* Why a datagram is dropped. Those from _TTL on are for who knows more than its bytes: the socket, the keys, the core. */
 enum heartbeat_drop {
 	HEARTBEAT_GOOD,
 	HEARTBEAT_FOREIGN,   /* not ours at all */
 	HEARTBEAT_TRUNCATED, /* not as long as it says, an item is cut off, or no room for the tag that it announces */
 	HEARTBEAT_NAMELESS,  /* no node or no path in it, or a name that is none: empty, too long, with a NUL in it */
 	HEARTBEAT_RANGE,     /* version, interval, lost or incarnation out of range */
+	HEARTBEAT_TTL,       /* a router was between, and the path is not routed */
+	HEARTBEAT_NO_TAG,    /* where one is required */
+	HEARTBEAT_TAG_WRONG,
+	HEARTBEAT_KEY_UNKNOWN,
+	HEARTBEAT_STRANGER,  /* from a node that is not configured, or that calls itself like this one */
+	HEARTBEAT_WRONG_PATH, /* another address or path than that node has there, or by another interface */
+	HEARTBEAT_UNPROVEN,  /* does not name this node's incarnation: may be a record of an old one */
+	HEARTBEAT_REPLAYED,  /* of an incarnation that another followed, or not newer than what came by that path */
 	HEARTBEAT_DROPS
 };
 
@@ -39,7 +47,7 @@ struct heartbeat_heard {
 struct heartbeat_claim {
 	uint64_t vip;      /* heartbeat_id of its name */
 	uint8_t state;     /* enum vip_state */
-	uint8_t verdict;   /* enum heartbeat_verdict */
+	uint8_t verdict;   /* enum lan_verdict */
 	bool able, holding;
 	uint8_t health, priority;
 };

@@ -337,7 +337,7 @@ static size_t make_heartbeat(uint8_t *out)
 {
 	struct heartbeat message = { .interval_us = 100000, .lost = 3, .incarnation = 1, .node = "lb1", .path = "lan",
 				     .key = random_below(2), .n_heard = random_below(HEARTBEAT_PATHS + 1) };
-	struct heartbeat_claim claim = { .vip = 51, .state = VIP_ACTIVE, .verdict = VERDICT_GOOD };
+	struct heartbeat_claim claim = { .vip = 51, .state = VIP_ACTIVE, .verdict = LAN_GOOD };
 	size_t length = heartbeat_begin(out, INPUT_MAX - 2, &message);
 
 	for (unsigned n = random_below(8); n > 0; n--)

@@ -143,6 +143,7 @@ static int action_execute(struct world *w, struct node *node, const struct actio
 	case ACT_RULE_DEL:
 	case ACT_PROBE:
 	case ACT_RESOLVE:
+	case ACT_HEARTBEAT:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SNAPSHOT:

@@ -524,6 +524,7 @@ uint64_t check_key(const struct action *a)
 		return mix(mix(hash, "look", 4), &a->u.look.ifindex, sizeof(int));
 	case ACT_PROBE:
 	case ACT_RESOLVE:
+	case ACT_HEARTBEAT:
 	case ACT_ADVERT:
 	case ACT_ANNOUNCE:
 	case ACT_SNAPSHOT:

@@ -64,6 +64,7 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_PROBE:
 		lan_probe(w, node, &a->u.probe);
 		break;
+	case ACT_HEARTBEAT: /* no nodes are configured yet */
 	case ACT_RESOLVE: /* everybody knows everybody here */
 		break;
 	case ACT_ADDRESS_ADD:

@@ -48,6 +48,9 @@ struct golden {
 	unsigned n_answers;
 	struct event early[32]; /* resume and leftover lines, given at start */
 	unsigned n_early;
+	uint64_t incarnation;	     /* the core's own, and its last sequence by each path, as it told other nodes */
+	uint64_t sequence[MAX_PATHS];
+	uint64_t said;		     /* sequence of the last heartbeat of another */
 	char error[200]; /* what is wrong with the story itself */
 };
 

@@ -24,6 +24,14 @@ static void print_note(struct golden *g, const struct action *a)
 	} else if (a->object.type == OBJECT_BOND) {
 		fprintf(g->out, "%s: %s -> %s, %s", name, bond_state_name(n->previous), bond_state_name(n->state),
 			reason_code_name(n->reason.code));
+	} else if (a->object.type == OBJECT_PEER) {
+		fprintf(g->out, "%s: %s -> %s, %s", name, node_state_name(n->previous), node_state_name(n->state),
+			reason_code_name(n->reason.code));
+	} else if (a->object.type == OBJECT_PATH) {
+		struct path_view path;
+		core_node_path(g->core, a->object.index, a->object.sub, &path);
+		fprintf(g->out, "%s/%s: %s -> %s, %s", name, path.name, path_state_name(n->previous), path_state_name(n->state),
+			reason_code_name(n->reason.code));
 	} else {
 		fprintf(g->out, "%s: %s -> %s, %s", name, port_state_name(n->previous), port_state_name(n->state),
 			reason_code_name(n->reason.code));
@@ -154,6 +162,20 @@ static void print_sysctl(struct golden *g, const struct action_sysctl *s)
 		fprintf(g->out, s->put_back ? " back to %d" : " %d", s->value);
 }
 
+static void print_heartbeat(struct golden *g, const struct action *a)
+{
+	const struct heartbeat *m = a->u.heartbeat.message;
+	char ip[TRACE_IP_SIZE];
+
+	fprintf(g->out, "heartbeat %s %s to %s", core_object_name(g->core, &a->object), m->path, trace_ip(&a->u.heartbeat.to, ip));
+	if (m->to)
+		fprintf(g->out, " started %" PRIu64, m->to);
+	for (unsigned i = 0; i < m->n_heard; i++)
+		fprintf(g->out, "%s%" PRIu64, i ? " " : " heard ", m->heard[i].sequence);
+	if (m->goodbye)
+		fprintf(g->out, " goodbye");
+}
+
 static void print_action(struct golden *g, const struct action *a)
 {
 	char ip[TRACE_IP_SIZE];
@@ -225,6 +247,9 @@ static void print_action(struct golden *g, const struct action *a)
 		break;
 	case ACT_LOOK:
 		fprintf(g->out, "look %s", a->u.look.ifname);
+		break;
+	case ACT_HEARTBEAT:
+		print_heartbeat(g, a);
 		break;
 	case ACT_RESOLVE:
 		fprintf(g->out, "resolve %d", a->u.resolve.ifindex);

@@ -476,6 +476,72 @@ static bool word_advert(struct golden *g, const struct words *w)
 	return true;
 }
 
+/* The path of that name of a node of the configuration; its number among the node's in *number. NULL: it has none. */
+static const struct config_path *path_of(const struct golden *g, const char *node, const char *path, unsigned *number)
+{
+	for (unsigned i = 0; i < g->config->n_nodes; i++) {
+		const struct config_node *n = &g->config->nodes[i];
+		for (unsigned j = 0; strcmp(n->name, node) == 0 && j < n->n_paths; j++) {
+			*number = j;
+			if (strcmp(g->config->paths[n->first_path + j].name, path) == 0)
+				return &g->config->paths[n->first_path + j];
+		}
+	}
+	return NULL;
+}
+
+static void heartbeat_details(const struct golden *g, const struct words *w, struct heartbeat *m)
+{
+	const char *start = after(w, "start"), *to = after(w, "to"), *seq = after(w, "seq"), *version = after(w, "version");
+
+	m->version = version ? (uint8_t)atoi(version) : HEARTBEAT_VERSION;
+	m->incarnation = start ? strtoull(start, NULL, 10) : 7;
+	m->to = !to ? g->incarnation : strcmp(to, "none") == 0 ? 0 : strtoull(to, NULL, 10);
+	m->sequence = seq ? strtoull(seq, NULL, 10) : g->said + 1;
+	m->digest = g->config->common_digest + has(w, "other-configuration");
+	m->goodbye = has(w, "goodbye");
+	for (unsigned i = 0; i < g->config->nodes[g->config->self].n_paths; i++) {
+		const struct config_path *own = &g->config->paths[g->config->nodes[g->config->self].first_path + i];
+		m->heard[m->n_heard++] =
+			(struct heartbeat_heard){ heartbeat_id(own->name), has(w, "deaf") ? 0 : g->sequence[i] };
+	}
+}
+
+static bool word_heartbeat(struct golden *g, const struct words *w)
+{
+	static const char *const auths[] = { "unsigned", "signed", "forged", "keyless" };
+	struct heartbeat message = { .interval_us = 100000, .lost = 3 };
+	struct event event = { .type = EV_HEARTBEAT };
+	struct event_heartbeat *h = &event.u.heartbeat;
+	const char *path = w->n > 2 ? w->word[2] : "", *node = w->n > 1 ? w->word[1] : "";
+	const char *from = after(w, "from"), *on = after(w, "on"), *label = after(w, "path"), *every = after(w, "every");
+	const struct config_path *own = path_of(g, g->config->node, path, &h->path), *other;
+	struct golden_link *l;
+	uint64_t interval;
+	unsigned number;
+
+	other = path_of(g, node, path, &number);
+	l = own ? golden_link(g, on ? on : own->on) : NULL;
+	if (!own || !l || (!other && !from))
+		return wrong(g, "heartbeat NODE PATH …: this node has no such path, or what it is on does not exist");
+	if (other)
+		h->source = other->address;
+	if (from && text_parse_ip(from, &h->source) != 0)
+		return wrong(g, "'%s' is no address", from);
+	if (every && text_parse_duration(every, &interval) == 0)
+		message.interval_us = (uint32_t)(interval / 1000);
+	for (unsigned i = 0; i < 4; i++)
+		h->auth = has(w, auths[i]) ? (enum heartbeat_auth)i : h->auth;
+	h->ifindex = l->link.ifindex;
+	h->message = &message;
+	snprintf(message.node, sizeof message.node, "%s", node);
+	snprintf(message.path, sizeof message.path, "%s", label ? label : path);
+	heartbeat_details(g, w, &message);
+	g->said = message.sequence;
+	golden_feed(g, &event);
+	return true;
+}
+
 static bool word_claim(struct golden *g, const struct words *w)
 {
 	struct event event = { .type = EV_CLAIM };
@@ -606,6 +672,9 @@ static bool word_drops(struct golden *g)
 	for (enum drop_reason i = DROP_NONE + 1; i < DROP_REASONS; i++)
 		if (counters->dropped[i])
 			fprintf(g->out, " %s %llu", drop_reason_name(i), (unsigned long long)counters->dropped[i]);
+	for (enum heartbeat_drop i = HEARTBEAT_GOOD + 1; i < HEARTBEAT_DROPS; i++)
+		if (counters->heartbeat_dropped[i])
+			fprintf(g->out, " %s %llu", heartbeat_drop_name(i), (unsigned long long)counters->heartbeat_dropped[i]);
 	fprintf(g->out, "\n");
 	return true;
 }
@@ -726,6 +795,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_switch(g, w);
 	if (strcmp(verb, "advert") == 0)
 		return word_advert(g, w);
+	if (strcmp(verb, "heartbeat") == 0)
+		return word_heartbeat(g, w);
 	if (strcmp(verb, "claim") == 0)
 		return word_claim(g, w);
 	if (strcmp(verb, "dropped") == 0)

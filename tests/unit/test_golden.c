@@ -61,7 +61,11 @@ static void take(struct golden *g, const struct action *a)
 		g->dead = true;
 	if (a->type == ACT_PROBE)
 		answer_probe(g, &a->u.probe);
-	if (a->type == ACT_PROBE || a->type == ACT_ADVERT || a->type == ACT_ANNOUNCE || a->type == ACT_NOTE || a->type == ACT_STOPPED)
+	if (a->type == ACT_HEARTBEAT) {
+		g->incarnation = a->u.heartbeat.message->incarnation;
+		g->sequence[a->u.heartbeat.path] = a->u.heartbeat.message->sequence;
+	}
+	if (a->type == ACT_HEARTBEAT || a->type == ACT_PROBE || a->type == ACT_ADVERT || a->type == ACT_ANNOUNCE || a->type == ACT_NOTE || a->type == ACT_STOPPED)
 		return;
 	if (g->n_pending < GOLDEN_PENDING)
 		g->pending[g->n_pending++] = *a;
@@ -316,7 +320,7 @@ static char *story_play(const char *text, const char *directory)
 	g->now = g->start = 1000 * NSEC_PER_SEC;
 	g->next_ifindex = 2;
 	g->hidden[ACT_SNAPSHOT] = g->hidden[ACT_ADDRESS_RENEW] = g->hidden[ACT_LOOK] = g->hidden[ACT_PROBE] =
-		g->hidden[ACT_RESOLVE] = true;
+		g->hidden[ACT_RESOLVE] = g->hidden[ACT_HEARTBEAT] = true;
 	story_run(g, text);
 	fclose(g->out);
 	if (g->core)

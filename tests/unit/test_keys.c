@@ -659,7 +659,7 @@ static size_t make(const struct keys *keys, const struct ip *from, const struct 
 				     .heard = { { 5, 6 } },
 				     .n_vips = 1 };
 	struct heartbeat_claim claim = {
-		.vip = 1234, .state = VIP_ACTIVE, .verdict = VERDICT_GOOD, .able = true, .health = 255, .priority = 100
+		.vip = 1234, .state = VIP_ACTIVE, .verdict = LAN_GOOD, .able = true, .health = 255, .priority = 100
 	};
 	size_t n = heartbeat_begin(bytes, HEARTBEAT_MAX, &message);
 

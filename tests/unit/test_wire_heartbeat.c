@@ -55,8 +55,8 @@ static struct heartbeat whole(void)
 static const struct heartbeat_claim *claim(unsigned i)
 {
 	static struct heartbeat_claim claims[2] = {
-		{ .state = VIP_ACTIVE, .verdict = VERDICT_GOOD, .able = true, .holding = true, .health = 255, .priority = 200 },
-		{ .state = VIP_BACKUP, .verdict = VERDICT_DEAD, .health = 205, .priority = 100 },
+		{ .state = VIP_ACTIVE, .verdict = LAN_GOOD, .able = true, .holding = true, .health = 255, .priority = 200 },
+		{ .state = VIP_BACKUP, .verdict = LAN_DEAD, .health = 205, .priority = 100 },
 	};
 
 	claims[0].vip = heartbeat_id("web");

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The other nodes: who lives, by which paths, and whether they run the same configuration (doc/HEARTBEAT.md).
+ *
+ * A node lives while any path is heard. A path is up while both hear each other by it: every heartbeat says which of ours came last.
+ * Only what names this start of ours (incarnation) is believed, for it cannot be older than that. What does not is greeted: a
+ * heartbeat to that incarnation, by which a node that has just started can prove itself at once. */
+#include "core/internal.h"
+
+#include <stdlib.h>
+
+enum { GREETINGS_PER_INTERVAL = 2 };
+
+static const struct config_path *own_path(const struct core *core, const struct lane *lane)
+{
+	return &core->config.paths[lane->own];
+}
+
+static const struct config_path *other_path(const struct core *core, const struct lane *lane)
+{
+	return &core->config.paths[lane->other];
+}
+
+static struct lane *lanes_of(const struct core *core, const struct peer *peer)
+{
+	return &core->lanes[peer->first_lane];
+}
+
+static uint64_t timeout(const struct peer *peer)
+{
+	return peer->interval_ns * peer->lost;
+}
+
+/* What the path is on here; NULL: nothing that exists. */
+static const struct iface *path_iface(const struct core *core, const struct lane *lane)
+{
+	const struct config_path *path = own_path(core, lane);
+
+	return path->bond != NONE ? bond_carrier_iface(core, &core->bonds[path->bond]) : &core->ifaces[lane->iface];
+}
+
+/* ---- states ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t silent_at(const struct core *core, const struct peer *peer, const struct lane *lane)
+{
+	return max64(lane->heard_ns, core->grace_ns) + timeout(peer);
+}
+
+/* The other can tell of ours that it missed only when it sends itself, and one of its own may be lost. */
+static uint64_t one_way_at(const struct core *core, const struct peer *peer, const struct lane *lane)
+{
+	return max64(max64(lane->told_sequence, lane->back_ns), core->grace_ns) +
+	       core->config.heartbeat.interval_ns * core->config.heartbeat.lost + 2 * peer->interval_ns;
+}
+
+static struct reason judge_lane(const struct core *core, const struct peer *peer, const struct lane *lane, enum path_state *state)
+{
+	const struct iface *iface = path_iface(core, lane);
+
+	*state = PATH_DOWN;
+	if (core->snap_known && (!iface || !iface->carrier))
+		return (struct reason){ .code = REASON_PATH_LINK };
+	*state = PATH_WAITING;
+	if (!lane->heard_ns)
+		return (struct reason){ .code = REASON_PATH_WAITING };
+	*state = PATH_SILENT;
+	if (core->now >= silent_at(core, peer, lane))
+		return (struct reason){ .code = REASON_PATH_SILENT, .arg = { (int64_t)(core->now - lane->heard_ns) } };
+	*state = PATH_ONE_WAY;
+	if (core->now >= one_way_at(core, peer, lane))
+		return (struct reason){ .code = REASON_PATH_ONE_WAY,
+					.arg = { lane->told_sequence ? (int64_t)(core->now - lane->told_sequence) : 0 } };
+	*state = PATH_UP;
+	return (struct reason){ .code = REASON_PATH_OK };
+}
+
+static void update_lane(const struct core *core, const struct peer *peer, struct lane *lane)
+{
+	enum path_state state;
+	struct reason reason = judge_lane(core, peer, lane, &state);
+
+	if (state == lane->state)
+		return;
+	lane->state = state;
+	lane->reason = reason;
+	lane->since_ns = core->now;
+}
+
+static bool is_heard(const struct core *core, const struct peer *peer)
+{
+	for (unsigned i = 0; i < peer->n_lanes; i++) {
+		const struct lane *lane = &lanes_of(core, peer)[i];
+		if (lane->heard_ns && core->now < silent_at(core, peer, lane))
+			return true;
+	}
+	return false;
+}
+
+static void set_state(const struct core *core, struct peer *peer, enum node_state state, struct reason reason)
+{
+	if (peer->state == state)
+		return;
+	peer->state = state;
+	peer->reason = reason;
+	peer->since_ns = core->now;
+}
+
+void peer_update(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		struct peer *peer = &core->peers[i];
+		for (unsigned j = 0; j < peer->n_lanes; j++)
+			update_lane(core, peer, &lanes_of(core, peer)[j]);
+		if (is_heard(core, peer))
+			set_state(core, peer, NODE_ALIVE, (struct reason){ .code = REASON_NODE_HEARD });
+		else if (peer->state == NODE_ALIVE)
+			set_state(core, peer, NODE_SILENT,
+				  (struct reason){ .code = REASON_NODE_SILENT,
+						   .arg = { (int64_t)(core->now - peer->heard_ns), (int64_t)timeout(peer) } });
+	}
+	core_dirty_peers(core);
+}
+
+/* ---- what comes in ------------------------------------------------------------------------------------------------ */
+
+static struct peer *find_peer(struct core *core, const char *name)
+{
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		if ((int)i != core->config.self && strcmp(core->config.nodes[i].name, name) == 0)
+			return &core->peers[i];
+	}
+	return NULL;
+}
+
+/* A bond of driver move has its addresses now on this port, now on that, and packets are under way meanwhile. */
+static bool comes_by(struct core *core, const struct config_path *path, int ifindex)
+{
+	const struct iface *iface = model_iface_by_index(core, ifindex);
+
+	if (path->routed || !core->snap_known) /* before the first snapshot no interface has a number yet */
+		return true;
+	if (path->bond == NONE)
+		return iface && strcmp(iface->name, path->on) == 0;
+	return iface && iface->bond == path->bond && (core->bonds[path->bond].iface == NONE || iface->port == NONE);
+}
+
+static struct lane *find_lane(struct core *core, const struct peer *peer, const struct event_heartbeat *event)
+{
+	for (unsigned i = 0; i < peer->n_lanes; i++) {
+		struct lane *lane = &lanes_of(core, peer)[i];
+		const struct config_path *own = own_path(core, lane);
+		if (lane->own != core->config.nodes[core->config.self].first_path + event->path)
+			continue;
+		return ip_equal(&other_path(core, lane)->address, &event->source) && strcmp(own->name, event->message->path) == 0 &&
+			       comes_by(core, own, event->ifindex)
+			       ? lane
+			       : NULL;
+	}
+	return NULL;
+}
+
+static enum heartbeat_drop judge_auth(enum heartbeat_auth auth)
+{
+	switch (auth) {
+	case HEARTBEAT_SIGNED:
+		return HEARTBEAT_GOOD;
+	case HEARTBEAT_UNSIGNED:
+		return HEARTBEAT_NO_TAG;
+	case HEARTBEAT_FORGED:
+		return HEARTBEAT_TAG_WRONG;
+	case HEARTBEAT_KEYLESS:
+		return HEARTBEAT_KEY_UNKNOWN;
+	}
+	return HEARTBEAT_TAG_WRONG;
+}
+
+/* While keys are introduced what is not authenticated is believed, and counted: so one can see when that is over. */
+static enum heartbeat_drop check_auth(struct core *core, const struct event_heartbeat *event)
+{
+	enum heartbeat_drop drop = judge_auth(event->auth);
+
+	switch (core->config.heartbeat.auth) {
+	case HEARTBEAT_AUTH_OFF:
+		return HEARTBEAT_GOOD;
+	case HEARTBEAT_AUTH_PERMISSIVE:
+		if (drop)
+			core->counters.heartbeat_dropped[drop]++;
+		return HEARTBEAT_GOOD;
+	case HEARTBEAT_AUTH_REQUIRED:
+		return drop;
+	}
+	return drop;
+}
+
+static bool is_former(const struct peer *peer, uint64_t incarnation)
+{
+	for (unsigned i = 0; i < FORMER_MAX; i++) {
+		if (peer->former[i] == incarnation)
+			return true;
+	}
+	return false;
+}
+
+/* It may have just started. Others may play back what was said long ago: so it is not believed, and not answered more often than a
+ * node would have said it. */
+static void greet(struct core *core, struct peer *peer, struct lane *lane, uint64_t incarnation)
+{
+	if (peer->state != NODE_ALIVE)
+		peer->candidate = incarnation;
+	if (core->now - lane->greeted_ns < core->config.heartbeat.interval_ns / GREETINGS_PER_INTERVAL)
+		return;
+	lane->greeted_ns = core->now;
+	lane->greet = incarnation;
+	core_dirty_peers(core);
+}
+
+/* It has started anew: what came before says nothing any more. */
+static void begin(struct core *core, struct peer *peer, struct lane *lane, uint64_t incarnation)
+{
+	if (peer->incarnation)
+		peer->former[peer->next_former++ % FORMER_MAX] = peer->incarnation;
+	peer->incarnation = incarnation;
+	for (unsigned i = 0; i < peer->n_lanes; i++) {
+		struct lane *each = &lanes_of(core, peer)[i];
+		each->sequence = each->told_sequence = each->heard_ns = 0;
+	}
+	lane->due = true; /* so that it can prove to itself that we are not of yesterday either */
+}
+
+static void compare(struct core *core, struct peer *peer, const struct heartbeat *message)
+{
+	struct object object = { .type = OBJECT_PEER, .index = (uint16_t)(peer - core->peers) };
+	bool matches = message->digest == core->config.common_digest;
+
+	if (message->version > HEARTBEAT_VERSION && peer->version != message->version)
+		core_note(core, NOTE_NEWER, object)->reason.arg[0] = message->version;
+	if (peer->digest_told != matches)
+		core_note(core, NOTE_DIGEST, object)->reason.arg[0] = !matches;
+	peer->digest_told = matches;
+	peer->digest = message->digest;
+	peer->version = message->version;
+	memcpy(peer->software, message->software, sizeof peer->software);
+}
+
+static void hear_of_ours(const struct peer *peer, struct core *core, const struct heartbeat *message)
+{
+	for (unsigned i = 0; i < message->n_heard; i++) {
+		for (unsigned j = 0; j < peer->n_lanes; j++) {
+			struct lane *lane = &lanes_of(core, peer)[j];
+			if (heartbeat_id(own_path(core, lane)->name) == message->heard[i].path &&
+			    message->heard[i].sequence <= core->sequence)
+				lane->told_sequence = max64(lane->told_sequence, message->heard[i].sequence);
+		}
+	}
+}
+
+static void leave(struct core *core, struct peer *peer)
+{
+	for (unsigned i = 0; i < peer->n_lanes; i++)
+		lanes_of(core, peer)[i].heard_ns = 0;
+	set_state(core, peer, NODE_LEFT, (struct reason){ .code = REASON_NODE_LEFT });
+}
+
+static void believe(struct core *core, struct peer *peer, struct lane *lane, const struct heartbeat *message)
+{
+	if (message->incarnation != peer->incarnation)
+		begin(core, peer, lane, message->incarnation);
+	peer->interval_ns = message->interval_us * NSEC_PER_MSEC / 1000;
+	peer->lost = message->lost;
+	if (!lane->heard_ns || core->seen >= silent_at(core, peer, lane))
+		lane->back_ns = core->seen;
+	lane->sequence = message->sequence;
+	lane->heard_ns = peer->heard_ns = core->seen;
+	lane->received++;
+	hear_of_ours(peer, core, message);
+	compare(core, peer, message);
+	if (message->goodbye)
+		leave(core, peer);
+}
+
+static enum heartbeat_drop take(struct core *core, const struct event_heartbeat *event)
+{
+	const struct heartbeat *message = event->message;
+	struct peer *peer = find_peer(core, message->node);
+	struct lane *lane = peer ? find_lane(core, peer, event) : NULL;
+	enum heartbeat_drop drop = check_auth(core, event);
+
+	if (drop)
+		return drop;
+	if (!peer)
+		return HEARTBEAT_STRANGER;
+	if (!lane)
+		return HEARTBEAT_WRONG_PATH;
+	if (is_former(peer, message->incarnation))
+		return HEARTBEAT_REPLAYED;
+	if (message->to != core->incarnation) {
+		greet(core, peer, lane, message->incarnation);
+		return HEARTBEAT_UNPROVEN;
+	}
+	if (message->incarnation == peer->incarnation && message->sequence <= lane->sequence)
+		return HEARTBEAT_REPLAYED;
+	believe(core, peer, lane, message);
+	return HEARTBEAT_GOOD;
+}
+
+void peer_heartbeat(struct core *core, const struct event_heartbeat *event)
+{
+	enum heartbeat_drop drop = event->drop;
+
+	if (!core->n_peers)
+		return;
+	if (!drop)
+		drop = take(core, event);
+	if (drop)
+		core->counters.heartbeat_dropped[drop < HEARTBEAT_DROPS ? drop : HEARTBEAT_FOREIGN]++;
+	peer_update(core);
+}
+
+/* ---- what goes out ------------------------------------------------------------------------------------------------ */
+
+static void all_due(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_lanes_to; i++)
+		core->lanes[i].due = true;
+}
+
+void peer_timer(struct core *core)
+{
+	uint64_t interval = core->config.heartbeat.interval_ns;
+
+	if (!core->n_peers || core->stopped)
+		return;
+	if (core->now >= core->beat_ns) {
+		/* Who was not awake may not have heard what was said. */
+		if (core->beat_ns && core->now - core->beat_ns > max64(interval, LATE_BACKUP_MIN))
+			core->grace_ns = core->now;
+		core->beat_ns = core->now - core->beat_ns < interval ? core->beat_ns + interval : core->now + interval;
+		all_due(core);
+	}
+	peer_update(core);
+}
+
+uint64_t peer_deadline(const struct core *core)
+{
+	uint64_t due = core->beat_ns;
+
+	if (!core->n_peers || core->stopped)
+		return NEVER;
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		const struct peer *peer = &core->peers[i];
+		for (unsigned j = 0; j < peer->n_lanes; j++) {
+			const struct lane *lane = &lanes_of(core, peer)[j];
+			if (lane->state == PATH_UP || lane->state == PATH_ONE_WAY)
+				due = min64(due, silent_at(core, peer, lane));
+			if (lane->state == PATH_UP)
+				due = min64(due, one_way_at(core, peer, lane));
+		}
+	}
+	return due;
+}
+
+/* Rises always, and is the time when it is sent as long as the clock does. */
+static uint64_t next_sequence(struct core *core)
+{
+	core->sequence = max64(core->sequence + 1, core->now);
+	return core->sequence;
+}
+
+static void fill_in(struct core *core, const struct peer *peer, struct lane *lane)
+{
+	struct heartbeat *message = &lane->message;
+	const struct config_heartbeat *cfg = &core->config.heartbeat;
+
+	*message = (struct heartbeat){
+		.goodbye = core->goodbye,
+		.interval_us = (uint32_t)(cfg->interval_ns / 1000),
+		.lost = (uint8_t)cfg->lost,
+		.incarnation = core->incarnation,
+		.to = lane->greet ? lane->greet : peer->state == NODE_ALIVE || !peer->candidate ? peer->incarnation : peer->candidate,
+		.sequence = next_sequence(core),
+		.digest = core->config.common_digest,
+		.n_heard = peer->n_lanes,
+	};
+	memcpy(message->node, core->config.nodes[core->config.self].name, sizeof message->node);
+	memcpy(message->path, own_path(core, lane)->name, sizeof message->path);
+	for (unsigned i = 0; i < peer->n_lanes; i++)
+		message->heard[i] = (struct heartbeat_heard){ .path = heartbeat_id(own_path(core, &lanes_of(core, peer)[i])->name),
+							      .sequence = lanes_of(core, peer)[i].sequence };
+}
+
+bool peer_next(struct core *core, unsigned *cursor, struct object *object, struct action_heartbeat *action)
+{
+	for (; *cursor < core->n_lanes_to; (*cursor)++) {
+		struct lane *lane = &core->lanes[*cursor];
+		const struct peer *peer = &core->peers[lane->peer];
+		if (!lane->due && !lane->greet)
+			continue;
+		fill_in(core, peer, lane);
+		lane->due = false;
+		lane->greet = 0;
+		lane->sent++;
+		*object = (struct object){ .type = OBJECT_PATH, .index = (uint16_t)lane->peer, .sub = (uint16_t)(*cursor - peer->first_lane) };
+		*action = (struct action_heartbeat){ .path = lane->own - core->config.nodes[core->config.self].first_path,
+						     .from = own_path(core, lane)->address,
+						     .to = other_path(core, lane)->address,
+						     .message = &lane->message };
+		return true;
+	}
+	return false;
+}
+
+void peer_goodbye(struct core *core)
+{
+	if (core->goodbye)
+		return;
+	core->goodbye = true;
+	all_due(core);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------- */
+
+static void add_lane(struct core *core, unsigned peer, unsigned own, unsigned other)
+{
+	struct lane *lane = &core->lanes[core->n_lanes_to++];
+
+	*lane = (struct lane){ .peer = peer, .own = own, .other = other, .iface = NONE, .reason = { .code = REASON_PATH_WAITING } };
+	if (core->config.paths[own].bond == NONE)
+		lane->iface = configure_iface(core, core->config.paths[own].on);
+	core->peers[peer].n_lanes++;
+}
+
+void peer_build(struct core *core)
+{
+	const struct config *config = &core->config;
+	const struct config_node *self = config->n_nodes ? &config->nodes[config->self] : NULL;
+
+	core->n_peers = config->n_nodes;
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		const struct config_node *node = &config->nodes[i];
+		core->peers[i] = (struct peer){ .first_lane = core->n_lanes_to, .reason = { .code = REASON_NODE_WAITING }, .digest_told = true };
+		for (unsigned own = self->first_path; (int)i != config->self && own < self->first_path + self->n_paths; own++) {
+			for (unsigned other = node->first_path; other < node->first_path + node->n_paths; other++) {
+				if (strcmp(config->paths[own].name, config->paths[other].name) == 0)
+					add_lane(core, i, own, other);
+			}
+		}
+	}
+}
+
+static bool same_lane(const struct core *a, const struct lane *x, const struct core *b, const struct lane *y)
+{
+	return strcmp(own_path(a, x)->name, own_path(b, y)->name) == 0 && ip_equal(&own_path(a, x)->address, &own_path(b, y)->address) &&
+	       ip_equal(&other_path(a, x)->address, &other_path(b, y)->address);
+}
+
+static void carry_peer(struct core *core, struct peer *peer, const struct core *old, const struct peer *from)
+{
+	struct peer fixed = *peer;
+
+	*peer = *from;
+	peer->first_lane = fixed.first_lane;
+	peer->n_lanes = fixed.n_lanes;
+	for (unsigned i = 0; i < peer->n_lanes; i++) {
+		struct lane *lane = &lanes_of(core, peer)[i], kept = *lane;
+		for (unsigned j = 0; j < from->n_lanes; j++) {
+			if (!same_lane(core, &kept, old, &lanes_of(old, from)[j]))
+				continue;
+			*lane = lanes_of(old, from)[j];
+			lane->peer = kept.peer;
+			lane->own = kept.own;
+			lane->other = kept.other;
+			lane->iface = kept.iface;
+		}
+	}
+}
+
+void peer_carry(struct core *core, const struct core *old)
+{
+	core->incarnation = old->incarnation;
+	core->sequence = old->sequence;
+	core->grace_ns = old->grace_ns;
+	core->beat_ns = old->beat_ns;
+	core->goodbye = old->goodbye;
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		for (unsigned j = 0; j < old->n_peers; j++) {
+			if ((int)i != core->config.self && (int)j != old->config.self &&
+			    strcmp(core->config.nodes[i].name, old->config.nodes[j].name) == 0)
+				carry_peer(core, &core->peers[i], old, &old->peers[j]);
+		}
+	}
+}
+
+/* The others learn of another configuration at once. */
+void peer_settle(struct core *core)
+{
+	if (!core->n_peers)
+		return;
+	if (!core->incarnation)
+		core->incarnation = core_random(core) | 1;
+	core->beat_ns = core->now;
+	peer_timer(core);
+}
