@@ -297,7 +297,7 @@ static void a_change_says_what_it_would_do(void **state)
 static void every_action_has_a_sentence_or_none(void **state)
 {
 	static const enum action_type silent[] = { ACT_ANNOUNCE, ACT_PROBE, ACT_ADDRESS_RENEW, ACT_LOOK,
-						   ACT_RESOLVE,  ACT_SNAPSHOT, ACT_NOTE, ACT_STOPPED, ACT_VMAC_SET };
+						   ACT_RESOLVE, ACT_HEARTBEAT,  ACT_SNAPSHOT, ACT_NOTE, ACT_STOPPED, ACT_VMAC_SET };
 	char text[SENTENCE_SIZE];
 
 	(void)state;
