@@ -438,7 +438,7 @@ static void plan_ear(struct core *core, struct out *out, struct iface *iface, ui
 	bool wanted = ear->wanted && iface->ifindex && !core->stopping;
 	struct action *action;
 
-	if (ear->state == LISTEN_ON && (ear->ifindex != iface->ifindex || !ear->wanted) && !ear->closing.gen) {
+	if (ear->state == LISTEN_ON && (ear->ifindex != iface->ifindex || !ear->wanted) && !ear->closing.gen && !ear->opening.gen) {
 		action = plan_emit_change(core, out, &ear->closing, ACT_UNLISTEN, (struct object){ .type = OBJECT_NODE });
 		if (!action)
 			return;
