@@ -409,7 +409,7 @@ void print_status(const json_t *status)
 	json_array_foreach(vips, i, item)
 		print_vip(item, node);
 	json_array_foreach(json_object_get(status, "nodes"), i, item) print_peer(item);
-	if (json_array_size(bonds) + json_array_size(vips) == 0)
+	if (json_array_size(bonds) + json_array_size(vips) + json_array_size(json_object_get(status, "nodes")) == 0)
 		puts("nothing is configured");
 	print_warnings(json_object_get(status, "warnings"));
 }
