@@ -291,6 +291,8 @@ static void print_vip(FILE *out, const struct config *config, const struct confi
 	print_duration(out, "leave-timeout", vip->leave_timeout_ns);
 	if (vip->announce_ns)
 		print_duration(out, "announce", vip->announce_ns);
+	if (!vip->accept)
+		fputs("    accept: false\n", out);
 	print_tracks(out, config, vip, false);
 	print_tracks(out, config, vip, true);
 	print_routes(out, config, vip->first_route, vip->n_routes);

@@ -370,7 +370,7 @@ static const struct schema_key vip_keys[] = {
 			 .type = SCHEMA_BOOLEAN,
 			 .fallback = "true",
 			 .also_known_as = "accept-mode no-accept",
-			 .about = "whether the node takes packets to the addresses for itself; false is not supported yet" },
+			 .about = "whether the node that holds the addresses takes packets to them for itself" },
 	[VIP_CHECKSUM] = { .name = "checksum",
 			   .type = SCHEMA_CHOICE,
 			   .choices = checksums,

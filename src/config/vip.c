@@ -239,13 +239,14 @@ static void take_mac(struct build *build, struct config_vip *vip, const struct o
 }
 
 /* RFC 9568 §6.1, Accept_Mode. */
-static void check_accept(struct build *build, const struct object_source *source)
+static void take_accept(struct build *build, struct config_vip *vip, const struct object_source *source)
 {
 	const struct value *accept = &source->values[VIP_ACCEPT];
-	if (accept->valid && !accept->number)
-		diagnostics_error(build->reader->diagnostics, &accept->place,
-				  "'accept: false' of %s is not supported yet: the node that holds its addresses takes packets to them",
-				  source->title);
+	vip->accept = accept->number;
+	if (accept->valid && !accept->number && vip->priority == 255)
+		diagnostics_warning(build->reader->diagnostics, &accept->place,
+				    "'accept: false' of %s has no effect at priority 255: the owner takes packets to its addresses",
+				    source->title);
 }
 
 /* What one version has and the other has not. */
@@ -302,7 +303,7 @@ void build_vip(struct build *build, unsigned index)
 	take_auth(build, vip, source);
 	check_version(build, vip, source);
 	take_mac(build, vip, source);
-	check_accept(build, source);
+	take_accept(build, vip, source);
 	if (values[VIP_PREEMPT_DELAY].given && values[VIP_PREEMPT_DELAY].number && (!vip->preempt || vip->priority == 255))
 		diagnostics_warning(build->reader->diagnostics, &values[VIP_PREEMPT_DELAY].place,
 				    "'preempt-delay' of %s has no effect%s", source->title,

@@ -139,6 +139,7 @@ struct config_vip {
 	enum checksum_policy checksum; /* IPv4, version 3; elsewhere there is one form */
 	char device[IFNAME_SIZE]; /* to make for the virtual router's MAC address; "": it has the interface's. No owner, no unicast,
 				   * not on a bond that moves; one on one interface. */
+	bool accept;          /* RFC 9568 §6.1, Accept_Mode: the node takes packets to the addresses for itself; the owner does anyway */
 	bool preempt;
 	uint64_t preempt_delay_ns; /* 0: as soon as the RFC has it */
 	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms; version 2: 1 s … 255 s, whole seconds */

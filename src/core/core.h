@@ -607,6 +607,7 @@ struct vip_view {
 	bool removed;             /* no longer configured, still leaving */
 	uint8_t checksum;         /* enum vrrp_checksum: the form that is sent */
 	uint8_t heard_checksum;   /* what `auto` has learned; for the state file */
+	bool accept;              /* takes packets to its addresses */
 	bool lease_none;          /* too many IPv6 addresses for a kernel lease */
 	const struct vip_counters *counters;
 };

@@ -159,6 +159,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.removed = vip->removed,
 		.checksum = vip_checksum(vip),
 		.heard_checksum = vip->checksum,
+		.accept = vip->cfg.accept || vip->cfg.priority == 255,
 		.lease_none = core->n_vip_addresses_6 > MAX_LEASED_6 && has_address_6(core, vip),
 		.counters = &vip->counters,
 	};

@@ -182,7 +182,7 @@ int differ_start(struct differ *differ, const char *text)
 		return -EBUSY;
 	r = text ? open_text(differ, text) : 0;
 	if (r == 0) {
-		differ->loader = loader_start(text ? differ->text_path : differ->path, differ->engine->config);
+		differ->loader = loader_start(text ? differ->text_path : differ->path, differ->engine->config, NULL);
 		r = differ->loader ? 0 : -errno;
 	}
 	if (r == 0)

@@ -12,6 +12,7 @@
 #include "core/core.h"
 #include "daemon/handover.h"
 #include "daemon/beat.h"
+#include "daemon/filter.h"
 #include "daemon/journal.h"
 #include "daemon/loans.h"
 #include "daemon/orders.h"
@@ -27,6 +28,7 @@ struct engine {
 	struct keys *keys;              /* of heartbeats; owned; NULL: none */
 	struct packets *packets;        /* this and the following: borrowed */
 	struct beats *beats;
+	const struct filter *filter;    /* of vips with accept: false */
 	struct netlink_events *netlink;
 	struct applier *applier;
 	struct devices *devices;

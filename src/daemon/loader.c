@@ -20,6 +20,7 @@ struct loader {
 	int fd;
 	struct config *config;
 	struct keys *keys;
+	const struct filter *filter;
 	char *diagnostics;
 };
 
@@ -67,7 +68,8 @@ bool loader_read_keys(const struct config *config, struct keys **keys, FILE *out
 static void read_both(struct loader *loader, FILE *out)
 {
 	loader->config = config_load(loader->path, out);
-	if (loader->config && !loader_read_keys(loader->config, &loader->keys, out)) {
+	if (loader->config && (!loader_read_keys(loader->config, &loader->keys, out) ||
+			       (loader->filter && !filter_enforce(loader->filter, loader->config, out)))) {
 		config_free(loader->config);
 		loader->config = NULL;
 	}
@@ -89,7 +91,7 @@ static void *loader_run(void *data)
 	return NULL;
 }
 
-struct loader *loader_start(const char *path, const struct config *in_force)
+struct loader *loader_start(const char *path, const struct config *in_force, const struct filter *filter)
 {
 	struct loader *loader = calloc(1, sizeof *loader);
 	int r;
@@ -97,6 +99,7 @@ struct loader *loader_start(const char *path, const struct config *in_force)
 	if (!loader)
 		return NULL;
 	loader->path = path;
+	loader->filter = filter;
 	loader->looks = in_force != NULL;
 	if (in_force)
 		look_for(loader, in_force);

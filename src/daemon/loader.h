@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/config.h"
+#include "daemon/filter.h"
 #include "daemon/keys.h"
 #include "kernel/snapshot.h"
 
@@ -15,8 +16,9 @@ bool loader_read_keys(const struct config *, struct keys **keys, FILE *out);
 struct loader;
 
 /* Starts to read; path must stay valid. NULL with errno. in_force: looks at the kernel too, when the configuration is right,
- * for what either of the two has; needed during the call only. NULL: does not look. */
-struct loader *loader_start(const char *path, const struct config *in_force);
+ * for what either of the two has; needed during the call only. NULL: does not look. filter: is to be as the configuration needs it, when that is right; valid until
+ * loader_finish. NULL: nothing is changed. */
+struct loader *loader_start(const char *path, const struct config *in_force, const struct filter *);
 /* Readable when it is done. */
 int loader_fd(const struct loader *);
 /* Once it is done, before loader_finish: what the kernel has, the caller's from now on (snapshot_free). False: it could not be

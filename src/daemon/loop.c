@@ -79,7 +79,7 @@ static void reload_start(struct loop *l)
 	l->reload_again = false;
 	if (l->ready)
 		notify_reloading();
-	l->loader = loader_start(l->config_path, NULL);
+	l->loader = loader_start(l->config_path, NULL, l->engine->filter);
 	if (!l->loader) {
 		log_at(LOG_ERR, "cannot reload: %s", strerror(errno));
 		reload_answer(l, RELOAD_FAILED, strerror(errno));

@@ -31,6 +31,7 @@ struct daemon {
 	struct options options;
 	struct config *config;
 	struct keys *keys;
+	struct filter filter;
 	int rundir, lock;
 	struct handover *handover; /* of a predecessor in this process; NULL: there was none */
 	struct control *control;
@@ -185,6 +186,10 @@ static int make_engine(struct daemon *d)
 	if (d->handover && e->journal && d->handover->journal >= 0)
 		journal_inherit(e->journal, d->handover->journal, d->handover->journal_seq);
 	e->record = record_new(d->rundir, &d->world);
+	filter_init(&d->filter, d->rundir, d->options.rundir);
+	e->filter = &d->filter;
+	if (!filter_enforce(&d->filter, d->config, stderr))
+		return EXIT_FAILED;
 	e->applier = applier_new(engine_capacity(d->config));
 	if (!e->applier)
 		return fail("cannot start the applier");
@@ -220,6 +225,8 @@ static void clean_up(struct daemon *d)
 	struct engine *e = &d->engine;
 
 	control_close(d->control);
+	if (e->stopped)
+		filter_end(&d->filter);
 	if (e->applier)
 		applier_free(e->applier);
 	if (e->packets)

@@ -316,6 +316,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "handed_over", json_boolean(vip.given));
 	json_object_set_new(json, "removed", json_boolean(vip.removed));
 	json_object_set_new(json, "lease", json_boolean(!vip.lease_none));
+	json_object_set_new(json, "accept", json_boolean(vip.accept));
 	json_object_set_new(json, "tracks", tracks_json(core, i, vip.n_tracks));
 	json_object_set_new(json, "counters", counters_json(vip.counters));
 	return json;
