@@ -164,8 +164,10 @@ static void address_answer(struct core *core, const struct action *action, int e
 		if (action->type != ACT_ADDRESS_RENEW)
 			place->change.await_ns = core->now + AWAIT_OWN;
 		/* The kernel answers before an IPv6 address works: its route comes later, with the event (addrconf_dad_work). */
-		if (action->type == ACT_ADDRESS_ADD && addr->ip.family == FAMILY_6)
+		if (action->type == ACT_ADDRESS_ADD && addr->ip.family == FAMILY_6) {
+			place->change.await_ns = core->now + AWAIT_OWN_6;
 			return;
+		}
 		if (action->type == ACT_ADDRESS_DEL && place->present)
 			model_place_left(core, place);
 		else if (action->type != ACT_ADDRESS_DEL && !place->present)

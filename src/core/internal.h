@@ -51,6 +51,7 @@ enum {
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
 #define ADVERT_TICK       (10 * NSEC_PER_MSEC)   /* the shortest interval: more wakes than that cost more than they are worth */
 #define AWAIT_OWN         (100 * NSEC_PER_MSEC)  /* a change's own event comes within milliseconds, or was lost */
+#define AWAIT_OWN_6       (5 * NSEC_PER_SEC)     /* of an IPv6 address it comes from a queue of work, seconds later behind thousands */
 #define REFRESH_PACE      (10 * NSEC_PER_MSEC)
 #define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */
 #define STOP_GRACE        (5 * NSEC_PER_SEC)     /* how long a stop waits for the kernel beyond leave-timeout */
