@@ -179,25 +179,15 @@ int beats_fd(const struct beats *b)
 
 /* ---- in ----------------------------------------------------------------------------------------------------------- */
 
-/* The wall clock may have been set since the datagram came: its age is bounded by when its socket was last empty. */
-static uint64_t seen_at(const struct way *way, const struct timespec *stamp)
-{
-	uint64_t real = clock_ns(CLOCK_REALTIME), boot = clock_ns(CLOCK_BOOTTIME), at = clock_of_timespec(stamp);
-
-	if (at >= real)
-		return boot;
-	if (real - at >= boot || boot - (real - at) < way->emptied_ns)
-		return way->emptied_ns ? way->emptied_ns : boot;
-	return boot - (real - at);
-}
-
 static void read_control(const struct way *way, struct msghdr *message, struct beat *beat)
 {
+	uint64_t realtime = clock_ns(CLOCK_REALTIME), boottime = clock_ns(CLOCK_BOOTTIME);
+
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		const void *data = CMSG_DATA(c);
 
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS)
-			beat->seen_ns = seen_at(way, data);
+			beat->seen_ns = clock_seen_at(data, realtime, boottime, way->emptied_ns);
 		else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO)
 			beat->ifindex = ((const struct in_pktinfo *)data)->ipi_ifindex;
 		else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)

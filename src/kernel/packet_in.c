@@ -148,19 +148,6 @@ static struct ip ip_of(uint8_t family, const void *bytes)
 	return ip;
 }
 
-/* The wall clock may have been set since the packet came: its age is bounded by when its socket was last empty. */
-static uint64_t seen_at(const struct inbox *in, const struct timespec *stamp)
-{
-	uint64_t received = clock_of_timespec(stamp), age;
-
-	if (received >= in->realtime)
-		return in->boottime;
-	age = in->realtime - received;
-	if (age >= in->boottime || in->boottime - age < in->earliest_ns)
-		return in->earliest_ns ? in->earliest_ns : in->boottime;
-	return in->boottime - age;
-}
-
 /* The kernel takes a frame's tag off before any socket sees it, and hands it up beside the frame. */
 static void read_tag(const struct tpacket_auxdata *auxdata, struct packet *packet)
 {
@@ -176,7 +163,7 @@ static void read_control(const struct inbox *in, struct msghdr *msg, struct pack
 		const void *data = CMSG_DATA(c);
 
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-			packet->seen_ns = seen_at(in, data);
+			packet->seen_ns = clock_seen_at(data, in->realtime, in->boottime, in->earliest_ns);
 		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) { /* only where some were lost */
 			memcpy(&packet->lost, data, sizeof packet->lost);
 		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
