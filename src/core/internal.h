@@ -47,6 +47,7 @@ enum {
 #define REPAIR_WINDOW     (10 * NSEC_PER_SEC)
 #define RETRY_FIRST       (10 * NSEC_PER_MSEC)
 #define RETRY_MAX         (30 * NSEC_PER_SEC)
+#define LEAVE_AFTER_CLAIM  (8 * NSEC_PER_MSEC)   /* a claim of ours that it crosses is made good by the second announcement, after 10 ms */
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
 #define ADVERT_TICK       (10 * NSEC_PER_MSEC)   /* the shortest interval: more wakes than that cost more than they are worth */

@@ -211,7 +211,9 @@ bool plan_place_wanted(const struct core *core, const struct place *place)
 	switch (addr->owner) {
 	case OWNER_VIP:
 		vip = &core->vips[addr->owner_index];
-		return vip_wants_addresses(vip) && !addr->released && away_iface(core, vip, addr) == iface;
+		if (addr->released && vip->vmac != NONE)
+			return false; /* the new holder's: no answer may come from its MAC address but its own */
+		return vip_wants_addresses(vip) && away_iface(core, vip, addr) == iface;
 	case OWNER_BOND:
 		bond = &core->bonds[addr->owner_index];
 		if (bond_carrier_iface(core, bond) != iface || bond_is_rebuilding(core, bond))

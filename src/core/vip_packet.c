@@ -160,6 +160,18 @@ static bool all_released(const struct core *core, const struct vip *vip)
 	return true;
 }
 
+/* The new holder has announced every address. What was on its way to us then, or waits here for its answer, needs the address
+ * a little longer; from the virtual router's MAC address nothing may be said any more. */
+static void leave_if_released(struct core *core, struct vip *vip)
+{
+	if (!all_released(core, vip))
+		return;
+	if (vip->vmac != NONE)
+		vip_leave_done(core, vip);
+	else
+		vip->leave_ns = min64(vip->leave_ns, core->seen + LEAVE_AFTER_CLAIM);
+}
+
 /* A new holder that announces before it speaks, as we do, has been seen already. */
 static void release_claimed(struct core *core, struct vip *vip)
 {
@@ -168,8 +180,7 @@ static void release_claimed(struct core *core, struct vip *vip)
 		if (addr->claimed_ns && core->seen <= addr->claimed_ns + LEAVE_AFTER_ADVERT)
 			addr->released = true;
 	}
-	if (all_released(core, vip))
-		vip_leave_done(core, vip);
+	leave_if_released(core, vip);
 }
 
 /* How long it answers beside the new holder. What speaks from the virtual router's MAC address has the switches' ports changed,
@@ -326,8 +337,7 @@ void vip_claim(struct core *core, struct vip *vip, struct addr *addr, const stru
 	switch (vip->phase) {
 	case PHASE_LEAVING:
 		addr->released = true;
-		if (all_released(core, vip))
-			vip_leave_done(core, vip);
+		leave_if_released(core, vip);
 		break;
 	case PHASE_ACTIVE:
 		/* Just after taking over the old holder may still be answering: a lame duck, no conflict. */

@@ -245,11 +245,6 @@ class Node(Namespace):
         """[(time, added)] of the address, as the responder saw it."""
         return [(c["at"], c["added"]) for c in self.responder.report(since, to)["changes"] if c["ip"] == ip]
 
-    def too_late(self):
-        """Questions that the node took in while it had the address, and whose answer its responder, which had no CPU, could not
-        send any more: what a loaded machine does to a handover that is without a gap on the wire."""
-        return self.responder.report(now())["late"]
-
     def flood(self, count=2500):
         """Address changes by the thousand, as a machine with containers has them."""
         path = self.lab.directory / "flood"
@@ -290,11 +285,13 @@ class Instrument:
 
 
 class Window:
-    """What the client saw between two times."""
+    """What the client saw between two times. `late` are questions that a node took in while it had the address, and that its
+    responder, which had no CPU, came to when the address had gone: what a loaded machine does to a handover that is without a
+    gap on the wire. They are not among the lost."""
 
     def __init__(self, report, since, to):
         self.raw, self.since, self.to = report, since, to
-        self.sent, self.lost, self.doubled = report["sent"], report["lost"], report["doubled"]
+        self.sent, self.lost, self.late, self.doubled = (report[key] for key in ("sent", "lost", "late", "doubled"))
         self.silence_ms = report["silence_ns"] / MS
         self.outage_ms = report["outage_ns"] / MS
         self.send_gap_ms = report["send_gap_ns"] / MS
@@ -311,8 +308,10 @@ class Window:
         return next((start for name, start, _, _ in self.by if name == node), None)
 
     def __str__(self):
-        return (f"{self.lost} of {self.sent} lost, outage {self.outage_ms:.1f} ms, silence {self.silence_ms:.1f} ms, "
-                f"answered by {' → '.join(self.nodes) or 'nobody'}, widest send gap {self.send_gap_ms:.1f} ms")
+        return (f"{self.lost} of {self.sent} lost, {self.late} answered too late, outage {self.outage_ms:.1f} ms, "
+                f"silence {self.silence_ms:.1f} ms, answered by {' → '.join(self.nodes) or 'nobody'}, widest send gap {self.send_gap_ms:.1f} ms")
+
+    __repr__ = __str__  # what a failed assertion shows
 
 
 class Probe(Instrument):

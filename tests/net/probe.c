@@ -2,9 +2,10 @@
 /* The lab's measuring instrument.
  *
  *   probe ask ADDRESS PORT INTERVAL_US   one numbered datagram per interval to ADDRESS; remembers when each was sent, when it was
- *                                        answered and by whom
- *   probe answer NAME PORT               answers every datagram from the address it was sent to, with NAME; remembers when
- *                                        addresses came and went in its network namespace
+ *                                        answered, by whom, and whether in time
+ *   probe answer NAME PORT               answers every datagram from the address it was sent to, with NAME, or where that
+ *                                        address has gone meanwhile, that it came too late; remembers when addresses came and
+ *                                        went in its network namespace
  *   probe guard                          ends the processes it was told of when its standard input ends
  *
  * Commands come as lines on standard input: "report FROM TO" (CLOCK_MONOTONIC nanoseconds; TO 0: now) is answered by
@@ -50,11 +51,13 @@ struct ask {
 struct answer {
 	struct ask ask;
 	char name[NAME_LENGTH];
+	uint64_t late; /* 1: the node took the question in, but this program came to it when the address had gone */
 };
 
 struct sample {
 	uint64_t sent, answered; /* 0: not yet */
 	uint8_t node, answers;
+	bool late;
 };
 
 static const uint64_t magic = 0x7374616e64627964;
@@ -158,6 +161,10 @@ static void ask_receive(int fd)
 
 		if (answer.ask.magic != magic || seq >= next_seq || next_seq - seq > RING || node < 0)
 			continue;
+		if (answer.late) {
+			s->late = true;
+			continue;
+		}
 		if (s->answers < UINT8_MAX)
 			s->answers++;
 		if (!s->answered) {
@@ -168,7 +175,7 @@ static void ask_receive(int fd)
 }
 
 struct summary {
-	uint64_t sent, lost, doubled, silence, silence_from, outage, send_gap;
+	uint64_t sent, lost, late, doubled, silence, silence_from, outage, send_gap;
 	uint64_t run_from, run_lost; /* the run of unanswered ones being walked through */
 	unsigned n_outages;
 };
@@ -221,6 +228,10 @@ static struct summary ask_summary(uint64_t from, uint64_t to)
 		if (sent && s->sent - sent > sum.send_gap)
 			sum.send_gap = s->sent - sent;
 		sent = s->sent;
+		if (!s->answered && s->late) {
+			sum.late++;
+			continue;
+		}
 		if (!s->answered) {
 			if (!sum.run_lost++)
 				sum.run_from = s->sent;
@@ -274,10 +285,10 @@ static void ask_report(uint64_t from, uint64_t to)
 	struct summary sum = ask_summary(from, to);
 
 	ask_report_by(from, to);
-	printf(",\"sent\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"silence_ns\":%" PRIu64
+	printf(",\"sent\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"late\":%" PRIu64 ",\"doubled\":%" PRIu64 ",\"silence_ns\":%" PRIu64
 	       ",\"silence_from\":%" PRIu64 ",\"outage_ns\":%" PRIu64 ",\"n_outages\":%u,\"send_gap_ns\":%" PRIu64
 	       ",\"send_errors\":%" PRIu64 "}\n",
-	       sum.sent, sum.lost, sum.doubled, sum.silence, sum.silence_from, sum.outage, sum.n_outages, sum.send_gap,
+	       sum.sent, sum.lost, sum.late, sum.doubled, sum.silence, sum.silence_from, sum.outage, sum.n_outages, sum.send_gap,
 	       send_errors);
 	fflush(stdout);
 }
@@ -467,8 +478,6 @@ static void answer_source(struct msghdr *message)
 	}
 }
 
-static uint64_t too_late; /* questions whose address had gone before this process came to answer them */
-
 static uint64_t answer_receive(int fd, const char *name)
 {
 	struct answer answer;
@@ -487,13 +496,17 @@ static uint64_t answer_receive(int fd, const char *name)
 		if (n != (ssize_t)sizeof answer.ask || answer.ask.magic != magic)
 			continue;
 		memset(answer.name, 0, sizeof answer.name);
+		answer.late = 0;
 		memcpy(answer.name, name, strnlen(name, sizeof answer.name));
 		answer_source(&message);
-		/* An address that went away meanwhile is the asker's loss to count. */
-		if (sendmsg(fd, &message, 0) == (ssize_t)sizeof answer)
+		if (sendmsg(fd, &message, 0) == (ssize_t)sizeof answer) {
 			count++;
-		else
-			too_late++;
+			continue;
+		}
+		answer.late = 1; /* from any address: one that can say nothing is the asker's loss to count */
+		message.msg_control = NULL;
+		message.msg_controllen = 0;
+		sendmsg(fd, &message, 0);
 	}
 }
 
@@ -509,7 +522,7 @@ static void answer_report(const char *name, uint64_t answers, uint64_t from, uin
 {
 	bool comma = false;
 
-	printf("{\"name\":\"%s\",\"answers\":%" PRIu64 ",\"late\":%" PRIu64 ",\"changes\":[", name, answers, too_late);
+	printf("{\"name\":\"%s\",\"answers\":%" PRIu64 ",\"changes\":[", name, answers);
 	for (uint64_t i = n_changes > CHANGES ? n_changes - CHANGES : 0; i < n_changes; i++) {
 		const struct change *c = &changes[i % CHANGES];
 

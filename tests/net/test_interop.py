@@ -20,7 +20,7 @@ def running(pair, peer, form, role, advert_ms):
     """lb1 is active; `role` is standbyd's."""
     kinds = ("standbyd", peer) if role == "active" else (peer, "standbyd")
     two = pair(kinds=kinds, advert_ms=advert_ms, **FORMS[form])
-    two.daemons, two.late, two.sniffer = (two.d1, two.d2), 0, two.lab.sniff()
+    two.daemons, two.sniffer = (two.d1, two.d2), two.lab.sniff()
     return two
 
 
@@ -31,12 +31,6 @@ def settled(two):
             daemon.wait_state(state, two.down_ms() / 1000 + 5)
     if two.kinds[1] != "frr":  # its addresses are always there
         wait_for(lambda: not two.holds(two.n2), two.down_ms() / 1000 + 5, "lb2 without the address")
-
-
-def too_late(two):
-    """Answers that a node without a CPU came too late for, since the last call."""
-    before, two.late = two.late, two.n1.too_late() + two.n2.too_late()
-    return two.late - before
 
 
 def lost_to_keepalived(two, to, window):
@@ -56,8 +50,8 @@ def moved(two, to, since, lost=0):
     two.probe.answered_by(to, two.down_ms() / 1000 + 12, since)
     window = two.probe.window(since)
     other = {"lb1": "lb2", "lb2": "lb1"}[to]
-    excused = too_late(two), lost_to_keepalived(two, to, window)
-    assert window.lost - sum(excused) <= allowed(lost) and window.nodes == [other, to], f"{window}; excused {excused}"
+    excused = lost_to_keepalived(two, to, window)
+    assert window.lost - excused <= allowed(lost) and window.nodes == [other, to], f"{window}; excused {excused}"
 
 
 def taken_over(two, to, since, bound_ms):

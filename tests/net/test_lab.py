@@ -45,6 +45,26 @@ def test_a_pulled_cable_is_silence_of_its_length(make_lab):
     assert window.lost >= 0.5 * 300 * 1000 / INTERVAL_US, window
 
 
+def test_an_answer_that_came_too_late_is_told_from_a_lost_one(make_lab):
+    lab = make_lab(ports=1)
+    held_by(lab.lb1)
+    lab.answer()
+    probe = lab.probe(interval_us=INTERVAL_US)
+    probe.answered_by("lb1", 5)
+    since = now()
+    responder = lab.lb1.responder.process
+    responder.send_signal(signal.SIGSTOP)
+    pass_time(0.05)
+    gone = now()
+    lab.lb1.address_del("eno1", VIP, 32)
+    removed = now()
+    responder.send_signal(signal.SIGCONT)
+    pass_time(0.2)
+    assert 0.05 / 2 * 1e6 / INTERVAL_US < probe.window(since, gone).late <= (gone - since) / INTERVAL_US / 1000 + 1
+    after = probe.window(removed)
+    assert after.late == 0 and after.lost == after.sent > 0, after
+
+
 def test_two_holders_are_seen(make_lab):
     lab = make_lab(ports=1)
     held_by(lab.lb1)
