@@ -124,14 +124,18 @@ struct config_track {
 	uint8_t lower;              /* 0…253 */
 };
 
+/* How the nodes agree on who holds it: adverts of its own, or the claims in the nodes' heartbeats. */
+enum vip_protocol { PROTOCOL_VRRP, PROTOCOL_HEARTBEAT };
+
 struct config_vip {
 	char name[NAME_SIZE];
+	enum vip_protocol protocol; /* HEARTBEAT: there are nodes, and its group, if it has one, is of HEARTBEAT alone */
 	char on[IFNAME_SIZE]; /* interface or bond */
 	int bond;             /* index of the bond or vlan that 'on' names, -1: a plain interface */
 	char group[NAME_SIZE]; /* "": none. Its members have one priority, preempt and preempt_delay_ns, and none is an owner */
 	unsigned group_rank;  /* its place in the group's list */
-	uint8_t vrid;         /* 1…255 */
-	uint8_t priority;     /* 1…255; 255: owner */
+	uint8_t vrid;         /* 1…255; HEARTBEAT: 0 where none is given */
+	uint8_t priority;     /* 1…255; 255: owner, which needs VRRP */
 	uint8_t family;       /* of the adverts */
 	uint8_t version;      /* 3, or 2 (RFC 3768), which is IPv4 only */
 	bool has_auth;        /* version 2: adverts carry the password */
@@ -142,8 +146,10 @@ struct config_vip {
 	bool accept;          /* RFC 9568 §6.1, Accept_Mode: the node takes packets to the addresses for itself; the owner does anyway */
 	bool preempt;
 	uint64_t preempt_delay_ns; /* 0: as soon as the RFC has it */
-	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms; version 2: 1 s … 255 s, whole seconds */
-	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses) */
+	uint64_t advert_ns;        /* 10 ms … 40.95 s, a multiple of 10 ms; version 2: 1 s … 255 s, whole seconds; HEARTBEAT: the
+				    * heartbeats' interval */
+	unsigned lost;             /* HEARTBEAT: so many of them without a sign, and a node is dead */
+	uint64_t lease_ns;         /* whole seconds, ≥ 3 s (≥ 10 s where it has IPv6 addresses), ≥ advert_ns × lost */
 	uint64_t leave_timeout_ns;
 	uint64_t announce_ns;      /* its addresses are announced anew so often, 1 s … 1 h; 0: only when there is a reason to */
 	unsigned first_address, n_addresses; /* into config.addresses, the listed family first, in file order */
