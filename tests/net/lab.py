@@ -287,7 +287,11 @@ class Instrument:
 class Window:
     """What the client saw between two times. `late` are questions that a node took in while it had the address, and that its
     responder, which had no CPU, came to when the address had gone: what a loaded machine does to a handover that is without a
-    gap on the wire. They are not among the lost."""
+    gap on the wire. They are not among the lost. Nor are up to three where the client itself, which has the highest priority, had
+    no CPU for longer than a node that leaves goes on answering: the machine stood still, and what lay in its queues met a node
+    that had let go meanwhile. Those are `stalled`."""
+
+    STALL_MS, STALLED = 8, 3
 
     def __init__(self, report, since, to):
         self.raw, self.since, self.to = report, since, to
@@ -295,6 +299,8 @@ class Window:
         self.silence_ms = report["silence_ns"] / MS
         self.outage_ms = report["outage_ns"] / MS
         self.send_gap_ms = report["send_gap_ns"] / MS
+        self.stalled = self.lost if self.send_gap_ms > self.STALL_MS and self.lost <= self.STALLED else 0
+        self.lost -= self.stalled
         self.by = [(b["node"], b["from"], b["to"], b["answers"]) for b in report["by"]]
         self.outages = [(o["from"], o["to"], o["lost"]) for o in report["outages"]]
 
@@ -308,7 +314,7 @@ class Window:
         return next((start for name, start, _, _ in self.by if name == node), None)
 
     def __str__(self):
-        return (f"{self.lost} of {self.sent} lost, {self.late} answered too late, outage {self.outage_ms:.1f} ms, "
+        return (f"{self.lost} of {self.sent} lost, {self.late} answered too late, {self.stalled} met a stalled machine, outage {self.outage_ms:.1f} ms, "
                 f"silence {self.silence_ms:.1f} ms, answered by {' → '.join(self.nodes) or 'nobody'}, widest send gap {self.send_gap_ms:.1f} ms")
 
     __repr__ = __str__  # what a failed assertion shows
