@@ -275,7 +275,7 @@ static struct address_use *list_addresses(struct build *build)
 	return uses;
 }
 
-/* A vip may repeat an address of its own bond when this node is its owner (RFC 9568 §6.4.1). */
+/* A vip may repeat an address of its own bond when this node is its owner (RFC 9568 §1.7). */
 static bool is_owner(const struct build *build, const struct address_use *bond, const struct address_use *vip)
 {
 	const struct config_address *address = &build->config->addresses[vip->index];

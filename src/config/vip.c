@@ -18,7 +18,7 @@ int build_find_bond(const struct config *config, const char *name)
 #define ADVERT_MAX_3 (40950 * NSEC_PER_MSEC) /* 4095 cs, 12 bits */
 
 /* The parts of the list, in the order in which they are kept: a link-local address first, where adverts are IPv6 (RFC 9568
- * §5.2.9, erratum 8300), then the others that are listed, then those that ride along. */
+ * §5.2.9), then the others that are listed, then those that ride along. */
 enum part { PART_LINK_LOCAL, PART_LISTED, PART_OTHERS };
 
 /* Where an entry is a map, the interface that it names; NULL: it is no map. */

@@ -7,7 +7,7 @@ static bool is_link_local(const struct ip *ip)
 	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
 }
 
-/* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.2.2), but not to a
+/* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.1.1, §5.1.2.1), but not to a
  * peer that is not. */
 static bool iface_source(const struct iface *iface, uint8_t family, bool routed, struct ip *out)
 {

@@ -74,7 +74,7 @@ static void adopt_interval(struct core *core, struct vip *vip, const struct even
 	vip->told_interval = true;
 }
 
-/* Whether the sender wins against us as active: RFC 9568 §6.4.3, (705). Members of a group may have their addresses in
+/* Whether the sender wins against us as active: RFC 9568 §6.4.3. Members of a group may have their addresses in
  * different order on their links: so that both nodes do not leave at once, the first one decides; one of the others does
  * when it lasts, for then the first ones do not hear each other. */
 static bool beats(const struct core *core, struct vip *vip, const struct event_advert *advert)

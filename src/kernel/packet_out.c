@@ -229,7 +229,7 @@ static void finish_header_4(unsigned char *header, size_t length)
 	memcpy(header + offsetof(struct iphdr, check), &sum, sizeof sum);
 }
 
-/* To the group, from the virtual router's MAC address (RFC 9568 §7.3): as a frame, behind the announcements in the same box. The
+/* To the group, from the virtual router's MAC address (RFC 9568 §7.2): as a frame, behind the announcements in the same box. The
  * group's MAC address is made of its own (RFC 1112 §6.4, RFC 2464 §7). */
 static void send_advert_frame(struct packets *p, const struct action_advert *a, const struct ip *addresses, unsigned n)
 {

@@ -47,10 +47,10 @@ size_t vrrp_encode(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, ui
 size_t vrrp_encode_2(uint8_t *out, size_t size, uint8_t vrid, uint8_t priority, unsigned interval_s, const uint8_t *auth,
 		     const struct ip *addresses, unsigned n);
 
-/* DROP_NONE and *message filled in, or why the message must be dropped. The order of tests is the RFC's (§7.1):
- * TTL, version, length, type, checksum, count, interval, first IPv6 address. Version 2 over IPv6 is DROP_VERSION; source
- * and destination of different families, DROP_DESTINATION. Whether the version and the authentication are those of the
- * virtual router is for who knows it. 'message' points into 'bytes' and is untouched on a drop. */
+/* DROP_NONE and *message filled in, or why the message must be dropped. The tests are those of RFC 9568 §7.1 and its
+ * errata, in this order: TTL, version, length, type, checksum, count, interval, first IPv6 address. Version 2 over IPv6 is
+ * DROP_VERSION; source and destination of different families, DROP_DESTINATION. Whether the version and the authentication
+ * are those of the virtual router is for who knows it. 'message' points into 'bytes' and is untouched on a drop. */
 enum drop_reason vrrp_decode(const uint8_t *bytes, size_t length, const struct vrrp_meta *, struct vrrp_message *message);
 
 /* The n-th address of a decoded message, n < n_addresses. */
