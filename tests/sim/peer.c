@@ -28,6 +28,17 @@ bool peer_is_polite(const struct peer *p)
 	return p->kind == PEER_KEEPALIVED || p->kind == PEER_STRICT;
 }
 
+/* The others know no passwords. */
+static bool is_shared(const struct world_vip *vip)
+{
+	return !vip->unicast && !vip->has_auth;
+}
+
+static bool has_election(const struct peer *p)
+{
+	return p->kind != PEER_ZERO && p->kind != PEER_GARBAGE;
+}
+
 /* ---- speaking ---- */
 
 static struct ip source_of(const struct world *w, const struct peer *p, uint8_t family)
@@ -122,8 +133,7 @@ void peer_hear(struct world *w, unsigned id, const struct packet *packet)
 	struct ip own;
 	int v;
 
-	if (!p->up || packet->kind != PACKET_VRRP || p->kind == PEER_ZERO || p->kind == PEER_GARBAGE ||
-	    w->now < p->deaf_until_ns)
+	if (!p->up || packet->kind != PACKET_VRRP || !has_election(p) || w->now < p->deaf_until_ns)
 		return;
 	if (vrrp_decode(packet->bytes, packet->length, &meta, &m) != DROP_NONE ||
 	    (m.version == 3 && m.family == FAMILY_4 &&
@@ -132,7 +142,7 @@ void peer_hear(struct world *w, unsigned id, const struct packet *packet)
 		return;
 	}
 	v = configure_vip_of(w, m.vrid, m.family);
-	if (v < 0 || w->vips[v].unicast || m.version != w->vips[v].version)
+	if (v < 0 || !is_shared(&w->vips[v]) || m.version != w->vips[v].version)
 		return;
 	own = source_of(w, p, m.family);
 	heard(w, p, (unsigned)v, m.priority, m.interval_cs * 10 * NSEC_PER_MSEC, ip_compare(&packet->source, &own) > 0);
@@ -145,7 +155,7 @@ static void vip_due(struct world *w, struct peer *p, unsigned v)
 {
 	struct peer_vip *pv = &p->vips[v];
 
-	if (p->kind == PEER_ZERO || p->kind == PEER_GARBAGE) {
+	if (!has_election(p)) {
 		if (pv->advert_ns > w->now)
 			return;
 		send(w, p, v, p->kind == PEER_ZERO ? 0 : pv->priority, p->kind == PEER_GARBAGE);
@@ -187,16 +197,17 @@ static void join(struct world *w, struct peer *p)
 		pv->down_ns = pv->advert_ns = pv->garp_ns = NEVER;
 		pv->priority = (uint8_t)rng_range(&w->rng, 1, 254);
 		pv->interval_ns = w->vips[v].advert_ns;
-		if (w->vips[v].unicast || w->vips[v].has_auth)
+		if (!is_shared(&w->vips[v]))
 			continue;
-		become_backup(w, pv, v);
-		if (p->kind == PEER_ZERO || p->kind == PEER_GARBAGE)
+		if (has_election(p))
+			become_backup(w, pv, v);
+		else
 			pv->advert_ns = w->now;
 	}
 	trace_add_text(w, peer_id(w, p), "peer %s comes", names[p->kind]);
 }
 
-void peer_schedule(struct world *w, struct peer *p)
+static uint64_t next_due(const struct world *w, const struct peer *p)
 {
 	uint64_t next = p->turn_ns;
 
@@ -207,6 +218,13 @@ void peer_schedule(struct world *w, struct peer *p)
 		next = pv->advert_ns < next ? pv->advert_ns : next;
 		next = pv->garp_ns < next ? pv->garp_ns : next;
 	}
+	return next;
+}
+
+void peer_schedule(struct world *w, struct peer *p)
+{
+	uint64_t next = next_due(w, p);
+
 	next = next > w->now ? next : w->now + 1000;
 	if (next == NEVER || next == p->armed_ns)
 		return;
@@ -237,8 +255,10 @@ void peer_run(struct world *w, unsigned id)
 		p->turn_ns = turn_after(w, p);
 	}
 	for (unsigned v = 0; v < w->n_vips && p->up; v++)
-		if (!w->vips[v].unicast && !w->vips[v].has_auth)
+		if (is_shared(&w->vips[v]))
 			vip_due(w, p, v);
+	if (next_due(w, p) <= w->now) /* it would wake every microsecond, for nothing */
+		world_fail(w, NULL, "busy", "peer %s leaves undone what is due", names[p->kind]);
 	peer_schedule(w, p);
 }
 
