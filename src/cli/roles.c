@@ -51,17 +51,25 @@ static void sleep_ms(int ms)
 
 /* ---- handover ---------------------------------------------------------------------------------------------------- */
 
+/* Who else holds it, by name or, where adverts say it, by address; "": nobody that is known. */
+static const char *holder(const json_t *vip)
+{
+	const char *name = is_state(vip, "active") ? "" : string(vip, "active_node");
+
+	return name[0] ? name : string(vip, "active_source");
+}
+
 /* Whether it may still go either way: it leaves, or has left and another is not heard yet. */
 static bool is_under_way(const json_t *vip)
 {
-	return is_state(vip, "leaving") || (is_state(vip, "backup") && !string(vip, "active_source")[0]);
+	return is_state(vip, "leaving") || (is_state(vip, "backup") && !holder(vip)[0]);
 }
 
 static int say_handover(const json_t *vip, const char *name)
 {
-	if (is_state(vip, "backup") && string(vip, "active_source")[0]) {
+	if (is_state(vip, "backup") && holder(vip)[0]) {
 		printf("%s: held by %s now; this node stays backup until that fails, or until 'standbyctl undrain'\n", name,
-		       string(vip, "active_source"));
+		       holder(vip));
 		return EXIT_FINE;
 	}
 	if (strcmp(string(vip, "reason_code"), "not-taken") == 0)
@@ -124,7 +132,7 @@ static bool all_heard(const json_t *before, const json_t *now)
 	json_array_foreach(json_object_get(before, "vips"), i, vip)
 	{
 		const json_t *is = vip_of(now, string(vip, "name"));
-		if (was_held(vip) && is && !string(is, "active_source")[0])
+		if (was_held(vip) && is && !holder(is)[0])
 			return false;
 	}
 	return true;
@@ -137,7 +145,7 @@ static void say_drained(const json_t *before, const json_t *now)
 
 	json_array_foreach(json_object_get(before, "vips"), i, vip)
 	{
-		const char *name = string(vip, "name"), *source = string(vip_of(now, name), "active_source");
+		const char *name = string(vip, "name"), *source = holder(vip_of(now, name));
 		if (!was_held(vip) || !vip_of(now, name))
 			continue;
 		fflush(stdout);

@@ -63,6 +63,23 @@ static bool is_place(const char *place, size_t length, const char *name)
 	return strlen(name) == length && strncmp(place, name, length) == 0;
 }
 
+/* By what one node goes before another. */
+static const char *advantage(int64_t by)
+{
+	static const char *const words[CLAIM_ADVANTAGES] = {
+		[BY_NOTHING] = "nothing",
+		[BY_ABLE] = "being able to hold it",
+		[BY_LAST_WORD] = "holding it, and hearing of no other claim",
+		[BY_LAN] = "what is known of its LAN",
+		[BY_HEALTH] = "its health",
+		[BY_HOLDING] = "holding it",
+		[BY_PRIORITY] = "its priority",
+		[BY_ADDRESS] = "its address",
+	};
+
+	return by >= 0 && by < CLAIM_ADVANTAGES ? words[by] : "something";
+}
+
 static void say_place(struct words *w, const struct material *m, const char *place, size_t length)
 {
 	const struct reason *r = m->reason;
@@ -80,6 +97,8 @@ static void say_place(struct words *w, const struct material *m, const char *pla
 		words_add(w, "%s", words_bond_mode(value));
 	else if (is_place(place, length, "a checksum"))
 		words_add(w, "%s", value == VRRP_CHECKSUM_RFC9568 ? "RFC 9568" : "RFC 5798");
+	else if (is_place(place, length, "a by"))
+		words_add(w, "%s", advantage(value));
 	else if (is_place(place, length, "a port"))
 		words_add(w, "%s", port_name(m->core, m->object, value));
 	else if (is_place(place, length, "subject"))
@@ -190,6 +209,17 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_PATH_ONE_WAY] = "the other node has not heard this one by it for {a time}",
 	[REASON_PATH_SILENT] = "nothing came by it for {a time}",
 	[REASON_PATH_LINK] = "what it is on has no link",
+	/* vips by claims */
+	[REASON_FOLLOWS] = "{name} holds it, and goes before this node by {a by}",
+	[REASON_CLAIM_WORSE] = "{name} is to take it, and goes before this node by {a by}",
+	[REASON_CLAIM_AWAITED] = "{name} lives, and has not said yet what it claims",
+	[REASON_CLAIM_DELAY] = "goes before {name}, which holds it, by {a by}, and takes it in {b time}",
+	[REASON_BETTER_CLAIM] = "{name} held it, and this node goes before by {a by}",
+	[REASON_BEST_CLAIM] = "no other node holds it, and none goes before this one",
+	[REASON_NODE_DIED] = "{name}, which held it, is silent",
+	[REASON_NODE_LET_GO] = "{name} lets go of it",
+	[REASON_CLAIM_LOST] = "{name} holds it now, and goes before this node by {a by}",
+	[REASON_ISOLATED] = "no other node is heard by any path, and the LAN is dead",
 };
 
 static void say_reason(struct words *w, const struct reason *r)

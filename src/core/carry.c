@@ -437,6 +437,7 @@ void carry_over(struct core *core, const struct change_over *over)
 			continue;
 		if (from->removed && !vip->removed)
 			vip->stopping = false;
+		vip->protocol_changed = from->cfg.protocol != vip->cfg.protocol;
 	}
 }
 

@@ -45,6 +45,8 @@ void core_free_tables(struct core *core)
 	free(core->iface_hash);
 	free(core->peers);
 	free(core->lanes);
+	free(core->claims);
+	free(core->claim_slots);
 	free(core->config.nodes);
 	free(core->config.paths);
 	free(core->config.addresses);
@@ -127,7 +129,7 @@ static int change_over_init(struct change_over *over, const struct core *old, co
 bool configure_same_vip(const struct vip *vip, const struct config_vip *cfg)
 {
 	return strcmp(vip->cfg.name, cfg->name) == 0 && strcmp(vip->cfg.on, cfg->on) == 0 &&
-	       vip->cfg.vrid == cfg->vrid && vip->cfg.family == cfg->family &&
+	       (vip->cfg.vrid == cfg->vrid || !vip->cfg.vrid || !cfg->vrid) && vip->cfg.family == cfg->family &&
 	       (vip->cfg.priority == 255) == (cfg->priority == 255);
 }
 
@@ -484,7 +486,7 @@ static void claim_lan(struct iface *iface, int lan, const struct vip *vip)
 	if (!vip->removed || iface->lan == NONE)
 		iface->lan = lan;
 	iface->ears[six(vip->cfg.family)].wanted = true;
-	iface->ears[six(vip->cfg.family)].group |= vip->cfg.n_peers == 0;
+	iface->ears[six(vip->cfg.family)].group |= vip->cfg.n_peers == 0 && !vip_by_claims(vip);
 }
 
 static void mark_lan(struct core *core, int lan, const struct vip *vip)
@@ -592,7 +594,9 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 	vip->lan = find_lan(core, cfg->bond, vip->iface);
 	mark_lan(core, vip->lan, vip);
 	slot = &core->lans[vip->lan].vip[six(cfg->family)][cfg->vrid];
-	if (*slot)
+	if (vip_by_claims(vip))
+		; /* no advert is for it */
+	else if (*slot)
 		vip->lan = NONE; /* removed, and a successor speaks there */
 	else
 		*slot = (uint16_t)(index + 1);
@@ -760,7 +764,7 @@ static int link_groups(struct core *core)
 	return 0;
 }
 
-static void build(struct core *core, const struct change_over *over)
+static int build(struct core *core, const struct change_over *over)
 {
 	const struct config *config = over->config;
 
@@ -779,8 +783,11 @@ static void build(struct core *core, const struct change_over *over)
 	carry_over(core, over);
 	vmac_carry(core, over->old);
 	track_carry(core, over->old);
+	if (claim_build(core) < 0)
+		return -ENOMEM;
 	peer_carry(core, over->old);
 	model_rehash_ifaces(core);
+	return 0;
 }
 
 /* With the new configuration in force: who stands, who leaves. */
@@ -797,6 +804,8 @@ static void settle(struct core *core)
 			vip_stop(core, vip, REASON_STOPPING);
 		else
 			vip_health(core, vip);
+		if (vip->protocol_changed)
+			vip_change_protocol(core, vip);
 		vip_link(core, vip);
 		if (vip->refresh_ns == NEVER)
 			vip_schedule_refresh(core, vip);
@@ -820,9 +829,9 @@ static int prepare(const struct core *core, const struct config *config, struct 
 	if (r == 0)
 		r = change_over_init(&over, core, config);
 	if (r == 0) {
-		build(next, &over);
+		r = build(next, &over);
 		change_over_free(&over);
-		if (link_groups(next) < 0 || queue_init(&next->dirty, unit_count(next)) < 0 || heap_init(&next->heap, unit_count(next)) < 0)
+		if (r < 0 || link_groups(next) < 0 || queue_init(&next->dirty, unit_count(next)) < 0 || heap_init(&next->heap, unit_count(next)) < 0)
 			r = -ENOMEM;
 	}
 	if (r < 0) {

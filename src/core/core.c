@@ -423,6 +423,7 @@ void core_dispatch(struct core *core, const struct event *event)
 		peer_update(core);
 	if (core->tracks_changed)
 		track_update(core);
+	claim_policy(core);
 }
 
 size_t core_step(struct core *core, const struct event *event, struct action *out, size_t cap, bool *more)

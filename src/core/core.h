@@ -218,7 +218,9 @@ struct action_listen {
 struct action_heartbeat {
 	unsigned path;         /* of this node's; counts in its entry of the configuration */
 	struct ip from, to;
-	const struct heartbeat *message; /* without claims; valid until the next step */
+	const struct heartbeat *message; /* valid until the next step, without claims, which follow */
+	const struct heartbeat_claim *claims; /* valid until the next step */
+	unsigned n_claims;     /* ≤ HEARTBEAT_CLAIMS */
 };
 
 struct action {
@@ -596,11 +598,13 @@ struct vip_view {
 	unsigned n_routes, n_rules;
 	const struct ip *peers;   /* whom a unicast vip sends to; own addresses are left out */
 	unsigned n_peers;
-	struct ip active_source;  /* who is active, as heard; family FAMILY_NONE: unknown; ours when active */
+	enum vip_protocol protocol;
+	struct ip active_source;  /* VRRP: who is active, as heard; family FAMILY_NONE: unknown; ours when active */
+	const char *active_node;  /* by claims: who is active, as it says; "": nobody, or unknown */
 	struct reason reason;
 	uint64_t since_ns;
 	uint64_t last_sign_ns;    /* last own advert; for the state file */
-	uint64_t heard_ns;        /* last advert of another, 0: none */
+	uint64_t heard_ns;        /* last advert of another, or heartbeat of one that could hold it; 0: none */
 	uint64_t down_ns;         /* so long after it the other is taken for dead */
 	bool other_left;          /* it was a goodbye */
 	bool given;               /* handed over by a person, and it stays so */
@@ -721,6 +725,15 @@ void core_port(const struct core *, unsigned bond, unsigned i, struct port_view 
 void core_probe(const struct core *, unsigned bond, unsigned port, unsigned i, struct probe_view *);
 void core_vip(const struct core *, unsigned i, struct vip_view *);
 unsigned core_n_nodes(const struct core *); /* this one too; 0: none are configured */
+/* What another node, that lives, claims of vip i; false: it does not live, or has said nothing of it. */
+struct claim_view {
+	const char *node;
+	enum vip_state state;
+	enum lan_verdict verdict;
+	bool able, vrrp;
+	uint8_t health, priority;
+};
+bool core_claim(const struct core *, unsigned vip, unsigned node, struct claim_view *);
 void core_node(const struct core *, unsigned i, struct node_view *);
 void core_node_path(const struct core *, unsigned node, unsigned i, struct path_view *);
 

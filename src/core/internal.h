@@ -48,6 +48,7 @@ enum {
 #define RETRY_FIRST       (10 * NSEC_PER_MSEC)
 #define RETRY_MAX         (30 * NSEC_PER_SEC)
 #define LEAVE_AFTER_CLAIM  (8 * NSEC_PER_MSEC)   /* a claim of ours that it crosses is made good by the second announcement, after 10 ms */
+#define LEAVE_BY_CLAIMS    (500 * NSEC_PER_MSEC) /* at least: intervals may be too short for a new holder to set thousands of addresses */
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
 #define ADVERT_TICK       (10 * NSEC_PER_MSEC)   /* the shortest interval: more wakes than that cost more than they are worth */
@@ -341,7 +342,33 @@ struct vip {
 	uint8_t checksum;        /* enum vrrp_checksum: the form heard last */
 	uint64_t checksum_told;  /* last note about it; 0: none */
 	int vmac;                /* the device of its MAC address; NONE: it has the interface's */
+	/* the election by claims (claim.c) */
+	unsigned claim_slot;     /* of claim_slots; of those that are not removed */
+	uint64_t listen_ns;      /* backup: nothing is decided before, unless everybody was heard; 0: it has listened */
+	uint64_t better_ns;      /* since when its claim is better than that of the one who holds it; NEVER: it is not */
+	uint64_t claim_ns;       /* when it takes it then; NEVER */
+	bool protocol_changed;   /* by the reload that is under way */
+	bool isolated;           /* nobody is heard, and the LAN is dead */
 	struct vip_counters counters;
+};
+
+/* What another node says of a vip; without padding, for memcmp. */
+struct claim {
+	bool known, by_claims, able;
+	bool held;               /* it is the last one that was known to hold it */
+	bool stale;              /* said under another configuration */
+	uint8_t state;           /* enum vip_state */
+	uint8_t verdict;         /* enum lan_verdict */
+	uint8_t health, priority;
+};
+
+/* A vip's place among the claims that are told, by its id. */
+struct claim_slot {
+	uint64_t id;
+	unsigned vip;
+	uint32_t round;          /* the datagram that it was last put into */
+	uint8_t fresh;           /* goes first in so many datagrams more */
+	struct heartbeat_claim told; /* vip 0: nothing yet */
 };
 
 /* A macvlan with the MAC address of a virtual router. */
@@ -421,6 +448,9 @@ struct peer {
 	bool digest_told;        /* it matches, as far as anybody was told */
 	uint8_t version;         /* 0: never heard */
 	char software[HEARTBEAT_LABEL];
+	uint64_t begun_ns;       /* when it was first heard since it started */
+	unsigned claims_said;    /* since then, or since it runs its present configuration */
+	bool told_all;           /* and that was each of its claims */
 };
 
 /* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest, then the other nodes. */
@@ -494,7 +524,19 @@ struct core {
 	uint64_t sequence;       /* of the last heartbeat */
 	uint64_t beat_ns;        /* when the next ones are due */
 	uint64_t grace_ns;       /* nobody counts as silent because of what was before */
+	uint64_t beat_sent_ns;   /* the last time that all paths had one */
 	bool goodbye;
+	/* claims: of each node, for all vips; [node * n_vips + vip] */
+	struct claim *claims;
+	struct claim_slot *claim_slots; /* by id */
+	unsigned n_claim_slots;  /* 0: no nodes, or no vips */
+	unsigned n_fresh;        /* so many of them go first */
+	unsigned claim_turn;
+	uint32_t claim_round;
+	bool claims_urgent;      /* what changed does not wait for the next interval */
+	uint64_t claims_digest;
+	struct heartbeat_claim claims_out[HEARTBEAT_CLAIMS];
+	unsigned n_claims_out;
 	/* orders of people */
 	bool drained;
 	uint64_t roles_serial;
@@ -688,6 +730,7 @@ void vip_advert(struct core *, struct vip *, const struct event_advert *);
 void vip_claim(struct core *, struct vip *, struct addr *, const struct event_claim *);
 void vip_timer(struct core *, struct vip *);
 void vip_stop(struct core *, struct vip *, enum reason_code);
+void vip_change_protocol(struct core *, struct vip *);         /* after a reload that changed it */
 void vip_health(struct core *, struct vip *);                  /* what it rests on came or went */
 void vip_hand_over(struct core *, struct vip *, bool force);   /* if it is active, and somebody may take it */
 void vip_set_given(struct core *, struct vip *, uint64_t when_ns); /* 0: it preempts again */
@@ -784,8 +827,26 @@ void peer_update(struct core *);                               /* time has passe
 void peer_timer(struct core *);
 uint64_t peer_deadline(const struct core *);
 void peer_goodbye(struct core *);                              /* to all, once */
+bool peer_is_deaf(const struct core *, const struct peer *);   /* lives, and hears us by no path */
+const struct iface *peer_lane_iface(const struct core *, const struct lane *); /* what the path is on here; NULL: nothing that exists */
+void peer_all_due(struct core *);
 /* The next heartbeat that is due; start with *cursor 0, false at the end. */
 bool peer_next(struct core *, unsigned *cursor, struct object *, struct action_heartbeat *);
+
+/* claim.c: the election by claims */
+bool vip_by_claims(const struct vip *);
+int claim_build(struct core *);                                /* 0 or -ENOMEM */
+void claim_carry(struct core *, unsigned node, const struct core *old, unsigned from);
+void claim_policy(struct core *);                              /* decides for every dirty vip, and tells what changed */
+void claim_all(struct core *);                                 /* what the others say counts otherwise now */
+void claim_heard(struct core *, struct peer *, const struct heartbeat *);
+void claim_mark(struct core *, struct peer *);                 /* it runs another configuration now */
+void claim_forget(struct core *, struct peer *);               /* it started anew */
+void claim_fill(struct core *);                                /* claims_out, for the next datagrams */
+bool claim_successor(const struct core *, const struct vip *); /* another node that lives could hold it */
+uint64_t claim_deadline(const struct core *, const struct vip *);
+void claim_view(const struct core *, const struct vip *, struct vip_view *); /* what the others' claims say of it */
+uint64_t claim_sent_ns(const struct core *, const struct vip *); /* the last sign of it to the others */
 
 /* plan.c */
 size_t plan(struct core *, struct action *out, size_t cap, bool *more);

@@ -4,9 +4,9 @@
 
 static const char *broken_vip(const struct core *core, const struct vip *vip)
 {
-	if ((vip->phase == PHASE_ACTIVE) != (vip->advert_ns != NEVER))
+	if ((vip->phase == PHASE_ACTIVE && !vip_by_claims(vip)) != (vip->advert_ns != NEVER))
 		return "an active vip without an advert timer, or another with one";
-	if (vip->phase == PHASE_BACKUP && vip->down_ns == NEVER)
+	if (vip->phase == PHASE_BACKUP && (vip->down_ns == NEVER) != vip_by_claims(vip))
 		return "a backup without a down timer";
 	if ((vip->phase == PHASE_LEAVING) != (vip->leave_ns != NEVER))
 		return "a leaving vip that would never let go";

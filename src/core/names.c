@@ -156,6 +156,16 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_PATH_ONE_WAY: return "path-one-way";
 	case REASON_PATH_SILENT: return "path-silent";
 	case REASON_PATH_LINK: return "path-link";
+	case REASON_FOLLOWS: return "follows";
+	case REASON_CLAIM_WORSE: return "claim-worse";
+	case REASON_CLAIM_AWAITED: return "claim-awaited";
+	case REASON_CLAIM_DELAY: return "claim-delay";
+	case REASON_BETTER_CLAIM: return "better-claim";
+	case REASON_BEST_CLAIM: return "best-claim";
+	case REASON_NODE_DIED: return "node-died";
+	case REASON_NODE_LET_GO: return "node-let-go";
+	case REASON_CLAIM_LOST: return "claim-lost";
+	case REASON_ISOLATED: return "isolated";
 	case REASON_COUNT: break;
 	}
 	return "unknown";

@@ -4,7 +4,7 @@
  * A node lives while any path is heard. A path is up while both hear each other by it: every heartbeat says which of ours came last.
  * Only what names this start of ours (incarnation) is believed, for it cannot be older than that. What does not is greeted: a
  * heartbeat to that incarnation, by which a node that has just started can prove itself at once. */
-#include "core/internal.h"
+#include "core/vip.h"
 
 #include <stdlib.h>
 
@@ -30,8 +30,7 @@ static uint64_t timeout(const struct peer *peer)
 	return peer->interval_ns * peer->lost;
 }
 
-/* What the path is on here; NULL: nothing that exists. */
-static const struct iface *path_iface(const struct core *core, const struct lane *lane)
+const struct iface *peer_lane_iface(const struct core *core, const struct lane *lane)
 {
 	const struct config_path *path = own_path(core, lane);
 
@@ -54,7 +53,7 @@ static uint64_t one_way_at(const struct core *core, const struct peer *peer, con
 
 static struct reason judge_lane(const struct core *core, const struct peer *peer, const struct lane *lane, enum path_state *state)
 {
-	const struct iface *iface = path_iface(core, lane);
+	const struct iface *iface = peer_lane_iface(core, lane);
 
 	*state = PATH_DOWN;
 	if (core->snap_known && (!iface || !iface->carrier))
@@ -73,7 +72,7 @@ static struct reason judge_lane(const struct core *core, const struct peer *peer
 	return (struct reason){ .code = REASON_PATH_OK };
 }
 
-static void update_lane(const struct core *core, const struct peer *peer, struct lane *lane)
+static void update_lane(struct core *core, const struct peer *peer, struct lane *lane)
 {
 	enum path_state state;
 	struct reason reason = judge_lane(core, peer, lane, &state);
@@ -83,6 +82,7 @@ static void update_lane(const struct core *core, const struct peer *peer, struct
 	lane->state = state;
 	lane->reason = reason;
 	lane->since_ns = core->now;
+	claim_all(core);
 }
 
 static bool is_heard(const struct core *core, const struct peer *peer)
@@ -95,17 +95,40 @@ static bool is_heard(const struct core *core, const struct peer *peer)
 	return false;
 }
 
-static void set_state(const struct core *core, struct peer *peer, enum node_state state, struct reason reason)
+static void set_state(struct core *core, struct peer *peer, enum node_state state, struct reason reason)
 {
 	if (peer->state == state)
 		return;
 	peer->state = state;
 	peer->reason = reason;
 	peer->since_ns = core->now;
+	claim_all(core);
+}
+
+bool peer_is_deaf(const struct core *core, const struct peer *peer)
+{
+	bool deaf = false;
+
+	for (unsigned i = 0; i < peer->n_lanes; i++) {
+		const struct lane *lane = &lanes_of(core, peer)[i];
+		if (lane->state == PATH_UP)
+			return false;
+		deaf |= lane->state == PATH_ONE_WAY;
+	}
+	return deaf;
+}
+
+/* Who was not awake may not have heard what was said: nobody counts as silent before it could be heard again. */
+static void notice_sleep(struct core *core)
+{
+	if (core->beat_ns && core->now > core->beat_ns &&
+	    core->now - core->beat_ns > max64(core->config.heartbeat.interval_ns, LATE_BACKUP_MIN))
+		core->grace_ns = core->now;
 }
 
 void peer_update(struct core *core)
 {
+	notice_sleep(core);
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		struct peer *peer = &core->peers[i];
 		for (unsigned j = 0; j < peer->n_lanes; j++)
@@ -219,10 +242,13 @@ static void begin(struct core *core, struct peer *peer, struct lane *lane, uint6
 	if (peer->incarnation)
 		peer->former[peer->next_former++ % FORMER_MAX] = peer->incarnation;
 	peer->incarnation = incarnation;
+	peer->begun_ns = core->now;
 	for (unsigned i = 0; i < peer->n_lanes; i++) {
 		struct lane *each = &lanes_of(core, peer)[i];
-		each->sequence = each->told_sequence = each->heard_ns = 0;
+		each->sequence = each->told_sequence = 0;
+		each->back_ns = core->seen; /* it has to hear of ours anew */
 	}
+	claim_forget(core, peer);
 	lane->due = true; /* so that it can prove to itself that we are not of yesterday either */
 }
 
@@ -236,6 +262,8 @@ static void compare(struct core *core, struct peer *peer, const struct heartbeat
 	if (peer->digest_told != matches)
 		core_note(core, NOTE_DIGEST, object)->reason.arg[0] = !matches;
 	peer->digest_told = matches;
+	if (peer->digest != message->digest)
+		claim_mark(core, peer);
 	peer->digest = message->digest;
 	peer->version = message->version;
 	memcpy(peer->software, message->software, sizeof peer->software);
@@ -273,6 +301,7 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 	lane->received++;
 	hear_of_ours(peer, core, message);
 	compare(core, peer, message);
+	claim_heard(core, peer, message);
 	if (message->goodbye)
 		leave(core, peer);
 }
@@ -317,10 +346,20 @@ void peer_heartbeat(struct core *core, const struct event_heartbeat *event)
 
 /* ---- what goes out ------------------------------------------------------------------------------------------------ */
 
-static void all_due(struct core *core)
+void peer_all_due(struct core *core)
 {
 	for (unsigned i = 0; i < core->n_lanes_to; i++)
 		core->lanes[i].due = true;
+	core_dirty_peers(core);
+}
+
+/* Who was silent for longer than a lease has lost what it held, before it says anything else. */
+static void lose_what_is_late(struct core *core)
+{
+	for (unsigned i = 0; core->beat_sent_ns && core->now - core->beat_sent_ns >= NSEC_PER_SEC && i < core->n_vips; i++) {
+		if (vip_by_claims(&core->vips[i]))
+			vip_late_is_lost(core, &core->vips[i], false);
+	}
 }
 
 void peer_timer(struct core *core)
@@ -330,11 +369,13 @@ void peer_timer(struct core *core)
 	if (!core->n_peers || core->stopped)
 		return;
 	if (core->now >= core->beat_ns) {
-		/* Who was not awake may not have heard what was said. */
-		if (core->beat_ns && core->now - core->beat_ns > max64(interval, LATE_BACKUP_MIN))
-			core->grace_ns = core->now;
+		notice_sleep(core);
 		core->beat_ns = core->now - core->beat_ns < interval ? core->beat_ns + interval : core->now + interval;
-		all_due(core);
+		lose_what_is_late(core);
+		core->beat_sent_ns = core->now;
+		peer_all_due(core);
+	} else if (core->claims_urgent) {
+		peer_all_due(core);
 	}
 	peer_update(core);
 }
@@ -345,6 +386,8 @@ uint64_t peer_deadline(const struct core *core)
 
 	if (!core->n_peers || core->stopped)
 		return NEVER;
+	if (core->claims_urgent)
+		return core->now;
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		const struct peer *peer = &core->peers[i];
 		for (unsigned j = 0; j < peer->n_lanes; j++) {
@@ -379,6 +422,8 @@ static void fill_in(struct core *core, const struct peer *peer, struct lane *lan
 		.sequence = next_sequence(core),
 		.digest = core->config.common_digest,
 		.n_heard = peer->n_lanes,
+		.n_vips = (uint16_t)core->n_claim_slots,
+		.claims_digest = core->claims_digest,
 	};
 	memcpy(message->node, core->config.nodes[core->config.self].name, sizeof message->node);
 	memcpy(message->path, own_path(core, lane)->name, sizeof message->path);
@@ -387,8 +432,19 @@ static void fill_in(struct core *core, const struct peer *peer, struct lane *lan
 							      .sequence = lanes_of(core, peer)[i].sequence };
 }
 
+static bool any_due(const struct core *core)
+{
+	for (unsigned i = 0; i < core->n_lanes_to; i++) {
+		if (core->lanes[i].due || core->lanes[i].greet)
+			return true;
+	}
+	return false;
+}
+
 bool peer_next(struct core *core, unsigned *cursor, struct object *object, struct action_heartbeat *action)
 {
+	if (!*cursor && any_due(core))
+		claim_fill(core);
 	for (; *cursor < core->n_lanes_to; (*cursor)++) {
 		struct lane *lane = &core->lanes[*cursor];
 		const struct peer *peer = &core->peers[lane->peer];
@@ -402,7 +458,9 @@ bool peer_next(struct core *core, unsigned *cursor, struct object *object, struc
 		*action = (struct action_heartbeat){ .path = lane->own - core->config.nodes[core->config.self].first_path,
 						     .from = own_path(core, lane)->address,
 						     .to = other_path(core, lane)->address,
-						     .message = &lane->message };
+						     .message = &lane->message,
+						     .claims = core->claims_out,
+						     .n_claims = core->n_claims_out };
 		return true;
 	}
 	return false;
@@ -413,7 +471,7 @@ void peer_goodbye(struct core *core)
 	if (core->goodbye)
 		return;
 	core->goodbye = true;
-	all_due(core);
+	peer_all_due(core);
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------- */
@@ -479,12 +537,15 @@ void peer_carry(struct core *core, const struct core *old)
 	core->sequence = old->sequence;
 	core->grace_ns = old->grace_ns;
 	core->beat_ns = old->beat_ns;
+	core->beat_sent_ns = old->beat_sent_ns;
 	core->goodbye = old->goodbye;
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		for (unsigned j = 0; j < old->n_peers; j++) {
 			if ((int)i != core->config.self && (int)j != old->config.self &&
-			    strcmp(core->config.nodes[i].name, old->config.nodes[j].name) == 0)
+			    strcmp(core->config.nodes[i].name, old->config.nodes[j].name) == 0) {
 				carry_peer(core, &core->peers[i], old, &old->peers[j]);
+				claim_carry(core, i, old, j);
+			}
 		}
 	}
 }

@@ -86,6 +86,8 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 
 static void send_adverts(struct core *core, struct out *out, struct vip *vip, bool first)
 {
+	if (vip_by_claims(vip)) /* heartbeats say it */
+		vip->send_zero = vip->send_advert = vip->first_advert = false;
 	if (!first && vip->send_zero) {
 		if (!emit_advert(core, out, vip, 0))
 			return;

@@ -194,7 +194,7 @@ void succession_follow(struct core *core, struct vip *vip)
 	const struct event_resume *resume = vip->kept;
 	uint64_t own = vip->interval_ns, down;
 
-	if (!resume || resume->state != VIP_BACKUP || !resume->interval_ns || resume->interval_ns > 4095 * (NSEC_PER_SEC / 100))
+	if (!resume || vip_by_claims(vip) || resume->state != VIP_BACKUP || !resume->interval_ns || resume->interval_ns > 4095 * (NSEC_PER_SEC / 100))
 		return;
 	vip->interval_ns = resume->interval_ns;
 	down = followed_down(core, vip);

@@ -170,7 +170,31 @@ enum reason_code {
 	REASON_PATH_ONE_WAY,      /* the other does not hear this node by it; arg0 for how long, 0: never did */
 	REASON_PATH_SILENT,       /* arg0 for how long nothing came */
 	REASON_PATH_LINK,         /* what it is on has no link here */
+	/* vips by claims; name is the other node, arg0 by what one claim is better than the other, enum claim_advantage */
+	REASON_FOLLOWS,           /* backup: it holds the vip, with the better claim */
+	REASON_CLAIM_WORSE,       /* backup: it has the better claim, and is to take the vip */
+	REASON_CLAIM_AWAITED,     /* backup: it lives, and has not said yet what it claims */
+	REASON_CLAIM_DELAY,       /* backup: its claim is worse, but it holds the vip; arg1 the remaining time */
+	REASON_BETTER_CLAIM,      /* active: took it from that one */
+	REASON_BEST_CLAIM,        /* active: nobody held it, and no claim is better */
+	REASON_NODE_DIED,         /* active: who held it is silent */
+	REASON_NODE_LET_GO,       /* active: who held it does not any more, or leaves it */
+	REASON_CLAIM_LOST,        /* leaving: that one holds it now, with the better claim */
+	REASON_ISOLATED,          /* fault: no node is heard by any path, and the LAN is dead */
 	REASON_COUNT
+};
+
+/* By what one claim is better than another; what stands first decides first (doc/HEARTBEAT.md). */
+enum claim_advantage {
+	BY_NOTHING,
+	BY_ABLE,      /* it can hold the vip */
+	BY_LAST_WORD, /* it holds it, and cannot be told of better claims */
+	BY_LAN,
+	BY_HEALTH,
+	BY_HOLDING,
+	BY_PRIORITY,
+	BY_ADDRESS,
+	CLAIM_ADVANTAGES
 };
 
 struct reason {

@@ -134,6 +134,8 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.on = vip->cfg.on,
 		.group = vip->cfg.group,
 		.vrid = vip->cfg.vrid,
+		.protocol = vip->cfg.protocol,
+		.active_node = "",
 		.family = vip->cfg.family,
 		.version = vip->cfg.version,
 		.state = vip_state_of(vip),
@@ -149,7 +151,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.n_rules = vip->cfg.n_rules,
 		.reason = vip->reason,
 		.since_ns = vip->since_ns,
-		.last_sign_ns = vip->phase == PHASE_ACTIVE ? vip->sent_ns : 0,
+		.last_sign_ns = vip->phase == PHASE_ACTIVE ? claim_sent_ns(core, vip) : 0,
 		.peers = core->config.peers + vip->cfg.first_peer,
 		.n_peers = vip->n_peers,
 		.heard_ns = vip->heard_ns,
@@ -163,7 +165,9 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.lease_none = core->n_vip_addresses_6 > MAX_LEASED_6 && has_address_6(core, vip),
 		.counters = &vip->counters,
 	};
-	if (vip->phase == PHASE_ACTIVE)
+	if (vip_by_claims(vip))
+		claim_view(core, vip, view);
+	else if (vip->phase == PHASE_ACTIVE)
 		view->active_source = vip->source;
 	else if (!vip->left && vip->heard_ns && (vip->phase == PHASE_BACKUP || vip->reason.code == REASON_DRAINED || hears_successor(vip)))
 		view->active_source = vip->heard_source;

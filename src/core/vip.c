@@ -29,6 +29,8 @@ uint64_t vip_skew_ns(const struct vip *vip)
 
 uint64_t vip_down_ns(const struct vip *vip)
 {
+	if (vip_by_claims(vip))
+		return vip->cfg.advert_ns * vip->cfg.lost;
 	return 3 * vip->interval_ns + vip_skew_ns(vip);
 }
 
@@ -232,6 +234,7 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 	vip->conflict_ns = NEVER;
 	vip->refresh_ns = NEVER;
 	vip->lower_ns = 0;
+	vip->better_ns = vip->claim_ns = NEVER;
 	vip->send_advert = vip->first_advert = false;
 	vip->announce_step = ANNOUNCE_STEPS;
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
@@ -257,8 +260,16 @@ void vip_enter_backup(struct core *core, struct vip *vip, struct reason reason)
 {
 	enter(core, vip, PHASE_BACKUP, reason);
 	vip->interval_ns = vip->cfg.advert_ns;
-	vip->down_ns = core->now + vip_down_ns(vip);
 	vip->left = false;
+	vip->down_ns = vip_by_claims(vip) ? NEVER : core->now + vip_down_ns(vip);
+	vip->listen_ns = core->now + vip_down_ns(vip);
+}
+
+static void stand_on(struct core *core, struct vip *vip)
+{
+	vip->down_ns = vip_by_claims(vip) ? NEVER : core->now + vip_down_ns(vip);
+	vip->left = false;
+	vip->send_zero = true;
 }
 
 /* An interval from now, or up to a quarter of it sooner: vips whose intervals are equal come to fall into four turns, and
@@ -284,7 +295,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	vip->interval_ns = vip->cfg.advert_ns;
 	vip->send_advert = vip->first_advert = true;
 	vip->sent_ns = core->now;
-	vip->advert_ns = vip_next_advert(core, vip);
+	vip->advert_ns = vip_by_claims(vip) ? NEVER : vip_next_advert(core, vip);
 	vip->refusals = 0;
 	vip->rearmed = vip->told_interval = false;
 	vip_set_given(core, vip, 0);
@@ -324,6 +335,8 @@ void vip_leave(struct core *core, struct vip *vip, struct reason reason)
 	for (const struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m))
 		advert = max64(advert, m->cfg.advert_ns);
 	enter(core, vip, PHASE_LEAVING, reason);
+	if (vip_by_claims(vip))
+		advert = max64(advert, LEAVE_BY_CLAIMS / 4);
 	vip->leave_ns = core->now + min64(4 * advert, vip->cfg.leave_timeout_ns);
 	vip_schedule_renewal(core, vip);
 }
@@ -368,12 +381,13 @@ void vip_leave_done(struct core *core, struct vip *vip)
 		return;
 	}
 	/* Was removed, or barred, and is back before it had gone. */
-	if (down == NEVER || is_bar(vip->reason.code)) {
+	if ((down == NEVER && !vip_by_claims(vip)) || is_bar(vip->reason.code)) {
 		vip_enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
 		return;
 	}
 	enter(core, vip, PHASE_BACKUP, vip->reason);
 	vip->down_ns = down;
+	vip->listen_ns = 0;
 	vip->won_ns = won;
 	vip->won_reason = won_reason;
 }
@@ -385,14 +399,12 @@ void vip_group_lost(struct core *core, const struct vip *vip)
 
 	memcpy(reason.name, vip->cfg.name, sizeof reason.name);
 	for (struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m)) {
-		uint64_t silent = core->now - m->sent_ns;
+		uint64_t silent = core->now - claim_sent_ns(core, m);
 		if (m->phase == PHASE_TAKING || (m->phase == PHASE_ACTIVE && silent >= m->cfg.lease_ns)) {
 			vip_enter_backup(core, m, reason);
 		} else if (m->phase == PHASE_ACTIVE) {
 			vip_leave(core, m, reason);
-			m->down_ns = core->now + vip_down_ns(m);
-			m->left = false;
-			m->send_zero = true;
+			stand_on(core, m);
 		}
 	}
 }
@@ -405,11 +417,17 @@ static void lost_by_lateness(struct core *core, struct vip *vip, uint64_t late)
 	vip_group_lost(core, vip);
 }
 
+/* After so long without a sign of it the others take over. */
+static uint64_t patience(const struct vip *vip)
+{
+	return vip_by_claims(vip) ? vip_down_ns(vip) : 3 * vip->cfg.advert_ns;
+}
+
 /* "Late is lost" (design/vrrp.md): true when the vip just lost its role to its own lateness. */
 bool vip_late_is_lost(struct core *core, struct vip *vip, bool other_heard)
 {
-	uint64_t silent = core->now - vip->sent_ns;
-	uint64_t limit = other_heard ? 3 * vip->cfg.advert_ns : vip->cfg.lease_ns;
+	uint64_t silent = core->now - claim_sent_ns(core, vip);
+	uint64_t limit = other_heard ? patience(vip) : vip->cfg.lease_ns;
 
 	if (vip->phase != PHASE_ACTIVE || silent < limit)
 		return false;
@@ -435,6 +453,8 @@ struct reason vip_link_trouble(const struct core *core, int bond, int index)
 
 static struct reason link_trouble(const struct core *core, const struct vip *vip)
 {
+	if (vip->isolated)
+		return (struct reason){ .code = REASON_ISOLATED };
 	return vip_link_trouble(core, vip->cfg.bond, vip->iface);
 }
 
@@ -461,7 +481,7 @@ static uint64_t resume_limit(const struct vip *vip, const struct event_resume *r
 {
 	bool other_heard = vip->heard_ns > record->heard_ns && !vip->left;
 
-	return record->kept && !other_heard ? vip->cfg.lease_ns : 3 * vip->cfg.advert_ns;
+	return record->kept && !other_heard ? vip->cfg.lease_ns : patience(vip);
 }
 
 /* Nothing has changed for anybody: only what is left of the announcements after it became active is due. */
@@ -520,7 +540,7 @@ static const struct iface *listener(const struct core *core, const struct vip *v
 
 	if (!ear || ear->state != LISTEN_ON || ear->ifindex != iface->ifindex)
 		return NULL;
-	return ear->unicast && !vip->cfg.n_peers ? NULL : iface;
+	return ear->unicast && !vip->cfg.n_peers && !vip_by_claims(vip) ? NULL : iface;
 }
 
 static void wait_init(struct core *core, struct vip *vip, struct reason reason)
@@ -534,7 +554,7 @@ static void stand(struct core *core, struct vip *vip)
 {
 	const struct iface *iface = vip_iface(core, vip);
 
-	if (vip->source.family == FAMILY_NONE) {
+	if (vip->source.family == FAMILY_NONE && !vip_by_claims(vip)) {
 		wait_init(core, vip, (struct reason){ .code = REASON_NO_SOURCE });
 		return;
 	}
@@ -605,7 +625,7 @@ static bool judge(struct core *core, struct vip *vip)
 	 * serves. To stand anew it needs one. */
 	if (vip->lan != NONE && !model_source(core, vip) && idle)
 		vip->source = (struct ip){ .family = FAMILY_NONE };
-	if (vip->source.family == FAMILY_NONE)
+	if (vip->source.family == FAMILY_NONE && !vip_by_claims(vip))
 		vip->disabled.code = REASON_NO_SOURCE;
 	else if (idle && !listener(core, vip) && iface && iface->ears[six(vip->cfg.family)].opening.error)
 		vip->disabled.code = REASON_CANNOT_LISTEN;
@@ -703,6 +723,25 @@ void vip_refused(struct core *core, struct vip *vip, const struct addr *addr, in
 		vip_fault(core, vip, reason);
 }
 
+/* A role goes on under the other protocol: who holds it holds it. */
+void vip_change_protocol(struct core *core, struct vip *vip)
+{
+	vip->protocol_changed = false;
+	vip->interval_ns = vip->cfg.advert_ns;
+	vip->lower_ns = vip->heard_ns = 0;
+	vip->left = vip->send_advert = vip->first_advert = false;
+	vip->claim_ns = vip->better_ns = NEVER;
+	vip->down_ns = NEVER;
+	if (vip->phase == PHASE_ACTIVE) {
+		vip->sent_ns = core->now;
+		vip->send_advert = true;
+		vip->advert_ns = vip_by_claims(vip) ? NEVER : vip_next_advert(core, vip);
+	} else if (vip->phase == PHASE_BACKUP) {
+		vip_enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
+	}
+	core_dirty_vip(core, vip);
+}
+
 /* ---- the end ------------------------------------------------------------------------------------------------------ */
 
 void vip_stop(struct core *core, struct vip *vip, enum reason_code code)
@@ -731,17 +770,17 @@ static void give(struct core *core, struct vip *vip)
 	if (vip->phase != PHASE_ACTIVE)
 		return;
 	vip_leave(core, vip, reason);
-	vip->down_ns = core->now + vip_down_ns(vip);
-	vip->left = false;
-	vip->send_zero = true;
+	stand_on(core, vip);
 }
 
 /* With its group it leaves as at a stop, and then stands as one that does not preempt. Nobody may be there to take it: the Down timer
  * runs, is shorter than the stay in LEAVING, and so nothing is lost then. */
 void vip_hand_over(struct core *core, struct vip *vip, bool force)
 {
+	bool may = vip_by_claims(vip) ? claim_successor(core, vip) : vip->heard_ns || force;
+
 	vip_late_is_lost(core, vip, false);
-	if (vip->phase != PHASE_ACTIVE || vip_is_owner(vip) || (!vip->heard_ns && !force))
+	if (vip->phase != PHASE_ACTIVE || vip_is_owner(vip) || !may)
 		return;
 	for (struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m))
 		give(core, m);

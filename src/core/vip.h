@@ -25,6 +25,12 @@ void vip_group_lost(struct core *, const struct vip *); /* it left this node, so
 /* "Late is lost" (design/vrrp.md): true when the vip just lost its role to its own lateness. */
 bool vip_late_is_lost(struct core *, struct vip *, bool other_heard);
 
+/* While it leaves: another holds it now, so it answers a little longer, and lets go. */
+void vip_leave_for_holder(struct core *, struct vip *);
+
+/* Nothing keeps it from taking over but the others of its group. */
+void vip_win(struct core *, struct vip *, struct reason);
+
 /* Whether a backup's Down timer is so late that it must listen again. */
 bool vip_slept(const struct core *, const struct vip *);
 

@@ -24,6 +24,8 @@ static void set_priority(struct core *core, struct vip *vip, unsigned lowered)
 	if (vip->priority == before)
 		return;
 	core_dirty_vip(core, vip);
+	if (vip_by_claims(vip)) /* its health is part of its claim */
+		return;
 	if (vip->phase != PHASE_ACTIVE || vip_late_is_lost(core, vip, false))
 		return;
 	if (vip->priority < before && !vip->cfg.preempt) {

@@ -190,6 +190,12 @@ static uint64_t linger(const struct vip *vip)
 	return vip->vmac == NONE ? LEAVE_AFTER_ADVERT : 0;
 }
 
+void vip_leave_for_holder(struct core *core, struct vip *vip)
+{
+	vip->leave_ns = min64(vip->leave_ns, core->now + linger(vip));
+	release_claimed(core, vip);
+}
+
 /* Those who heard it wait for their skew, which is two 256ths for the best of them: who says it more often than that is
  * answered once for all. */
 static void answer_goodbye(struct core *core, struct vip *vip)
@@ -223,8 +229,7 @@ static void active_advert(struct core *core, struct vip *vip, const struct event
 		vip_leave(core, vip, reason);
 		follow(core, vip, advert);
 		vip_group_lost(core, vip);
-		vip->leave_ns = min64(vip->leave_ns, core->now + linger(vip));
-		release_claimed(core, vip);
+		vip_leave_for_holder(core, vip);
 	} else {
 		answer(core, vip);
 	}

@@ -104,8 +104,7 @@ static struct reason take_reason(const struct core *core, const struct vip *vip)
 				.arg = { (int64_t)(vip->heard_ns ? silent : down), (int64_t)down } };
 }
 
-/* Nothing keeps it from taking over but the others of its group. */
-static void win(struct core *core, struct vip *vip, struct reason reason)
+void vip_win(struct core *core, struct vip *vip, struct reason reason)
 {
 	if (!vip_has_group(core, vip)) {
 		vip_take(core, vip, reason);
@@ -116,7 +115,8 @@ static void win(struct core *core, struct vip *vip, struct reason reason)
 		vip->won_reason = reason;
 	}
 	vip->lower_ns = 0;
-	vip->down_ns = core->now + vip_down_ns(vip); /* while it waits: only a timer can tell that it slept */
+	if (!vip_by_claims(vip))
+		vip->down_ns = core->now + vip_down_ns(vip); /* while it waits: only a timer can tell that it slept */
 	vip_take_if_all_won(core, vip);
 }
 
@@ -133,7 +133,7 @@ static void down_timer(struct core *core, struct vip *vip)
 			vip->reason = (struct reason){ .code = REASON_LATE_BACKUP, .arg = { (int64_t)late } };
 		return;
 	}
-	win(core, vip, take_reason(core, vip));
+	vip_win(core, vip, take_reason(core, vip));
 }
 
 void vip_timer(struct core *core, struct vip *vip)
@@ -147,7 +147,7 @@ void vip_timer(struct core *core, struct vip *vip)
 		if (vip->down_ns <= core->now)
 			down_timer(core, vip);
 		else if (vip_preempt_ns(vip) <= core->now)
-			win(core, vip, take_reason(core, vip));
+			vip_win(core, vip, take_reason(core, vip));
 		break;
 	case PHASE_LEAVING:
 		if (vip->leave_ns <= core->now)
@@ -174,7 +174,7 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 	uint64_t due = min64(min64(vip->down_ns, vip_preempt_ns(vip)), min64(vip->advert_ns, vip->leave_ns));
 
 	due = min64(due, min64(vip->renew_ns, min64(vip->retry_ns, vip->conflict_ns)));
-	due = min64(due, vip->refresh_ns);
+	due = min64(due, min64(vip->refresh_ns, claim_deadline(core, vip)));
 	if (vip->announce_step < ANNOUNCE_STEPS)
 		due = min64(due, vip->announce_base + announce_schedule[vip->announce_step]);
 	if (vip->place_ns > core->now)

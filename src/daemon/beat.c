@@ -14,6 +14,8 @@ void beat_send(struct beats *beats, const struct keys *keys, const struct action
 	message.key = keys_sending(keys);
 	snprintf(message.software, sizeof message.software, "%s", STANDBYD_VERSION);
 	length = heartbeat_begin(bytes, sizeof bytes, &message);
+	for (unsigned i = 0; length && i < action->n_claims; i++)
+		heartbeat_put_claim(bytes, sizeof bytes, &length, &action->claims[i]);
 	if (length)
 		length = heartbeat_finish(bytes, length);
 	if (length && message.key)
@@ -60,7 +62,5 @@ bool beat_next(struct beats *beats, const struct keys *keys, const struct config
 	};
 	if (event->u.heartbeat.drop == HEARTBEAT_GOOD)
 		event->u.heartbeat.auth = auth_of(keys_verify(keys, &beat.source, &paths[beat.path].address, beat.bytes, beat.length));
-	message->claims = NULL; /* they lie in the socket's buffer */
-	message->n_claims = 0;
 	return true;
 }

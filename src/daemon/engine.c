@@ -134,6 +134,7 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 		break;
 	case ACT_HEARTBEAT:
 		beat_send(e->beats, beat_keys(e), &action->u.heartbeat);
+		record_beat(e->record, now_ns);
 		break;
 	case ACT_PROBE:
 		packets_send(e->packets, action);
@@ -680,6 +681,15 @@ static void tell_held(struct engine *e, const char *name, unsigned place, uint64
 	}
 }
 
+static bool is_by_claims(const struct config *config, const char *vip)
+{
+	for (unsigned i = 0; i < config->n_vips; i++) {
+		if (strcmp(config->vips[i].name, vip) == 0)
+			return config->vips[i].protocol == PROTOCOL_HEARTBEAT;
+	}
+	return false;
+}
+
 void engine_resume(struct engine *e, const struct record_data *data, struct handover *handover)
 {
 	e->handover = handover;
@@ -687,12 +697,15 @@ void engine_resume(struct engine *e, const struct record_data *data, struct hand
 		feed(e, &handover->vips[i]);
 	for (unsigned i = 0; i < data->n_vips; i++) {
 		struct event event = { .type = EV_RESUME };
+		uint64_t beat = is_by_claims(e->config, data->vips[i].name) ? record_last_beat(data) : 0;
+		if (!data->vips[i].name[0])
+			continue;
 		memcpy(event.u.resume.vip, data->vips[i].name, sizeof event.u.resume.vip);
 		event.u.resume.active = data->vips[i].active;
-		event.u.resume.last_sign_ns = data->vips[i].last_sign_ns;
+		event.u.resume.last_sign_ns = beat > data->vips[i].last_sign_ns ? beat : data->vips[i].last_sign_ns;
 		event.u.resume.checksum = data->vips[i].checksum;
 		if (data->vips[i].active)
-			tell_held(e, data->vips[i].name, i, data->vips[i].last_sign_ns);
+			tell_held(e, data->vips[i].name, i, event.u.resume.last_sign_ns);
 		if (!handover)
 			feed(e, &event);
 	}

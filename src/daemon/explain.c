@@ -89,6 +89,38 @@ static void explain_pending(struct explanation *x, const struct object *object)
 
 /* ---- vips --------------------------------------------------------------------------------------------------------- */
 
+static const char *lan_word(enum lan_verdict verdict)
+{
+	switch (verdict) {
+	case LAN_GOOD:
+		return "good";
+	case LAN_DEAD:
+		return "dead";
+	case LAN_UNKNOWN:
+		return "unknown";
+	}
+	return "unknown";
+}
+
+/* The claims, this node's among them: what stands first decides first. */
+static void say_claims(struct explanation *x, unsigned v)
+{
+	json_t *claims = json_array();
+	struct claim_view claim;
+
+	for (unsigned i = 0; i < core_n_nodes(x->engine->core); i++) {
+		if (!core_claim(x->engine->core, v, i, &claim))
+			continue;
+		say(x, "%s claims: %s, %s, LAN %s, health %u of 255, priority %u%s.", claim.node, vip_state_name(claim.state),
+		    claim.able ? "can hold it" : "cannot hold it", lan_word(claim.verdict), claim.health, claim.priority,
+		    claim.vrrp ? " (by VRRP)" : "");
+		json_array_append_new(claims, json_pack("{s:s, s:s, s:b, s:s, s:i, s:i, s:b}", "node", claim.node, "state",
+							vip_state_name(claim.state), "able", claim.able, "lan", lan_word(claim.verdict),
+							"health", claim.health, "priority", claim.priority, "vrrp", claim.vrrp));
+	}
+	json_object_set_new(x->figures, "claims", claims);
+}
+
 static void say_who(struct explanation *x, const struct vip_view *vip, const struct vip_figures *f)
 {
 	char ip[TEXT_IP_SIZE], ago[TEXT_DURATION_SIZE];
@@ -131,9 +163,10 @@ static void say_active(struct explanation *x, const struct vip_view *vip, const 
 
 	if (vip->state != VIP_ACTIVE)
 		return;
-	say(x, "It sends an advert from %s every %s, the last %s ago; the latest so far left %s late.", text_ip(&f->source, ip),
-	    text_duration(f->advert_ns, interval), text_duration(since(f->now_ns, f->sent_ns), ago),
-	    text_duration(vip->counters->late_max_ns, late));
+	if (vip->protocol == PROTOCOL_VRRP)
+		say(x, "It sends an advert from %s every %s, the last %s ago; the latest so far left %s late.",
+		    text_ip(&f->source, ip), text_duration(f->advert_ns, interval), text_duration(since(f->now_ns, f->sent_ns), ago),
+		    text_duration(vip->counters->late_max_ns, late));
 	if (!vip->lease_none && vip->priority != 255 && f->renew_at_ns != NEVER)
 		say(x, "If this daemon died, the kernel would remove the addresses at the end of their lease of %s; the next renewal is in %s.",
 		    text_duration(f->lease_ns, interval), text_duration(f->renew_at_ns > f->now_ns ? f->renew_at_ns - f->now_ns : 0, ago));
@@ -151,7 +184,7 @@ static void say_place(struct explanation *x, const struct vip_view *vip, const s
 		say(x, "%u of its addresses (%u) are not on %s.", f->missing, vip->n_addresses, f->ifname);
 	else
 		say(x, "Its addresses (%u) are on %s, which has %slink.", vip->n_addresses, f->ifname, f->link ? "" : "no ");
-	if (f->ifname && f->source.family == FAMILY_NONE)
+	if (f->ifname && f->source.family == FAMILY_NONE && vip->protocol == PROTOCOL_VRRP)
 		say(x, "That interface has no address to send adverts from.");
 	if (vip->state == VIP_LEAVING && f->leave_at_ns != NEVER)
 		say(x, "It answers until another node has announced itself, for at most %s more.",
@@ -209,7 +242,7 @@ static void vip_figures_json(struct explanation *x, const struct vip_view *vip, 
 		figure_ms(x, "takes_over_in_ms", f->down_at_ns > f->now_ns ? f->down_at_ns - f->now_ns : 0);
 	if (f->sent_ns)
 		figure_ms(x, "last_sent_ms", since(f->now_ns, f->sent_ns));
-	if (!vip->heard_ns)
+	if (!vip->heard_ns || vip->protocol == PROTOCOL_HEARTBEAT)
 		return;
 	figure_ms(x, "last_heard_ms", since(f->now_ns, vip->heard_ns));
 	json_object_set_new(x->figures, "heard_source", json_string(text_ip(&f->heard_source, ip)));
@@ -225,8 +258,12 @@ static void explain_vip(struct explanation *x, unsigned i, const struct vip_view
 	figures.now_ns = clock_boot();
 	say_state(x, vip->name, vip_state_name(vip->state), vip->since_ns, &vip->reason);
 	say_active(x, vip, &figures);
-	say_who(x, vip, &figures);
-	say_down(x, vip, &figures);
+	if (vip->protocol == PROTOCOL_HEARTBEAT) {
+		say_claims(x, i);
+	} else {
+		say_who(x, vip, &figures);
+		say_down(x, vip, &figures);
+	}
 	say_priority(x, vip);
 	say_tracks(x, i, vip);
 	say_place(x, vip, &figures);

@@ -16,7 +16,7 @@
 #define CARRY_FOR   (3600 * NSEC_PER_SEC) /* far longer than any lease or leave-timeout */
 
 enum {
-	RECORD_VERSION = 2,
+	RECORD_VERSION = 3,
 	RECORD_ADDRESSES_MAX = MAX_VIPS * MAX_PORTS * 2, /* a bound for what a file may claim */
 };
 
@@ -357,6 +357,21 @@ void record_set(struct record *record, unsigned index, bool active, uint64_t las
 	record->turn[index] ^= 1;
 }
 
+void record_beat(struct record *record, uint64_t now_ns)
+{
+	if (record->n_vips)
+		record_set(record, record->n_vips - 1, true, now_ns);
+}
+
+uint64_t record_last_beat(const struct record_data *data)
+{
+	for (unsigned i = 0; i < data->n_vips; i++) {
+		if (!data->vips[i].name[0])
+			return data->vips[i].last_sign_ns;
+	}
+	return 0;
+}
+
 int record_copy(const struct record *record, struct record_data *data)
 {
 	struct file_header header;
@@ -552,7 +567,7 @@ static int list_make(struct list *list, const struct core *core, const struct re
 
 static void fill(uint8_t *map, const struct record *record, const struct core *core, const struct list *list)
 {
-	unsigned n_vips = core_n_vips(core);
+	unsigned n_vips = record->n_vips;
 	struct file_header header = { .version = RECORD_VERSION, .header_size = sizeof header,
 				      .netns = record->world.netns, .n_vips = n_vips, .n_addresses = list->n };
 	uint8_t *at = map + sizeof header;
@@ -562,8 +577,10 @@ static void fill(uint8_t *map, const struct record *record, const struct core *c
 	for (unsigned i = 0; i < n_vips; i++, at += sizeof(struct file_name)) {
 		struct vip_view vip;
 		struct file_name name = { 0 };
-		core_vip(core, i, &vip);
-		snprintf(name.name, sizeof name.name, "%s", vip.name);
+		if (i < core_n_vips(core)) { /* the last one is what all heartbeats say */
+			core_vip(core, i, &vip);
+			snprintf(name.name, sizeof name.name, "%s", vip.name);
+		}
 		memcpy(at, &name, sizeof name);
 	}
 	for (unsigned i = 0; i < list->n; i++, at += sizeof(struct file_address)) {
@@ -605,8 +622,9 @@ static int map_new_file(int rundir, size_t size, void **map)
 static void seed(struct record *record, const struct core *core, const struct record_data *previous)
 {
 	for (unsigned i = 0; i < record->n_vips; i++) {
-		struct vip_view vip;
-		core_vip(core, i, &vip);
+		struct vip_view vip = { .name = "" };
+		if (i < core_n_vips(core))
+			core_vip(core, i, &vip);
 		for (unsigned p = 0; previous && p < previous->n_vips; p++) {
 			/* The order seldom changes: try the same place first. */
 			const struct record_vip *old = &previous->vips[(p + i) % previous->n_vips];
@@ -625,7 +643,7 @@ static int make_file(struct record *record, const struct core *core, const struc
 {
 	int r;
 
-	record->n_vips = core_n_vips(core);
+	record->n_vips = core_n_vips(core) + 1;
 	record->size = file_size(record->n_vips, list->n);
 	record->turn = calloc(record->n_vips + 1, 1);
 	if (!record->turn)

@@ -68,6 +68,12 @@ int record_copy(const struct record *, struct record_data *);
 /* One vip's state; index as in the core. Cheap; out of range is ignored (no file). */
 void record_set(struct record *, unsigned index, bool active, uint64_t last_sign_ns);
 
+/* A heartbeat was sent: the last sign of all vips that are shared by claims, in one store. As record_set. */
+void record_beat(struct record *, uint64_t now_ns);
+
+/* When that was last, as the data say; CLOCK_BOOTTIME, 0: never. It stands among the vips, as one without a name. */
+uint64_t record_last_beat(const struct record_data *);
+
 /* The form of the checksum (enum vrrp_checksum) that its adverts are to have after a restart. As record_set. */
 void record_set_checksum(struct record *, unsigned index, uint8_t checksum);
 

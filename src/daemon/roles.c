@@ -68,10 +68,12 @@ enum handover_result roles_hand_over(struct engine *e, const char *name, bool fo
 		add(text, "%s has priority 255: its addresses are this node's own and cannot be handed over", name);
 		return HANDOVER_OWNED;
 	}
-	if (vip.state == VIP_ACTIVE && !vip.heard_ns && !force) {
+	if (vip.state == VIP_ACTIVE && !vip.heard_ns && (!force || vip.protocol == PROTOCOL_HEARTBEAT)) {
 		add(text,
-		    "no other node was ever heard for %s; backups are silent in VRRP, so one may be there all the same: "
-		    "--force tries it, and this node stays active if nobody takes over",
+		    vip.protocol == PROTOCOL_VRRP
+			    ? "no other node was ever heard for %s; backups are silent in VRRP, so one may be there all the same: "
+			      "--force tries it, and this node stays active if nobody takes over"
+			    : "no other node lives that could hold %s",
 		    name);
 		return HANDOVER_NOBODY;
 	}

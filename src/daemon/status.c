@@ -294,7 +294,7 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "family", json_string(vip.family == FAMILY_6 ? "ipv6" : "ipv4"));
 	json_object_set_new(json, "on", json_string(vip.on));
 	json_object_set_new(json, "group", vip.group[0] ? json_string(vip.group) : json_null());
-	json_object_set_new(json, "protocol", json_string("vrrp"));
+	json_object_set_new(json, "protocol", json_string(vip.protocol == PROTOCOL_VRRP ? "vrrp" : "heartbeat"));
 	json_object_set_new(json, "version", json_integer(vip.version));
 	add_state(json, vip_state_name(vip.state), &vip.reason, vip.since_ns);
 	json_object_set_new(json, "holding", json_boolean(vip.holding));
@@ -304,14 +304,16 @@ static json_t *vip_json(const struct core *core, unsigned i, const char *node)
 	json_object_set_new(json, "elsewhere", elsewhere_json(core, i, vip.n_addresses));
 	json_object_set_new(json, "routes", routes_json(core, i, vip.n_routes));
 	json_object_set_new(json, "routing_policy", rules_json(core, i, vip.n_rules));
-	/* VRRP tells an address and not a name. */
-	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node) : json_null());
+	/* Of another one VRRP tells an address and not a name, and heartbeats tell the name. */
+	json_object_set_new(json, "active_node", vip.state == VIP_ACTIVE ? json_string(node)
+						: vip.active_node[0]	 ? json_string(vip.active_node)
+									 : json_null());
 	json_object_set_new(json, "mac", vip.mac ? json_string(text_mac(vip.mac, mac)) : json_null());
 	json_object_set_new(json, "device", vip.device[0] ? json_string(vip.device) : json_null());
 	json_object_set_new(json, "unicast", peers_json(&vip));
 	json_object_set_new(json, "checksum", json_string(vrrp_checksum_name(vip.checksum)));
 	json_object_set_new(json, "active_source",
-			    is_unheld(&vip) ? json_null() : ip_json(&vip.active_source));
+			    is_unheld(&vip) || vip.protocol == PROTOCOL_HEARTBEAT ? json_null() : ip_json(&vip.active_source));
 	json_object_set_new(json, "last_heard_ms", ago_json(vip.heard_ns));
 	json_object_set_new(json, "handed_over", json_boolean(vip.given));
 	json_object_set_new(json, "removed", json_boolean(vip.removed));

@@ -34,6 +34,8 @@ enum {
 	CLAIM_AT_HEALTH = 7,
 	CLAIM_AT_PRIORITY = 8,
 	CLAIM_SUMMED = 9,
+	CLAIM_AT_MORE = 9,
+	CLAIM_VRRP = 1,
 	CLAIM_STATE = 0x0f,
 	CLAIM_VERDICT_SHIFT = 4,
 	CLAIM_VERDICT = 3,
@@ -78,7 +80,7 @@ static void put_claim(uint8_t *out, const struct heartbeat_claim *claim)
 					(claim->holding ? CLAIM_HOLDING : 0));
 	out[CLAIM_AT_HEALTH] = claim->health;
 	out[CLAIM_AT_PRIORITY] = claim->priority;
-	out[CLAIM_SIZE - 1] = 0;
+	out[CLAIM_AT_MORE] = claim->vrrp ? CLAIM_VRRP : 0;
 }
 
 uint64_t heartbeat_claim_sum(const struct heartbeat_claim *claim)
@@ -318,6 +320,7 @@ bool heartbeat_claim_at(const struct heartbeat *message, unsigned n, struct hear
 		.holding = flags & CLAIM_HOLDING,
 		.health = in[CLAIM_AT_HEALTH],
 		.priority = in[CLAIM_AT_PRIORITY],
+		.vrrp = in[CLAIM_AT_MORE] & CLAIM_VRRP,
 	};
 	return claim->state <= VIP_FAULT && claim->verdict <= LAN_DEAD;
 }

@@ -15,6 +15,7 @@ enum {
 	HEARTBEAT_PATHS = 8,    /* that two nodes may share */
 	HEARTBEAT_NAME = 64,    /* of a node, with the NUL; of paths and software 32 */
 	HEARTBEAT_LABEL = 32,
+	HEARTBEAT_CLAIMS = 80,  /* so many fit beside the longest names, all paths and the tag */
 	HEARTBEAT_INTERVAL_MIN_US = 1000,
 	HEARTBEAT_INTERVAL_MAX_US = 60 * 1000 * 1000,
 };
@@ -49,6 +50,7 @@ struct heartbeat_claim {
 	uint8_t state;     /* enum vip_state */
 	uint8_t verdict;   /* enum lan_verdict */
 	bool able, holding;
+	bool vrrp;         /* the sender shares it by VRRP, and does not listen to claims */
 	uint8_t health, priority;
 };
 

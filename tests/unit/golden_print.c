@@ -162,6 +162,29 @@ static void print_sysctl(struct golden *g, const struct action_sysctl *s)
 		fprintf(g->out, s->put_back ? " back to %d" : " %d", s->value);
 }
 
+static const char *claimed_name(const struct golden *g, uint64_t id)
+{
+	for (unsigned i = 0; i < core_n_vips(g->core); i++) {
+		static struct vip_view vip;
+		core_vip(g->core, i, &vip);
+		if (heartbeat_id(vip.name) == id)
+			return vip.name;
+	}
+	return "?";
+}
+
+static void print_claims(struct golden *g, const struct action_heartbeat *heartbeat)
+{
+	static const char *const verdicts[] = { "unknown", "good", "dead" };
+
+	for (unsigned i = 0; i < heartbeat->n_claims; i++) {
+		const struct heartbeat_claim *c = &heartbeat->claims[i];
+		fprintf(g->out, "%s%s:%s%s%s:%s:health=%u:priority=%u", i ? " " : " claims ", claimed_name(g, c->vip),
+			vip_state_name((enum vip_state)c->state), c->able ? "" : ":unable", c->vrrp ? ":vrrp" : "", verdicts[c->verdict],
+			c->health, c->priority);
+	}
+}
+
 static void print_heartbeat(struct golden *g, const struct action *a)
 {
 	const struct heartbeat *m = a->u.heartbeat.message;
@@ -174,6 +197,7 @@ static void print_heartbeat(struct golden *g, const struct action *a)
 		fprintf(g->out, "%s%" PRIu64, i ? " " : " heard ", m->heard[i].sequence);
 	if (m->goodbye)
 		fprintf(g->out, " goodbye");
+	print_claims(g, &a->u.heartbeat);
 }
 
 static void print_action(struct golden *g, const struct action *a)

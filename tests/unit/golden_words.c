@@ -507,8 +507,67 @@ static void heartbeat_details(const struct golden *g, const struct words *w, str
 	}
 }
 
+/* "VIP:STATE[:unable|:vrrp|:unknown|:good|:dead|:health=N|:priority=N]…": whole, able where its state has it so, of an unknown LAN, priority 100. */
+static bool read_claim(const char *word, struct heartbeat_claim *claim)
+{
+	char text[128], *save = NULL, *part;
+	int state;
+
+	snprintf(text, sizeof text, "%s", word);
+	part = strtok_r(text, ":", &save);
+	*claim = (struct heartbeat_claim){ .vip = heartbeat_id(part), .health = 255, .priority = 100 };
+	part = strtok_r(NULL, ":", &save);
+	for (state = VIP_INIT; state <= VIP_FAULT && part && strcmp(vip_state_name((enum vip_state)state), part) != 0; state++)
+		;
+	if (!part || state > VIP_FAULT)
+		return false;
+	claim->state = (uint8_t)state;
+	claim->able = state == VIP_BACKUP || state == VIP_ACTIVE;
+	claim->holding = state == VIP_ACTIVE || state == VIP_LEAVING;
+	while ((part = strtok_r(NULL, ":", &save)) != NULL) {
+		if (strcmp(part, "unable") == 0)
+			claim->able = false;
+		else if (strcmp(part, "vrrp") == 0)
+			claim->vrrp = true;
+		else if (strcmp(part, "good") == 0)
+			claim->verdict = LAN_GOOD;
+		else if (strcmp(part, "dead") == 0)
+			claim->verdict = LAN_DEAD;
+		else if (sscanf(part, "health=%hhu", &claim->health) != 1 && sscanf(part, "priority=%hhu", &claim->priority) != 1)
+			return false;
+	}
+	return true;
+}
+
+/* The claims behind the word "claims"; without the word: none. "vips N": of so many in all, else of those. The message is what its bytes say. */
+static bool put_claims(struct golden *g, const struct words *w, struct heartbeat *message, uint8_t bytes[HEARTBEAT_MAX])
+{
+	struct heartbeat_claim claim;
+	struct heartbeat plain = *message;
+	size_t length;
+	unsigned i = 1;
+
+	if (after(w, "vips"))
+		plain.n_vips = (uint16_t)atoi(after(w, "vips"));
+	while (i < w->n && strcmp(w->word[i], "claims") != 0)
+		i++;
+	for (unsigned j = i + 1; !after(w, "vips") && j < w->n && strchr(w->word[j], ':'); j++)
+		plain.n_vips++;
+	length = heartbeat_begin(bytes, HEARTBEAT_MAX, &plain);
+	for (unsigned j = i + 1; length && j < w->n && strchr(w->word[j], ':'); j++) {
+		if (!read_claim(w->word[j], &claim))
+			return wrong(g, "'%s' is no claim: VIP:STATE[:…]", w->word[j]);
+		heartbeat_put_claim(bytes, HEARTBEAT_MAX, &length, &claim);
+	}
+	if (!length || heartbeat_decode(bytes, heartbeat_finish(bytes, length), message) != HEARTBEAT_GOOD)
+		*message = plain; /* what the wire would not carry; it has no claims */
+	message->version = plain.version;
+	return true;
+}
+
 static bool word_heartbeat(struct golden *g, const struct words *w)
 {
+	uint8_t bytes[HEARTBEAT_MAX];
 	static const char *const auths[] = { "unsigned", "signed", "forged", "keyless" };
 	struct heartbeat message = { .interval_us = 100000, .lost = 3 };
 	struct event event = { .type = EV_HEARTBEAT };
@@ -537,6 +596,8 @@ static bool word_heartbeat(struct golden *g, const struct words *w)
 	snprintf(message.node, sizeof message.node, "%s", node);
 	snprintf(message.path, sizeof message.path, "%s", label ? label : path);
 	heartbeat_details(g, w, &message);
+	if (!put_claims(g, w, &message, bytes))
+		return false;
 	g->said = message.sequence;
 	golden_feed(g, &event);
 	return true;
