@@ -240,6 +240,20 @@ static bool parse_files(struct load *load, const char *path)
 	return true;
 }
 
+/* Before anything is read, so that a map by node that names another is told where it does. That this node is not among them is
+ * told once, and not of each of its values. */
+static void list_nodes(struct load *load, const char *own)
+{
+	const struct section *nodes = &load->sections.nodes;
+	if (nodes->n == 0)
+		return;
+	load->cluster.listed = true;
+	cluster_add(&load->cluster, own);
+	for (unsigned i = 0; i < nodes->n; i++)
+		if (read_is_name(nodes->entries[i].name->text, NODE_SIZE))
+			cluster_add(&load->cluster, nodes->entries[i].name->text);
+}
+
 static void load_all(struct load *load, const char *path, const char *wanted)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -253,6 +267,7 @@ static void load_all(struct load *load, const char *path, const char *wanted)
 	const char *node = own_node(load, wanted, host);
 	if (!node || load->arena.failed)
 		return;
+	list_nodes(load, node);
 	load->config = pass(load, node, true, &load->hash);
 	pass_others(load, node);
 	if (load->config && !load->diagnostics.errors && !load->arena.failed)

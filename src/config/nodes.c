@@ -25,21 +25,16 @@ static int by_value_name(const void *a, const void *b)
 bool build_read_nodes(struct build *build, const struct sections *sections)
 {
 	struct config *config = build->config;
-	struct reader *reader = build->reader;
 	size_t paths = 1;
 	build->nodes = build_read_section(build, &sections->nodes, &schema_node, MAX_NODES, &config->n_nodes);
 	if (!build->nodes)
 		return false;
 	qsort(build->nodes, config->n_nodes, sizeof *build->nodes, by_source_name);
-	for (unsigned i = 0; i < config->n_nodes; i++) {
-		const struct node *name = build->nodes[i].name;
+	for (unsigned i = 0; i < config->n_nodes; i++)
 		paths += build->nodes[i].values[NODE_PATHS].n_items;
-		if (!cluster_add(reader->cluster, name->text))
-			diagnostics_error(reader->diagnostics, &name->place, "more than %d nodes", CLUSTER_NODES_MAX);
-	}
 	config->nodes = calloc(config->n_nodes + 1, sizeof *config->nodes);
 	config->paths = calloc(paths, sizeof *config->paths);
-	build->paths = arena_alloc(reader->arena, paths, sizeof *build->paths);
+	build->paths = arena_alloc(build->reader->arena, paths, sizeof *build->paths);
 	return config->nodes && config->paths && build->paths;
 }
 

@@ -8,11 +8,18 @@
 
 /* ---- values by node name ---- */
 
-bool cluster_add(struct cluster *cluster, const char *name)
+static bool cluster_has(const struct cluster *cluster, const char *name)
 {
 	for (unsigned i = 0; i < cluster->n; i++)
 		if (strcmp(cluster->names[i], name) == 0)
 			return true;
+	return false;
+}
+
+bool cluster_add(struct cluster *cluster, const char *name)
+{
+	if (cluster_has(cluster, name))
+		return true;
 	if (cluster->n == CLUSTER_NODES_MAX)
 		return false;
 	cluster->names[cluster->n++] = name;
@@ -29,13 +36,25 @@ static void refuse_missing_node(struct reader *reader, const struct field *field
 			  field_name(reader, field), reader->node, names, shown < map->n ? " …" : "");
 }
 
-static void add_nodes(struct reader *reader, const struct node *map)
+static void refuse_unlisted_node(struct reader *reader, const struct field *field, const struct node *name)
+{
+	struct suggestion near = { .typed = name->text };
+	for (unsigned i = 0; i < reader->cluster->n; i++)
+		suggest_try(&near, reader->cluster->names[i]);
+	diagnostics_error(reader->diagnostics, &name->place, "%s has a value for '%.60s', which is none of the 'nodes'%s%s%s",
+			  field_name(reader, field), name->text, near.word ? "; did you mean '" : "; add it there, or leave it out here",
+			  near.word ? near.word : "", near.word ? "'?" : "");
+}
+
+static void add_nodes(struct reader *reader, const struct field *field, const struct node *map)
 {
 	for (size_t i = 0; i < map->n; i++) {
 		const struct node *name = map->pairs[i].key;
 		if (!read_is_name(name->text, NODE_SIZE))
 			diagnostics_error(reader->diagnostics, &name->place, "'%.60s' cannot be the name of a node",
 					  name->text);
+		else if (reader->cluster->listed && !cluster_has(reader->cluster, name->text))
+			refuse_unlisted_node(reader, field, name);
 		else if (!cluster_add(reader->cluster, name->text))
 			diagnostics_error(reader->diagnostics, &name->place, "more than %d nodes", CLUSTER_NODES_MAX);
 	}
@@ -56,7 +75,7 @@ static const struct node *choose_by_node(struct reader *reader, const struct fie
 	}
 	for (size_t i = 0; i < map->n; i++) {
 		if (strcmp(map->pairs[i].key->text, reader->node) == 0) {
-			add_nodes(reader, map);
+			add_nodes(reader, field, map);
 			return map->pairs[i].value;
 		}
 	}

@@ -9,10 +9,11 @@
 
 enum { CLUSTER_NODES_MAX = 64 }; /* names in maps by node; each costs one more pass over the files */
 
-/* The nodes that maps by node name speak of. */
+/* The nodes that maps by node name speak of; where 'nodes' lists them, all are there from the start. */
 struct cluster {
 	const char *names[CLUSTER_NODES_MAX];
 	unsigned n;
+	bool listed;
 };
 
 struct reader {
