@@ -121,12 +121,14 @@ static bool fill(struct build *build, const struct sections *sections)
 	if (!links || !build->vips || !nodes || !allocate(build))
 		return false;
 	strcpy(config->node, build->reader->node); /* its length was checked */
+	build->has_nodes = sections->nodes_at.name != NULL;
 	for (unsigned i = 0; i < build->n_bonds; i++)
 		build_bond(build, i);
 	for (unsigned i = build->n_bonds; i < config->n_bonds; i++)
 		build_vlan(build, i);
 	for (unsigned i = 0; i < build->n_bonds; i++)
 		build_probes(build, i);
+	build_heartbeat(build, sections);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_vip(build, i);
 	for (unsigned i = 0; i < config->n_vips; i++)

@@ -42,17 +42,24 @@ struct build {
 	unsigned n_bonds;		    /* without the vlans */
 	struct object_source *nodes;	    /* by name, as config->nodes are */
 	struct path_source *paths;
+	bool has_nodes; /* the key is there, right or wrong */
 	const struct place **address_at, **route_at, **rule_at; /* where config->addresses, routes and rules are written */
 	const char **address_of;		     /* titles of their owners */
 };
 
-/* Everything of one that can be said without looking at what follows: bonds, then vlans, then probes, then vips, then nodes. */
+/* Everything of one that can be said without looking at what follows: bonds, then vlans, then probes, then vips, then
+ * nodes. */
 void build_bond(struct build *, unsigned index);
 void build_vlan(struct build *, unsigned index);
 void build_probes(struct build *, unsigned index);
 void build_vip(struct build *, unsigned index);
 
-/* Nodes, paths, heartbeats. */
+/* By which protocol it is shared, what follows from that, and which of its keys belong to the other one; when its vrid and priority and
+ * the heartbeats are there. */
+void build_protocol(struct build *, struct config_vip *, const struct object_source *);
+
+/* Heartbeats, which vips rest on; then nodes and paths. */
+void build_heartbeat(struct build *, const struct sections *);
 bool build_read_nodes(struct build *, const struct sections *);
 void build_nodes(struct build *, const struct sections *);
 

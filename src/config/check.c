@@ -289,7 +289,11 @@ static void refuse_address(struct build *build, const struct address_use *first,
 	const char *title = build->address_of[use->index], *other = build->address_of[first->index];
 	char text[TEXT_IP_SIZE];
 	text_ip(use->ip, text);
-	if (first->bond && use->vip)
+	if (first->bond && use->vip && use->vip->protocol == PROTOCOL_HEARTBEAT)
+		diagnostics_error(diagnostics, build->address_at[use->index],
+				  "address %s of %s is the own address of %s; one that the nodes share must be another", text, title,
+				  other);
+	else if (first->bond && use->vip)
 		diagnostics_error(
 			diagnostics, build->address_at[use->index],
 			"address %s of %s is the own address of %s, which only priority 255 of a vip on it may share",

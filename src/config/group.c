@@ -43,11 +43,26 @@ static void refuse_different(struct build *build, const char *title, unsigned fi
 	diagnostics_note(build->reader->diagnostics, value_place(build, first, key), "it is here");
 }
 
+/* Who is to have them is decided in two places, which nothing ties together. */
+static void refuse_protocols(struct build *build, const char *title, unsigned first, unsigned vip)
+{
+	static const char *const words[] = { [PROTOCOL_VRRP] = "vrrp", [PROTOCOL_HEARTBEAT] = "heartbeat" };
+	const struct config_vip *vips = build->config->vips;
+	diagnostics_error(build->reader->diagnostics, value_place(build, vip, VIP_PROTOCOL),
+			  "%s has %s by %s and %s by %s; give all its vips one 'protocol'", title, build->vips[first].title,
+			  words[vips[first].protocol], build->vips[vip].title, words[vips[vip].protocol]);
+	diagnostics_note(build->reader->diagnostics, value_place(build, first, VIP_PROTOCOL), "the first one is here");
+}
+
 /* With one order of priorities for all members two nodes never win half of a group each. */
 static void check_member(struct build *build, const char *title, unsigned first, unsigned vip)
 {
 	const struct config_vip *a = &build->config->vips[first], *b = &build->config->vips[vip];
 	char is[TEXT_DURATION_SIZE], must[TEXT_DURATION_SIZE];
+	if (a->protocol != b->protocol) {
+		refuse_protocols(build, title, first, vip);
+		return;
+	}
 	if (b->priority == 255)
 		diagnostics_error(build->reader->diagnostics, value_place(build, vip, VIP_PRIORITY),
 				  "%s is in %s and cannot have priority 255: the addresses of an owner never move",

@@ -115,19 +115,6 @@ static void check_members(struct build *build, const struct sections *sections)
 		refuse_missing_self(build, sections);
 }
 
-/* Until vips use heartbeats, nobody's vips shall change their protocol by an upgrade. */
-static void check_protocols(struct build *build)
-{
-	for (unsigned i = 0; i < build->config->n_vips; i++) {
-		const struct object_source *vip = &build->vips[i];
-		if (!vip->values[VIP_PROTOCOL].given)
-			diagnostics_error(build->reader->diagnostics, &vip->name->place,
-					  "%s must say 'protocol: vrrp': with 'nodes' the default will be heartbeat, which vips do "
-					  "not support yet",
-					  vip->title);
-	}
-}
-
 /* ---- names ---- */
 
 struct id_use {
@@ -352,35 +339,8 @@ static void take_auth(struct build *build, const struct value *values)
 				  "'auth: %s' of heartbeat needs a 'key-file', such as /etc/standbyd/cluster.key", auth->text);
 }
 
-/* The vip whose addresses go first when its node dies; NULL: there is none that is right. */
-static const struct config_vip *shortest_lease(const struct build *build)
-{
-	const struct config_vip *shortest = NULL;
-	for (unsigned i = 0; i < build->config->n_vips; i++) {
-		const struct config_vip *vip = &build->config->vips[i];
-		const struct value *lease = &build->vips[i].values[VIP_LEASE];
-		if ((lease->valid || !lease->given) && vip->lease_ns && (!shortest || vip->lease_ns < shortest->lease_ns))
-			shortest = vip;
-	}
-	return shortest;
-}
-
-/* Whoever waits longer for a dead node than its addresses' lease leaves them with nobody meanwhile. */
-static void check_lease(struct build *build, const struct value *interval, const struct value *lost)
-{
-	const struct config_heartbeat *heartbeat = &build->config->heartbeat;
-	const struct config_vip *vip = shortest_lease(build);
-	uint64_t silence = heartbeat->interval_ns * heartbeat->lost;
-	char total[TEXT_DURATION_SIZE], lease[TEXT_DURATION_SIZE];
-	if ((!interval->given && !lost->given) || !interval->valid || !lost->valid || !vip || silence <= vip->lease_ns)
-		return;
-	diagnostics_error(build->reader->diagnostics, interval->given ? &interval->place : &lost->place,
-			  "'interval' times 'lost' of heartbeat is %s, longer than the lease of vip '%s', %s: lower one of them",
-			  text_duration_exact(silence, total), vip->name, text_duration_exact(vip->lease_ns, lease));
-}
-
 /* The defaults, where there is no such section. */
-static void take_heartbeat(struct build *build, const struct sections *sections)
+void build_heartbeat(struct build *build, const struct sections *sections)
 {
 	static const struct node nothing = { .kind = NODE_MAP };
 	static const struct place nowhere;
@@ -391,11 +351,12 @@ static void take_heartbeat(struct build *build, const struct sections *sections)
 			    entry->name ? &entry->name->place : &nowhere, "heartbeat");
 	if (!values)
 		return;
-	heartbeat->interval_ns = values[HEARTBEAT_KEY_INTERVAL].number;
-	heartbeat->lost = (unsigned)values[HEARTBEAT_KEY_LOST].number;
+	if (values[HEARTBEAT_KEY_INTERVAL].valid)
+		heartbeat->interval_ns = values[HEARTBEAT_KEY_INTERVAL].number;
+	if (values[HEARTBEAT_KEY_LOST].valid)
+		heartbeat->lost = (unsigned)values[HEARTBEAT_KEY_LOST].number;
 	heartbeat->port = (uint16_t)values[HEARTBEAT_KEY_PORT].number;
 	take_auth(build, values);
-	check_lease(build, &values[HEARTBEAT_KEY_INTERVAL], &values[HEARTBEAT_KEY_LOST]);
 	if (entry->name && !sections->nodes_at.name)
 		diagnostics_error(build->reader->diagnostics, &entry->name->place,
 				  "'heartbeat' needs 'nodes', which says whom to tell");
@@ -405,11 +366,9 @@ void build_nodes(struct build *build, const struct sections *sections)
 {
 	for (unsigned i = 0; i < build->config->n_nodes; i++)
 		take_node(build, i);
-	take_heartbeat(build, sections);
-	if (!sections->nodes_at.name)
+	if (!build->has_nodes)
 		return;
 	check_members(build, sections);
-	check_protocols(build);
 	check_names(build);
 	check_paths(build);
 	check_virtual(build);

@@ -272,17 +272,22 @@ static void print_tracks(FILE *out, const struct config *config, const struct co
 
 static void print_vip(FILE *out, const struct config *config, const struct config_vip *vip)
 {
+	static const char *const protocols[] = { [PROTOCOL_VRRP] = "vrrp", [PROTOCOL_HEARTBEAT] = "heartbeat" };
 	fputs("  ", out);
 	print_name(out, vip->name);
 	fputs(":\n    on: ", out);
 	print_name(out, vip->on);
-	fprintf(out, "\n    protocol: vrrp\n    vrid: %d\n    priority: %d\n", vip->vrid, vip->priority);
+	fprintf(out, "\n    protocol: %s\n", protocols[vip->protocol]);
+	if (vip->vrid)
+		fprintf(out, "    vrid: %d\n", vip->vrid);
+	fprintf(out, "    priority: %d\n", vip->priority);
 	print_version(out, vip);
 	print_addresses(out, config, vip->first_address, vip->n_addresses);
-	if (vip->family == FAMILY_6)
+	if (vip->protocol == PROTOCOL_VRRP && vip->family == FAMILY_6)
 		fputs("    family: ipv6\n", out);
 	print_peers(out, config, vip);
-	print_duration(out, "advert", vip->advert_ns);
+	if (vip->protocol == PROTOCOL_VRRP)
+		print_duration(out, "advert", vip->advert_ns);
 	print_mac(out, vip);
 	print_checksum(out, vip);
 	fprintf(out, "    preempt: %s\n", vip->preempt ? "true" : "false");

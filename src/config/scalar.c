@@ -98,8 +98,6 @@ static bool refuse_word(struct reader *reader, const struct field *field, const 
 	struct suggestion near = { .typed = text };
 	const char *words = "";
 	for (const struct schema_choice *choice = field->key->choices; choice->word; choice++) {
-		if (choice->later)
-			continue;
 		suggest_try(&near, choice->word);
 		words = arena_format(reader->arena, "%s%s%s", words, *words ? ", " : "", choice->word);
 	}
@@ -113,8 +111,6 @@ static bool parse_choice(struct reader *reader, const struct field *field, const
 	for (const struct schema_choice *choice = field->key->choices; choice->word; choice++) {
 		if (strcmp(choice->word, text) != 0)
 			continue;
-		if (choice->later)
-			return REFUSE("'%s' as %s is not supported yet", text, NAME);
 		value->number = (uint64_t)choice->value;
 		return true;
 	}

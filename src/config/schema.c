@@ -8,24 +8,26 @@
 #define KEYS(array) .keys = (array), .n_keys = sizeof(array) / sizeof(array)[0]
 
 static const struct schema_choice drivers[] = {
-	{ "kernel", DRIVER_KERNEL, false }, { "team", DRIVER_TEAM, false }, { "move", DRIVER_MOVE, false }, { 0 }
+	{ "kernel", DRIVER_KERNEL }, { "team", DRIVER_TEAM }, { "move", DRIVER_MOVE }, { 0 }
 };
-static const struct schema_choice failbacks[] = { { "never", FAILBACK_NEVER, false },
-						  { "better", FAILBACK_BETTER, false },
-						  { "always", FAILBACK_ALWAYS, false },
+static const struct schema_choice failbacks[] = { { "never", FAILBACK_NEVER },
+						  { "better", FAILBACK_BETTER },
+						  { "always", FAILBACK_ALWAYS },
 						  { 0 } };
-static const struct schema_choice probe_kinds[] = { { "arp", PROBE_ARP, false }, { "ns", PROBE_NS, false }, { 0 } };
-static const struct schema_choice needs[] = { { "any", 0, false }, { "all", 1, false }, { 0 } };
-static const struct schema_choice protocols[] = { { "heartbeat", 0, true }, { "vrrp", 0, false }, { 0 } };
-static const struct schema_choice families[] = { { "ipv4", FAMILY_4, false }, { "ipv6", FAMILY_6, false }, { 0 } };
-static const struct schema_choice macs[] = { { "interface", 0, false }, { "virtual", 1, false }, { 0 } };
-static const struct schema_choice auth_kinds[] = { { "pass", 1, false }, { 0 } };
-static const struct schema_choice auth_policies[] = { { "off", HEARTBEAT_AUTH_OFF, false },
-						      { "permissive", HEARTBEAT_AUTH_PERMISSIVE, false },
-						      { "required", HEARTBEAT_AUTH_REQUIRED, false },
+static const struct schema_choice probe_kinds[] = { { "arp", PROBE_ARP }, { "ns", PROBE_NS }, { 0 } };
+static const struct schema_choice needs[] = { { "any", 0 }, { "all", 1 }, { 0 } };
+static const struct schema_choice protocols[] = {
+	{ "heartbeat", PROTOCOL_HEARTBEAT }, { "vrrp", PROTOCOL_VRRP }, { 0 }
+};
+static const struct schema_choice families[] = { { "ipv4", FAMILY_4 }, { "ipv6", FAMILY_6 }, { 0 } };
+static const struct schema_choice macs[] = { { "interface", 0 }, { "virtual", 1 }, { 0 } };
+static const struct schema_choice auth_kinds[] = { { "pass", 1 }, { 0 } };
+static const struct schema_choice auth_policies[] = { { "off", HEARTBEAT_AUTH_OFF },
+						      { "permissive", HEARTBEAT_AUTH_PERMISSIVE },
+						      { "required", HEARTBEAT_AUTH_REQUIRED },
 						      { 0 } };
 static const struct schema_choice checksums[] = {
-	{ "auto", CHECKSUM_AUTO, false }, { "rfc9568", CHECKSUM_RFC9568, false }, { "rfc5798", CHECKSUM_RFC5798, false }, { 0 }
+	{ "auto", CHECKSUM_AUTO }, { "rfc9568", CHECKSUM_RFC9568 }, { "rfc5798", CHECKSUM_RFC5798 }, { 0 }
 };
 
 /* Those of bonds, vlans and vips. */
@@ -307,8 +309,8 @@ static const struct schema_key vip_keys[] = {
 	[VIP_PROTOCOL] = { .name = "protocol",
 			   .type = SCHEMA_CHOICE,
 			   .choices = protocols,
-			   .fallback = "vrrp",
-			   .about = "how the nodes elect who holds it" },
+			   .same_on_all = true,
+			   .about = "how the nodes agree on who holds it; default: heartbeat where nodes are given, else vrrp" },
 	[VIP_VERSION] = { .name = "version",
 			  .type = SCHEMA_NUMBER,
 			  .min = 2,
@@ -316,14 +318,13 @@ static const struct schema_key vip_keys[] = {
 			  .fallback = "3",
 			  .same_on_all = true,
 			  .also_known_as = "vrrp-version",
-			  .about = "the version of VRRP: 3, or 2 beside nodes that know no other" },
+			  .about = "vrrp: its version, 3, or 2 beside nodes that know no other" },
 	[VIP_VRID] = { .name = "vrid",
 		       .type = SCHEMA_NUMBER,
 		       .min = 1,
 		       .max = 255,
-		       .required = true,
 		       .also_known_as = "virtual-router-id vhid id",
-		       .about = "the virtual router's number, 1 to 255" },
+		       .about = "the virtual router's number, 1 to 255; required with vrrp" },
 	[VIP_PRIORITY] = { .name = "priority",
 			   .type = SCHEMA_NUMBER,
 			   .min = 1,
@@ -331,7 +332,7 @@ static const struct schema_key vip_keys[] = {
 			   .fallback = "100",
 			   .why = "on the wire 0 says goodbye, and 255 is for the node whose own addresses they are",
 			   .also_known_as = "prio weight",
-			   .about = "the highest of the healthy nodes holds it" },
+			   .about = "the highest of the healthy nodes holds it; 255, the owner's, needs vrrp" },
 	[VIP_ADDRESSES] = { .name = "addresses",
 			    .type = SCHEMA_PLACE,
 			    .object = &schema_place,
@@ -345,13 +346,13 @@ static const struct schema_key vip_keys[] = {
 			 .choices = families,
 			 .same_on_all = true,
 			 .also_known_as = "ip-version address-family",
-			 .about = "the family of the adverts; default: that of the first address" },
+			 .about = "vrrp: the family of the adverts; default: that of the first address" },
 	[VIP_UNICAST] = { .name = "unicast",
 			  .type = SCHEMA_IP,
 			  .list = true,
 			  .max_items = MAX_PEERS,
 			  .also_known_as = "unicast-peer unicast-peers peers",
-			  .about = "the nodes' own addresses, to which adverts go instead of the multicast group" },
+			  .about = "vrrp: the nodes' own addresses, to which adverts go instead of the multicast group" },
 	[VIP_ADVERT] = { .name = "advert",
 			 .type = SCHEMA_DURATION,
 			 .min = MSEC(10),
@@ -359,7 +360,8 @@ static const struct schema_key vip_keys[] = {
 			 .step = MSEC(10),
 			 .fallback = "1s",
 			 .also_known_as = "advert-int advert-interval interval advertisement-interval",
-			 .about = "how often the active node says that it lives; version 3: at most 40.95s, version 2: whole seconds" },
+			 .about = "vrrp: how often the active node says that it lives; version 3: at most 40.95s, version 2: whole "
+				  "seconds" },
 	[VIP_MAC] = { .name = "mac",
 		      .type = SCHEMA_CHOICE,
 		      .choices = macs,
@@ -375,13 +377,13 @@ static const struct schema_key vip_keys[] = {
 			   .type = SCHEMA_CHOICE,
 			   .choices = checksums,
 			   .fallback = "auto",
-			   .about = "the form of the checksum in the adverts that are sent" },
+			   .about = "vrrp: the form of the checksum in the adverts that are sent" },
 	[VIP_AUTH] = { .name = "auth",
 		       .type = SCHEMA_OBJECT,
 		       .object = &schema_auth,
 		       .same_on_all = true,
 		       .also_known_as = "authentication",
-		       .about = "version 2: what its adverts carry to be accepted" },
+		       .about = "vrrp, version 2: what its adverts carry to be accepted" },
 	[VIP_PREEMPT] = { .name = "preempt",
 			  .type = SCHEMA_BOOLEAN,
 			  .fallback = "true",

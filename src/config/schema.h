@@ -42,7 +42,6 @@ enum schema_support {
 struct schema_choice {
 	const char *word; /* NULL ends the list */
 	int value;
-	bool later; /* not built yet */
 };
 
 struct schema_object;

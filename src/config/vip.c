@@ -92,9 +92,9 @@ static void take_addresses(struct build *build, struct config_vip *vip, const st
 	vip->first_address = build->config->n_addresses;
 	if (!addresses->n_items)
 		return;
-	vip->family = family->valid ? (uint8_t)family->number : addresses->items[0].address.ip.family;
+	vip->family = family->valid && vip->protocol == PROTOCOL_VRRP ? (uint8_t)family->number : addresses->items[0].address.ip.family;
 	vip->n_listed = append_part(build, vip, source, PART_LINK_LOCAL);
-	if (vip->family == FAMILY_6 && !vip->n_listed) {
+	if (vip->protocol == PROTOCOL_VRRP && vip->family == FAMILY_6 && !vip->n_listed) {
 		derive_link_local(build, vip, source);
 		vip->n_listed = 1;
 	}
@@ -103,18 +103,36 @@ static void take_addresses(struct build *build, struct config_vip *vip, const st
 	if (addresses->valid && !has_family(addresses, vip->family))
 		diagnostics_error(build->reader->diagnostics, &family->place, "'family' of %s is %s, but it has no %s address",
 				  source->title, family->text, vip->family == FAMILY_6 ? "IPv6" : "IPv4");
-	if (vip->family == FAMILY_6 && vip->n_listed > MAX_VIP_ADDRESSES_6)
+	if (vip->protocol == PROTOCOL_VRRP && vip->family == FAMILY_6 && vip->n_listed > MAX_VIP_ADDRESSES_6)
 		diagnostics_error(build->reader->diagnostics, &addresses->place,
 				  "'addresses' of %s has %u IPv6 addresses for adverts over IPv6, the link-local one included; at "
 				  "most %d are possible",
 				  source->title, vip->n_listed, MAX_VIP_ADDRESSES_6);
 }
 
-/* RFC 9568 §6.1: Active_Down_Interval, with our own advert interval. */
+/* After so long a silence the others take over. RFC 9568 §6.1: Active_Down_Interval, with our own advert interval. */
 static uint64_t down_time(const struct config_vip *vip)
 {
+	if (vip->protocol == PROTOCOL_HEARTBEAT)
+		return vip->advert_ns * vip->lost;
 	uint64_t scale = vip->version == 2 ? NSEC_PER_SEC : vip->advert_ns; /* RFC 3768 §6.1 */
 	return 3 * vip->advert_ns + (256 - vip->priority) * scale / 256;
+}
+
+static void refuse_lease(struct build *build, const struct config_vip *vip, const struct object_source *source, uint64_t down_s)
+{
+	const struct value *lease = &source->values[VIP_LEASE];
+	char least[TEXT_DURATION_SIZE], silence[TEXT_DURATION_SIZE];
+	text_duration_exact(down_s * NSEC_PER_SEC, least);
+	if (vip->protocol == PROTOCOL_HEARTBEAT)
+		diagnostics_error(build->reader->diagnostics, &lease->place,
+				  "'lease' of %s is %s, but the others notice silence only after 'interval' times 'lost' of "
+				  "'heartbeat', %s: make it at least %s, or lower one of them",
+				  source->title, lease->text, text_duration_exact(down_time(vip), silence), least);
+	else
+		diagnostics_error(build->reader->diagnostics, &lease->place,
+				  "'lease' of %s must be at least %s: the others notice silence only after 3 adverts and a bit",
+				  source->title, least);
 }
 
 /* A lease that ends before the others notice the silence would take the addresses off for nothing; one that is longer
@@ -122,7 +140,6 @@ static uint64_t down_time(const struct config_vip *vip)
 static void take_lease(struct build *build, struct config_vip *vip, const struct object_source *source)
 {
 	const struct value *lease = &source->values[VIP_LEASE];
-	char least[TEXT_DURATION_SIZE];
 	bool six = vip->n_listed < vip->n_addresses || vip->family == FAMILY_6;
 	uint64_t min_s = six ? LEASE_MIN_6_S : LEASE_MIN_S;
 	uint64_t down_s = (down_time(vip) + NSEC_PER_SEC - 1) / NSEC_PER_SEC;
@@ -137,10 +154,7 @@ static void take_lease(struct build *build, struct config_vip *vip, const struct
 		diagnostics_error(build->reader->diagnostics, &lease->place,
 				  "'lease' of %s must be at least 10s because it has IPv6 addresses", source->title);
 	else if (lease->number < down_s * NSEC_PER_SEC)
-		diagnostics_error(
-			build->reader->diagnostics, &lease->place,
-			"'lease' of %s must be at least %s: the others notice silence only after 3 adverts and a bit",
-			source->title, text_duration_exact(down_s * NSEC_PER_SEC, least));
+		refuse_lease(build, vip, source, down_s);
 }
 
 static bool is_given(const struct value *addresses, unsigned n, const struct ip *ip)
@@ -220,7 +234,7 @@ static void take_mac(struct build *build, struct config_vip *vip, const struct o
 {
 	const struct value *mac = &source->values[VIP_MAC];
 	struct diagnostics *diagnostics = build->reader->diagnostics;
-	if (!mac->valid || !mac->number)
+	if (!mac->valid || !mac->number || !vip->vrid)
 		return;
 	name_device(vip);
 	if (vip->bond >= 0 && build->config->bonds[vip->bond].driver == DRIVER_MOVE)
@@ -232,7 +246,7 @@ static void take_mac(struct build *build, struct config_vip *vip, const struct o
 		diagnostics_error(diagnostics, &mac->place,
 				  "'mac: virtual' of %s is not possible at priority 255: the owner's addresses stay on its interface",
 				  source->title);
-	if (source->values[VIP_UNICAST].n_items)
+	if (vip->n_peers)
 		diagnostics_error(diagnostics, &mac->place,
 				  "'mac: virtual' of %s is not possible with 'unicast': adverts go to the multicast group from that "
 				  "MAC address", source->title);
@@ -271,6 +285,14 @@ static void check_version(struct build *build, const struct config_vip *vip, con
 				    "'checksum' of %s has no effect with 'version: 2', which has only one form", source->title);
 }
 
+/* Whom they go to, and what is in them. */
+static void take_adverts(struct build *build, struct config_vip *vip, const struct object_source *source)
+{
+	take_peers(build, vip, source);
+	take_auth(build, vip, source);
+	check_version(build, vip, source);
+}
+
 void build_vip(struct build *build, unsigned index)
 {
 	struct config *config = build->config;
@@ -293,15 +315,15 @@ void build_vip(struct build *build, unsigned index)
 	vip->advert_ns = values[VIP_ADVERT].number;
 	vip->leave_timeout_ns = values[VIP_LEAVE_TIMEOUT].number;
 	vip->announce_ns = values[VIP_ANNOUNCE].number;
+	build_protocol(build, vip, source);
 	if (values[VIP_ANNOUNCE].valid && vip->announce_ns && vip->announce_ns < NSEC_PER_SEC)
 		diagnostics_error(build->reader->diagnostics, &values[VIP_ANNOUNCE].place,
 				  "'announce' of %s must be 0s, or 1s to 1h, not %s", source->title, values[VIP_ANNOUNCE].text);
 	take_addresses(build, vip, source);
 	take_lease(build, vip, source);
-	take_peers(build, vip, source);
 	take_routes(build, vip, source);
-	take_auth(build, vip, source);
-	check_version(build, vip, source);
+	if (vip->protocol == PROTOCOL_VRRP)
+		take_adverts(build, vip, source);
 	take_mac(build, vip, source);
 	take_accept(build, vip, source);
 	if (values[VIP_PREEMPT_DELAY].given && values[VIP_PREEMPT_DELAY].number && (!vip->preempt || vip->priority == 255))

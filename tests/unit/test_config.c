@@ -322,6 +322,70 @@ static void ipv6_makes_the_default_lease_ten_seconds(void **state)
 	drop(&result);
 }
 
+static const char heartbeat_vips[] =
+	"version: 1\n"
+	"node: lb1\n"
+	"nodes:\n"
+	"  lb1: {paths: {lan: {on: e, address: 10.0.0.1}}}\n"
+	"  lb2: {paths: {lan: {on: e, address: 10.0.0.2}}}\n"
+	"heartbeat: {interval: {lb1: 2ms, lb2: 1.2s}, lost: {lb1: 2, lb2: 5}}\n"
+	"vips:\n"
+	"  web: {on: e, addresses: ['2001:db8::1', 10.0.0.3, '2001:db8::2']}\n"
+	"  mail: {on: e, vrid: 7, protocol: heartbeat, addresses: [10.0.0.4], mac: virtual}\n"
+	"  files: {on: e, vrid: 8, protocol: vrrp, addresses: [10.0.0.5], advert: 10ms}\n";
+
+static void vips_of_heartbeats_have_the_heartbeats_times(void **state)
+{
+	(void)state;
+	struct result one = load_text(heartbeat_vips, "lb1"), other = load_text(heartbeat_vips, "lb2");
+	assert_string_equal(one.said, "");
+	const struct config_vip *vip = &one.config->vips[0];
+	assert_int_equal(vip->protocol, PROTOCOL_HEARTBEAT);
+	assert_int_equal(vip->vrid, 0);
+	assert_int_equal(vip->family, FAMILY_6);
+	assert_int_equal(vip->n_listed, 2); /* no link-local one is made */
+	assert_int_equal(vip->n_addresses, 3);
+	assert_int_equal(one.config->addresses[vip->first_address + 1].ip.bytes[15], 2);
+	assert_true(vip->advert_ns == 2 * NSEC_PER_MSEC && vip->lost == 2 && vip->lease_ns == 10 * NSEC_PER_SEC);
+	assert_string_equal(vip->device, "");
+	assert_int_equal(vip[1].vrid, 7);
+	assert_memory_equal(vip[1].device, "vrrp4-7-", 8);
+	assert_true(vip[1].lease_ns == 3 * NSEC_PER_SEC);
+	assert_int_equal(vip[2].protocol, PROTOCOL_VRRP);
+	assert_int_equal(vip[2].lost, 0);
+	assert_true(vip[2].advert_ns == 10 * NSEC_PER_MSEC);
+	vip = other.config->vips;
+	assert_true(vip[0].advert_ns == 1200 * NSEC_PER_MSEC && vip[0].lost == 5 && vip[0].lease_ns == 10 * NSEC_PER_SEC);
+	assert_true(vip[1].lease_ns == 6 * NSEC_PER_SEC);
+	assert_true(vip[2].lease_ns == 3 * NSEC_PER_SEC);
+	drop(&one);
+	drop(&other);
+}
+
+/* Adverts over IPv6 list no more than 64, a link-local one included. */
+static void vips_of_heartbeats_list_nothing(void **state)
+{
+	(void)state;
+	for (unsigned heartbeat = 0; heartbeat < 2; heartbeat++) {
+		char *text = NULL;
+		size_t size;
+		FILE *out = open_memstream(&text, &size);
+		fprintf(out, "version: 1\nnodes:\n  a: {paths: {p: {on: e, address: 10.0.0.1}}}\n"
+			     "  b: {paths: {p: {on: e, address: 10.0.0.2}}}\nvips:\n  web:\n    on: e\n    protocol: %s\n"
+			     "    vrid: 1\n    addresses:\n", heartbeat ? "heartbeat" : "vrrp");
+		for (unsigned i = 1; i <= MAX_VIP_ADDRESSES_6 + 1; i++)
+			fprintf(out, "      - 2001:db8::%u\n", i);
+		fclose(out);
+		struct result result = load_text(text, "a");
+		if (heartbeat)
+			assert_int_equal(result.config->vips[0].n_addresses, MAX_VIP_ADDRESSES_6 + 1);
+		else
+			assert_said(&result, "66 IPv6 addresses for adverts over IPv6");
+		drop(&result);
+		free(text);
+	}
+}
+
 static void node_is_the_host_name(void **state)
 {
 	char host[HOST_NAME_MAX + 1] = "";
@@ -363,6 +427,22 @@ static void the_example_is_right_on_both_nodes(void **state)
 	assert_null(one.config);
 	assert_said(&one, "has no value for node 'lb3', only for 'lb1', 'lb2'");
 	drop(&one);
+}
+
+static void the_example_of_heartbeats_is_right_on_both_nodes(void **state)
+{
+	char path[PATH_MAX + 64];
+	(void)state;
+	snprintf(path, sizeof path, "%s/heartbeat-pair/standbyd.yaml", examples);
+	struct result one = load(path, "lb1"), other = load(path, "lb2");
+	assert_string_equal(one.said, "");
+	assert_string_equal(other.said, "");
+	assert_int_equal(one.config->vips[0].protocol, PROTOCOL_HEARTBEAT);
+	assert_int_equal(one.config->n_nodes, 2);
+	assert_true(one.config->vips[0].priority > other.config->vips[0].priority);
+	assert_true(one.config->common_digest == other.config->common_digest);
+	drop(&one);
+	drop(&other);
 }
 
 /* ---- digest ---- */
@@ -428,6 +508,20 @@ static void digest_is_of_the_meaning(void **state)
 		       "vips:\n"
 		       "  w: {on: a, vrid: 1, addresses: [10.0.0.3], priority: {lb1: 100, lb2: 101}}\n",
 		       false);
+}
+
+static void digest_is_of_the_protocol(void **state)
+{
+#define NODES "version: 1\nnodes:\n  lb1: {paths: {p: {on: e, address: 10.0.0.1}}}\n  lb2: {paths: {p: {on: e, address: 10.0.0.2}}}\n"
+	const char *base = NODES "vips:\n  w: {on: e, addresses: [10.0.0.3]}\n";
+	(void)state;
+	assert_digests(base, NODES "vips:\n  w: {on: e, protocol: heartbeat, lease: 3s, addresses: [10.0.0.3]}\n", true);
+	assert_digests(base, NODES "heartbeat: {lost: 3}\nvips:\n  w: {on: e, addresses: [10.0.0.3]}\n", true);
+	assert_digests(base, NODES "heartbeat: {lost: 4}\nvips:\n  w: {on: e, addresses: [10.0.0.3]}\n", false);
+	assert_digests(base, NODES "vips:\n  w: {on: e, vrid: 1, addresses: [10.0.0.3]}\n", false);
+	assert_digests(NODES "vips:\n  w: {on: e, vrid: 1, addresses: [10.0.0.3]}\n",
+		       NODES "vips:\n  w: {on: e, vrid: 1, protocol: vrrp, advert: 100ms, lease: 3s, addresses: [10.0.0.3]}\n", false);
+#undef NODES
 }
 
 static void digest_is_the_same_on_every_node(void **state)
@@ -511,6 +605,8 @@ static void common_digest_tells_every_change(void **state)
 		{ "[10.0.0.3, 10.0.0.4]", "[10.0.0.4, 10.0.0.3]" },
 		{ "[10.0.0.3, 10.0.0.4]", "[10.0.0.3]" },
 		{ "  b: {", "  c: {" },
+		{ "b: {on: eth0, protocol: vrrp,", "b: {on: eth0, protocol: heartbeat," },
+		{ "b: {on: eth0, protocol: vrrp, vrid: 2,", "b: {on: eth0, protocol: heartbeat," },
 		{ "heartbeat: {", "groups: {g: [b]}\nheartbeat: {" },
 		{ "heartbeat: {", "bonds: {x: {driver: move, ports: [y]}}\nheartbeat: {" },
 	};
@@ -643,6 +739,31 @@ static void nodes_and_heartbeats_are_compared(void **state)
 		    "~ heartbeat: interval 100ms → 50ms\n"
 		    "+ heartbeat: key-file: \"/k\"\n"
 		    "~ heartbeat: auth \"off\" → required\n");
+}
+
+static void protocols_are_compared(void **state)
+{
+	static const char vrrp[] = "version: 1\n"
+				   "nodes:\n"
+				   "  lb1: {paths: {lan: {on: e, address: 10.0.0.1}}}\n"
+				   "  lb2: {paths: {lan: {on: e, address: 10.0.0.2}}}\n"
+				   "vips:\n"
+				   "  w: {on: e, protocol: vrrp, vrid: 7, addresses: ['2001:db8::1', 'fe80::1']}\n";
+	char heartbeat[sizeof vrrp];
+	const char *at = strstr(vrrp, "protocol");
+	(void)state;
+	snprintf(heartbeat, sizeof heartbeat, "%.*saddresses: ['2001:db8::1', 'fe80::1']}\n", (int)(at - vrrp), vrrp);
+	assert_diff(heartbeat, heartbeat, "");
+	assert_diff(vrrp, heartbeat,
+		    "- vip 'w': vrid: 7\n"
+		    "- vip 'w': family: ipv6\n"
+		    "- vip 'w': advert: 1s\n"
+		    "~ vip 'w': protocol vrrp → heartbeat\n");
+	assert_diff(heartbeat, vrrp,
+		    "~ vip 'w': protocol heartbeat → vrrp\n"
+		    "+ vip 'w': vrid: 7\n"
+		    "+ vip 'w': family: ipv6\n"
+		    "+ vip 'w': advert: 1s\n");
 }
 
 /* ---- files that cannot be read ---- */
@@ -806,7 +927,8 @@ static const char whole[] = "version: 1\n"
 			    "    addresses: [192.0.2.100, \"2001:db8::100\"]\n"
 			    "    preempt: true\n"
 			    "    lease: 10s\n"
-			    "  mail: {on: eth0, protocol: vrrp, vrid: 51, addresses: ['192.0.2.101'], advert: *time}\n";
+			    "  mail: {on: eth0, protocol: vrrp, vrid: 51, addresses: ['192.0.2.101'], advert: *time}\n"
+			    "  files: {on: eth0, addresses: ['192.0.2.102'], lease: 3s}\n";
 
 static unsigned n_damaged, n_survived;
 
@@ -942,6 +1064,7 @@ static void memory_may_run_out_anywhere(void **state)
 	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 51, addresses: [192.0.2.1], priority: {a: 1, b: "
 			  "2}}\nnode: a\n");
 	run_out_of_memory(two_nodes);
+	run_out_of_memory(heartbeat_vips);
 	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 0, address: [192.0.2.1]}\nnode: a\n");
 }
 
@@ -982,9 +1105,13 @@ int main(void)
 		cmocka_unit_test(what_is_printed_reads_the_same),
 		cmocka_unit_test(fields_are_filled),
 		cmocka_unit_test(ipv6_makes_the_default_lease_ten_seconds),
+		cmocka_unit_test(vips_of_heartbeats_have_the_heartbeats_times),
+		cmocka_unit_test(vips_of_heartbeats_list_nothing),
 		cmocka_unit_test(node_is_the_host_name),
 		cmocka_unit_test(the_example_is_right_on_both_nodes),
+		cmocka_unit_test(the_example_of_heartbeats_is_right_on_both_nodes),
 		cmocka_unit_test(digest_is_of_the_meaning),
+		cmocka_unit_test(digest_is_of_the_protocol),
 		cmocka_unit_test(digest_is_the_same_on_every_node),
 		cmocka_unit_test(common_digest_is_the_same_on_every_node),
 		cmocka_unit_test(common_digest_tells_every_change),
@@ -992,6 +1119,7 @@ int main(void)
 		cmocka_unit_test(nodes_are_filled),
 		cmocka_unit_test(a_key_file_name_has_its_limit),
 		cmocka_unit_test(nodes_and_heartbeats_are_compared),
+		cmocka_unit_test(protocols_are_compared),
 		cmocka_unit_test(unreadable_files_give_their_errno),
 		cmocka_unit_test(a_pipe_is_a_file_too),
 		cmocka_unit_test(an_unreadable_part_refuses_the_whole),

@@ -63,8 +63,7 @@ static json_t *choices_schema(const struct schema_choice *choices)
 {
 	json_t *words = json_array();
 	for (; choices->word; choices++)
-		if (!choices->later)
-			json_array_append_new(words, json_string(choices->word));
+		json_array_append_new(words, json_string(choices->word));
 	return json_pack("{s:o}", "enum", words);
 }
 
