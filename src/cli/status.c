@@ -325,11 +325,14 @@ static void print_figures(struct wrapped *w, const json_t *vip)
 {
 	long long priority = json_integer_value(json_object_get(vip, "priority"));
 	long long effective = json_integer_value(json_object_get(vip, "effective_priority"));
+	long long vrid = json_integer_value(json_object_get(vip, "vrid"));
 	const char *group = string(vip, "group"), *mac = string(vip, "mac");
 
-	phrase(w, 2, PAINT_DIM, "%s vrid %lld, priority %lld%s", string(vip, "protocol"),
-	       (long long)json_integer_value(json_object_get(vip, "vrid")), effective,
-	       (group[0] || mac[0]) && effective == priority ? "," : "");
+
+	phrase(w, 2, PAINT_DIM, "%s", string(vip, "protocol"));
+	if (vrid)
+		phrase(w, 1, PAINT_DIM, "vrid %lld,", vrid);
+	phrase(w, 1, PAINT_DIM, "priority %lld%s", effective, (group[0] || mac[0]) && effective == priority ? "," : "");
 	if (effective != priority)
 		phrase(w, 1, PAINT_DIM, "of %lld%s", priority, group[0] || mac[0] ? "," : "");
 	if (group[0])

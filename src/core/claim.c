@@ -327,6 +327,20 @@ static bool everybody_lives(const struct core *core)
 	return true;
 }
 
+/* Of two that find each other one hears the LAN a moment before the other. */
+static bool agree_on_lan(const struct core *core, const struct vip *vip)
+{
+	enum lan_verdict own = verdict_of(core, vip);
+	struct standing other;
+
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		if (standing_of(core, i, vip, &other) && other.claim.able && other.claim.verdict != own && own != LAN_DEAD &&
+		    other.claim.verdict != LAN_DEAD)
+			return false;
+	}
+	return true;
+}
+
 bool claim_successor(const struct core *core, const struct vip *vip)
 {
 	struct standing rival;
@@ -347,6 +361,8 @@ static struct reason reason_of(enum reason_code code, const char *node, enum cla
 /* Whoever held it last, and does no more, is why it is taken. */
 static struct reason take_reason(const struct core *core, const struct vip *vip)
 {
+	if (vip->phase == PHASE_LEAVING && vip->given_ns)
+		return (struct reason){ .code = REASON_NOT_TAKEN, .arg = { (int64_t)(core->now - vip->since_ns) } };
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		const struct claim *claim = (int)i == core->config.self ? NULL : claim_of(core, i, vip);
 		const struct peer *peer = &core->peers[i];
@@ -412,10 +428,7 @@ static bool must_wait(struct core *core, struct vip *vip)
 		vip->claim_ns = peer->begun_ns + vip_down_ns(vip);
 		return true;
 	}
-	if (core->now < vip->listen_ns && !everybody_lives(core))
-		return true;
-	vip->listen_ns = 0;
-	return false;
+	return core->now < vip->listen_ns && !(everybody_lives(core) && agree_on_lan(core, vip));
 }
 
 static void stand(struct core *core, struct vip *vip)
@@ -435,8 +448,7 @@ static void stand(struct core *core, struct vip *vip)
 		preempt(core, vip, &holder, better(core, vip, &self, &holder));
 		return;
 	}
-	vip_win(core, vip, vip->phase == PHASE_LEAVING ? (struct reason){ .code = REASON_NOT_TAKEN, .arg = { (int64_t)(core->now - vip->since_ns) } }
-						     : take_reason(core, vip));
+	vip_win(core, vip, take_reason(core, vip));
 }
 
 /* The other one holds it already: what is on its way here still gets an answer. */

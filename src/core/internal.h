@@ -448,6 +448,7 @@ struct peer {
 	bool digest_told;        /* it matches, as far as anybody was told */
 	uint8_t version;         /* 0: never heard */
 	char software[HEARTBEAT_LABEL];
+	uint64_t sequence;       /* the highest that came by any path */
 	uint64_t begun_ns;       /* when it was first heard since it started */
 	unsigned claims_said;    /* since then, or since it runs its present configuration */
 	bool told_all;           /* and that was each of its claims */

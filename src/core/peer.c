@@ -242,6 +242,7 @@ static void begin(struct core *core, struct peer *peer, struct lane *lane, uint6
 	if (peer->incarnation)
 		peer->former[peer->next_former++ % FORMER_MAX] = peer->incarnation;
 	peer->incarnation = incarnation;
+	peer->sequence = 0;
 	peer->begun_ns = core->now;
 	for (unsigned i = 0; i < peer->n_lanes; i++) {
 		struct lane *each = &lanes_of(core, peer)[i];
@@ -300,8 +301,11 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 	lane->heard_ns = peer->heard_ns = core->seen;
 	lane->received++;
 	hear_of_ours(peer, core, message);
-	compare(core, peer, message);
-	claim_heard(core, peer, message);
+	if (message->sequence > peer->sequence) { /* what went by a faster path is newer */
+		peer->sequence = message->sequence;
+		compare(core, peer, message);
+		claim_heard(core, peer, message);
+	}
 	if (message->goodbye)
 		leave(core, peer);
 }

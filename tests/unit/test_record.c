@@ -184,10 +184,30 @@ static void remembers_the_checksum(void **state)
 	record_data_free(&data);
 
 	size = load(bytes, sizeof bytes);
-	bytes[size - 2 * 48 - 8] ^= 1; /* the check of the first of three */
+	bytes[size - 3 * 48 - 8] ^= 1; /* the check of the first of three, and of the heartbeats */
 	store(bytes, size);
 	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
 	assert_int_equal(find(&data, "web")->checksum, VRRP_CHECKSUM_RFC5798);
+	record_data_free(&data);
+}
+
+static void remembers_the_last_heartbeat(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	lay_out(f, NULL);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	assert_int_equal(record_last_beat(&data), 0);
+	record_data_free(&data);
+	record_beat(f->record, 4000);
+	record_set(f->record, 0, true, 1000);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	lay_out(f, &data); /* a reload does not forget it */
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(record_last_beat(&data), 4000);
+	assert_int_equal(find(&data, "web")->last_sign_ns, 1000);
 	record_data_free(&data);
 }
 
@@ -416,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(is_read_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(remembers_the_checksum, setup, teardown),
+		cmocka_unit_test_setup_teardown(remembers_the_last_heartbeat, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_of_this_boot_and_namespace_only, setup, teardown),
 		cmocka_unit_test_setup_teardown(does_not_believe_the_future, setup, teardown),
 		cmocka_unit_test_setup_teardown(is_refused_when_cut, setup, teardown),
