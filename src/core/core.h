@@ -452,6 +452,7 @@ struct event_leftover {
 	char ifname[IFNAME_SIZE];
 	struct ip ip;
 	uint8_t prefix;
+	char bond[NAME_SIZE]; /* the moving bond whose own address it is; "": a vip's */
 };
 
 /* A device that may be ours, or a sysctl that had another value before it was changed. */
@@ -574,6 +575,8 @@ struct bond_view {
 	const char *link;      /* DRIVER_VLAN: the bond below it */
 	uint16_t vlan_id;
 	unsigned n_probes;     /* targets of all its probes together */
+	const struct config_address *addresses; /* its own; valid as the rest is */
+	unsigned n_addresses;
 };
 
 struct vip_counters {

@@ -275,6 +275,21 @@ static struct iface *renamed(struct core *core, struct iface *iface, struct ifac
 	return to;
 }
 
+/* Left there by a predecessor, and where the bond that found the device has it now: it is the bond's. */
+static bool is_bonds_own(const struct core *core, const struct place *place, const struct iface *slot)
+{
+	const struct addr *left = &core->addrs[place->addr], *addr;
+	unsigned cursor = 0;
+
+	if (left->owner != OWNER_NOBODY || place->present || place->change.gen)
+		return false;
+	while ((addr = model_addr_next(core, &left->ip, &cursor)) != NULL) {
+		if (addr->owner == OWNER_BOND && model_place_on(core, addr, slot))
+			return true;
+	}
+	return false;
+}
+
 /* What bears a name only because something of ours was left there, or for a bond that a reload has removed, leaves the device to
  * the selector that finds it, and what is left with it. */
 static struct iface *found_with_leftovers(struct core *core, struct iface *named, const struct event *event)
@@ -285,7 +300,7 @@ static struct iface *found_with_leftovers(struct core *core, struct iface *named
 	if (!slot)
 		return named;
 	for (unsigned i = 0; i < core->n_places; i++) {
-		if (core->places[i].iface == named - core->ifaces)
+		if (core->places[i].iface == named - core->ifaces && !is_bonds_own(core, &core->places[i], slot))
 			core->places[i].iface = (int)(slot - core->ifaces);
 	}
 	for (unsigned i = 0; i < core->n_route_places; i++) {

@@ -148,6 +148,29 @@ struct place *model_add_orphan(struct core *core, const struct ip *ip, uint8_t p
 	return place;
 }
 
+static bool has_address(const struct core *core, const struct bond *bond, const struct ip *ip)
+{
+	for (unsigned i = 0; i < bond->n_addrs; i++) {
+		if (ip_equal(&core->addrs[bond->first_addr + i].ip, ip))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a moving bond goes on with what that one had: it has its name, the port or the address. What no bond manages any more
+ * stays as it is, as after a reload. */
+static bool is_managed(const struct core *core, const struct event_leftover *leftover, const struct iface *iface)
+{
+	for (unsigned i = 0; i < core->n_bonds; i++) {
+		const struct bond *bond = &core->bonds[i];
+		if (bond->cfg.driver == DRIVER_MOVE &&
+		    (strcmp(bond->cfg.name, leftover->bond) == 0 || (iface && iface->bond == (int)i) ||
+		     has_address(core, bond, &leftover->ip)))
+			return true;
+	}
+	return false;
+}
+
 void model_leftover(struct core *core, const struct event *event)
 {
 	const struct event_leftover *leftover = &event->u.leftover;
@@ -155,7 +178,7 @@ void model_leftover(struct core *core, const struct event *event)
 	unsigned cursor = 0;
 	struct addr *addr;
 
-	if (core->snap_known)
+	if (core->snap_known || (leftover->bond[0] && !is_managed(core, leftover, iface)))
 		return;
 	while (iface && (addr = model_addr_next(core, &leftover->ip, &cursor)) != NULL) {
 		if (model_place_on(core, addr, iface))

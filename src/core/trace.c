@@ -230,6 +230,7 @@ static const struct field leftover_fields[] = {
 	F("name", u.leftover.ifname, KIND_TEXT),
 	F("ip", u.leftover.ip, KIND_IP),
 	F("prefix", u.leftover.prefix, KIND_U8),
+	F("bond", u.leftover.bond, KIND_TEXT),
 	END,
 };
 

@@ -44,6 +44,8 @@ void core_bond(const struct core *core, unsigned i, struct bond_view *view)
 		.link = bond->link == NONE ? NULL : core->bonds[bond->link].cfg.name,
 		.vlan_id = bond->cfg.vlan_id,
 		.n_probes = bond->n_targets,
+		.addresses = core->config.addresses + bond->cfg.first_address,
+		.n_addresses = bond->cfg.n_addresses,
 	};
 }
 

@@ -714,6 +714,7 @@ void engine_resume(struct engine *e, const struct record_data *data, struct hand
 		memcpy(event.u.leftover.ifname, data->addresses[i].ifname, sizeof event.u.leftover.ifname);
 		event.u.leftover.ip = data->addresses[i].ip;
 		event.u.leftover.prefix = data->addresses[i].prefix;
+		memcpy(event.u.leftover.bond, data->addresses[i].bond, sizeof event.u.leftover.bond);
 		feed(e, &event);
 	}
 }

@@ -40,6 +40,7 @@ struct file_address {
 	char ifname[IFNAME_SIZE];
 	uint8_t family, prefix, carried, zero[5];
 	uint8_t bytes[16];
+	char bond[NAME_SIZE];
 	uint64_t carried_ns;
 };
 
@@ -262,6 +263,7 @@ static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_
 		address->ip.family = in.family;
 		memcpy(address->ip.bytes, in.bytes, ip_size(in.family));
 		address->prefix = in.prefix;
+		memcpy(address->bond, in.bond, sizeof address->bond - 1);
 		address->carried = in.carried;
 		address->carried_ns = in.carried_ns;
 		data->n_addresses++;
@@ -406,21 +408,23 @@ static int list_add(struct list *list, const struct record_address *address)
 	return 0;
 }
 
-static int list_add_one(struct list *list, const struct config_address *one, const char *ifname)
+/* bond: whose own address it is; "": a vip's. */
+static int list_add_one(struct list *list, const struct config_address *one, const char *ifname, const char *bond)
 {
 	struct record_address address = { .ip = one->ip, .prefix = one->prefix };
 
 	snprintf(address.ifname, sizeof address.ifname, "%s", ifname);
+	snprintf(address.bond, sizeof address.bond, "%s", bond);
 	return list_add(list, &address);
 }
 
 /* The address, or, NULL, all of the vip that are on its own interface. */
 static int list_add_vip(struct list *list, const struct vip_view *vip, const struct config_address *one, const char *ifname)
 {
-	int r = one ? list_add_one(list, one, ifname) : 0;
+	int r = one ? list_add_one(list, one, ifname, "") : 0;
 
 	for (unsigned i = 0; !one && i < vip->n_addresses && r == 0; i++)
-		r = vip->addresses[i].on[0] ? 0 : list_add_one(list, &vip->addresses[i], ifname);
+		r = vip->addresses[i].on[0] ? 0 : list_add_one(list, &vip->addresses[i], ifname, "");
 	return r;
 }
 
@@ -480,10 +484,27 @@ static int list_vip(struct list *list, const struct core *core, const struct vip
 	return r;
 }
 
+/* A moving bond's own addresses, on each port that has a device. */
+static int list_bond(struct list *list, const struct core *core, unsigned index)
+{
+	struct bond_view bond;
+	int r = 0;
+
+	core_bond(core, index, &bond);
+	for (unsigned p = 0; bond.driver == DRIVER_MOVE && p < bond.n_ports; p++) {
+		const char *device = port_device(core, index, p);
+		for (unsigned i = 0; device && i < bond.n_addresses && r == 0; i++)
+			r = list_add_one(list, &bond.addresses[i], device, bond.name);
+	}
+	return r;
+}
+
 static int list_configured(struct list *list, const struct core *core)
 {
 	int r = 0;
 
+	for (unsigned i = 0; i < core_n_bonds(core) && r == 0; i++)
+		r = list_bond(list, core, i);
 	for (unsigned i = 0; i < core_n_vips(core) && r == 0; i++) {
 		struct vip_view vip;
 		core_vip(core, i, &vip);
@@ -519,7 +540,8 @@ bool record_is_outdated(const struct record *record, const struct core *core)
 	return record->map && record->ports && record->ports != ports_hash(core);
 }
 
-/* By interface, address and prefix; a configured one before a carried one of the same. */
+/* By interface, address and prefix; of the same, a configured one before a carried one, and a bond's before a vip's, which its
+ * owner has too. */
 static int compare_addresses(const void *left, const void *right)
 {
 	const struct record_address *a = left, *b = right;
@@ -529,7 +551,9 @@ static int compare_addresses(const void *left, const void *right)
 		r = memcmp(&a->ip, &b->ip, sizeof a->ip);
 	if (r == 0)
 		r = (int)a->prefix - b->prefix;
-	return r ? r : (int)a->carried - b->carried;
+	if (r == 0)
+		r = (int)a->carried - b->carried;
+	return r ? r : (a->bond[0] == 0) - (b->bond[0] == 0);
 }
 
 static void list_unique(struct list *list)
@@ -589,6 +613,7 @@ static void fill(uint8_t *map, const struct record *record, const struct core *c
 					   .carried = from->carried, .carried_ns = from->carried_ns };
 		memcpy(to.ifname, from->ifname, sizeof to.ifname);
 		memcpy(to.bytes, from->ip.bytes, sizeof to.bytes);
+		memcpy(to.bond, from->bond, sizeof to.bond);
 		memcpy(at, &to, sizeof to);
 	}
 	memcpy(map, &header, sizeof header);

@@ -20,6 +20,7 @@ struct record_address {
 	char ifname[IFNAME_SIZE];
 	struct ip ip;
 	uint8_t prefix;
+	char bond[NAME_SIZE];  /* the moving bond whose own address it is; "": a vip's */
 	bool carried;          /* no longer configured */
 	uint64_t carried_ns;   /* since when; CLOCK_BOOTTIME */
 };
@@ -51,13 +52,13 @@ struct record *record_new(int rundir, const struct record_world *);
 /* Unmaps; the file stays, a successor reads it. */
 void record_free(struct record *);
 
-/* Lays the file out anew for the core's vips (in its order, which record_set's index means) and their addresses on
- * every interface where they may be. What `previous` says of a vip of the same name goes on, and its addresses that
+/* Lays the file out anew for the core's vips (in its order, which record_set's index means), and for their addresses and
+ * those of moving bonds on every interface where they may be. What `previous` says of a vip of the same name goes on, and its addresses that
  * are not configured any more are carried along for an hour. Written beside and renamed. 0, or -errno: there is no
  * file any more, since the old one's indexes mean other vips. */
 int record_layout(struct record *, const struct core *, const struct record_data *previous, uint64_t now_ns);
 
-/* Whether the addresses of a moving bond may be on another set of interfaces by now than the layout says: a device was
+/* Whether the addresses of a moving bond, or of vips on it, may be on another set of interfaces by now than the layout says: a device was
  * found for an entry of its `ports`. Cheap; the layout is then to be made again. */
 bool record_is_outdated(const struct record *, const struct core *);
 

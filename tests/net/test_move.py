@@ -160,6 +160,28 @@ def test_a_cable_lost_while_the_daemon_was_dead(moving):
     one.probe.answered_by("lb1", 10, since)
 
 
+def test_a_port_dropped_while_the_daemon_was_dead(moving):
+    one = moving(failback=None, prefer=None)
+    left = one.port()
+    other = "eno2" if left == "eno1" else "eno1"
+    one.daemon.kill9()
+    one.daemon.write(one.daemon.config.replace("[eno1, eno2]", f"[{other}]"))
+    one.daemon.start().wait_state("active")
+    wait_for(lambda: not one.node.addresses(left), 10, f"nothing is left on {left}")
+    assert {"192.0.2.11", "2001:db8::11", VIP} <= set(one.node.addresses(other))
+
+
+def test_a_bond_removed_while_the_daemon_was_dead_keeps_its_addresses(moving):
+    one = moving()
+    one.daemon.kill9()
+    since = now()
+    one.daemon.write(f"version: 1\nnode: {one.node.name}\n")
+    one.daemon.start()
+    wait_for(lambda: not one.node.holds(VIP), 10, "what nobody is configured to hold goes")
+    assert set(one.node.addresses()) == {"192.0.2.11", "2001:db8::11"}
+    assert not one.node.changes("192.0.2.11", since)
+
+
 def test_a_stop_leaves_the_bonds_addresses(moving):
     one = moving()
     one.daemon.stop()

@@ -23,8 +23,16 @@ void shell_wake_at(struct world *w, struct node *node, uint64_t when)
 
 /* ---- the record ---- */
 
-static void record_address(struct node *node, const struct action_address *a)
+/* What goes with its lease, and what moving bonds have. */
+static bool is_recorded(const struct node *node, const struct action *action)
 {
+	return action->u.address.lifetime_s != UINT32_MAX ||
+	       (action->object.type == OBJECT_BOND && node->config_bond.driver == DRIVER_MOVE);
+}
+
+static void record_address(struct node *node, const struct action *action)
+{
+	const struct action_address *a = &action->u.address;
 	struct leftover *new;
 
 	for (unsigned i = 0; i < node->n_leftovers; i++)
@@ -36,6 +44,7 @@ static void record_address(struct node *node, const struct action_address *a)
 	memcpy(new->ifname, a->ifname, sizeof new->ifname);
 	new->ip = a->ip;
 	new->prefix = a->prefix;
+	snprintf(new->bond, sizeof new->bond, "%s", action->object.type == OBJECT_BOND ? node->config_bond.name : "");
 }
 
 /* ---- what the core says ---- */
@@ -68,8 +77,8 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_RESOLVE: /* everybody knows everybody here */
 		break;
 	case ACT_ADDRESS_ADD:
-		if (a->u.address.lifetime_s != UINT32_MAX)
-			record_address(node, &a->u.address);
+		if (is_recorded(node, a))
+			record_address(node, a);
 		/* fall through */
 	case ACT_ADDRESS_RENEW:
 	case ACT_ADDRESS_DEL:
@@ -454,6 +463,7 @@ static void feed_record(struct world *w, struct node *node)
 		memcpy(event.u.leftover.ifname, node->leftovers[i].ifname, IFNAME_SIZE);
 		event.u.leftover.ip = node->leftovers[i].ip;
 		event.u.leftover.prefix = node->leftovers[i].prefix;
+		memcpy(event.u.leftover.bond, node->leftovers[i].bond, NAME_SIZE);
 		shell_feed(w, node, &event);
 	}
 }

@@ -197,6 +197,7 @@ struct leftover {
 	char ifname[IFNAME_SIZE];
 	struct ip ip;
 	uint8_t prefix;
+	char bond[NAME_SIZE];
 };
 
 /* What a reload may change, as numbers; world_configure makes the configuration of it. The old values bound what may

@@ -202,6 +202,8 @@ static bool word_early(struct golden *g, const struct words *w)
 		strncpy(event->u.leftover.ifname, w->word[1], IFNAME_SIZE - 1);
 		if (text_parse_cidr(w->word[2], &event->u.leftover.ip, &event->u.leftover.prefix) != 0)
 			return wrong(g, "'%s' is no address/prefix", w->word[2]);
+		if (after(w, "of"))
+			strncpy(event->u.leftover.bond, after(w, "of"), NAME_SIZE - 1);
 	}
 	g->n_early++;
 	return true;

@@ -377,6 +377,51 @@ static void feed_link(struct fixture *f, const char *name, const uint8_t mac[MAC
 	core_step(f->core, &event, actions, 64, &more);
 }
 
+static const struct record_address *find_on(const struct record_data *data, const char *ifname, unsigned address)
+{
+	for (unsigned i = 0; i < data->n_addresses; i++) {
+		if (strcmp(data->addresses[i].ifname, ifname) == 0 && ip_equal(&data->addresses[i].ip, &addresses[address].ip))
+			return &data->addresses[i];
+	}
+	return NULL;
+}
+
+/* A moving bond's own addresses are for ever, if nobody knows of them: on every port, and on one that a reload dropped. A bond
+ * with a device has none of them. */
+static void has_what_moving_bonds_have(void **state)
+{
+	struct config_bond before = bonds[0];
+	struct fixture *f = *state;
+	struct record_data data;
+
+	bonds[0].first_address = 2;
+	bonds[0].n_addresses = 1;
+	configure(f, 2);
+	lay_out(f, NULL);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	assert_string_equal(find_on(&data, "eno1", 2)->bond, "b");
+	assert_string_equal(find_on(&data, "eno2", 2)->bond, "b");
+	assert_string_equal(find_on(&data, "eno1", 1)->bond, "");
+	bonds[0].n_ports = 1;
+	configure(f, 2);
+	lay_out(f, &data);
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_false(find_on(&data, "eno1", 2)->carried);
+	assert_true(find_on(&data, "eno2", 2)->carried);
+	assert_string_equal(find_on(&data, "eno2", 2)->bond, "b");
+	record_data_free(&data);
+
+	bonds[0].driver = DRIVER_KERNEL;
+	configure(f, 2);
+	lay_out(f, NULL);
+	bonds[0] = before;
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_null(find_on(&data, "eno1", 2));
+	assert_null(find_on(&data, "b", 2));
+	record_data_free(&data);
+}
+
 /* An entry of `ports` that is no name stands for a device that is found later. */
 static void has_the_devices_behind_the_entries(void **state)
 {
@@ -443,6 +488,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_never_believed_when_flipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_a_torn_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(carries_what_a_reload_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(has_what_moving_bonds_have, setup, teardown),
 		cmocka_unit_test_setup_teardown(has_the_devices_behind_the_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_on_without_a_file, setup, teardown),
 		cmocka_unit_test(finds_its_world),
