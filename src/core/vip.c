@@ -453,9 +453,9 @@ struct reason vip_link_trouble(const struct core *core, int bond, int index)
 
 static struct reason link_trouble(const struct core *core, const struct vip *vip)
 {
-	if (vip->isolated)
-		return (struct reason){ .code = REASON_ISOLATED };
-	return vip_link_trouble(core, vip->cfg.bond, vip->iface);
+	struct reason trouble = vip_link_trouble(core, vip->cfg.bond, vip->iface);
+
+	return trouble.code == REASON_NONE && vip->isolated ? (struct reason){ .code = REASON_ISOLATED } : trouble;
 }
 
 static bool is_absence(enum reason_code code)
