@@ -85,6 +85,12 @@ static void active_timer(struct core *core, struct vip *vip)
 	refresh(core, vip);
 }
 
+/* It follows a lower one, whose adverts reset its Down timer: what ends before the delay is over is silence. */
+static bool awaits_preemption(const struct core *core, const struct vip *vip)
+{
+	return vip->lower_ns && vip_preempt_ns(vip) > core->now;
+}
+
 static struct reason take_reason(const struct core *core, const struct vip *vip)
 {
 	uint64_t silent = core->now - vip->heard_ns, down = vip_down_ns(vip);
@@ -96,7 +102,7 @@ static struct reason take_reason(const struct core *core, const struct vip *vip)
 
 	if (vip->heard_ns && vip->left)
 		return (struct reason){ .code = REASON_PREDECESSOR_LEFT, .ip = vip->heard_source };
-	if (vip->heard_ns && silent < down && vip->heard_priority < vip->priority)
+	if (vip->heard_ns && silent < down && vip->heard_priority < vip->priority && !awaits_preemption(core, vip))
 		return (struct reason){ .code = REASON_PREEMPTED,
 					.arg = { vip->heard_priority, vip->priority },
 					.ip = vip->heard_source };
