@@ -142,6 +142,20 @@ static void down_timer(struct core *core, struct vip *vip)
 	vip_win(core, vip, take_reason(core, vip));
 }
 
+static void leaving_timer(struct core *core, struct vip *vip)
+{
+	if (vip->leave_ns <= core->now)
+		vip_leave_done(core, vip);
+	else if (vip->renew_ns <= core->now)
+		vip_renew(core, vip, false);
+	if (vip->phase != PHASE_LEAVING || vip->down_ns > core->now)
+		return;
+	if (vip_may_stand(core, vip))
+		down_timer(core, vip);
+	else
+		vip->down_ns = NEVER; /* barred since it lost: when it has left it waits, and stands anew */
+}
+
 void vip_timer(struct core *core, struct vip *vip)
 {
 	core_dirty_vip(core, vip);
@@ -156,12 +170,7 @@ void vip_timer(struct core *core, struct vip *vip)
 			vip_win(core, vip, take_reason(core, vip));
 		break;
 	case PHASE_LEAVING:
-		if (vip->leave_ns <= core->now)
-			vip_leave_done(core, vip);
-		else if (vip->renew_ns <= core->now)
-			vip_renew(core, vip, false);
-		if (vip->phase == PHASE_LEAVING && vip_may_stand(core, vip) && vip->down_ns <= core->now)
-			down_timer(core, vip);
+		leaving_timer(core, vip);
 		break;
 	case PHASE_INIT:
 	case PHASE_FAULT:
