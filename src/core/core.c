@@ -325,7 +325,7 @@ void core_dispatch(struct core *core, const struct event *event)
 		break;
 	case EV_LINK:
 		model_link(core, event);
-		if (!event->u.link.up)
+		if (!event->u.link.up && !event->epoch) /* a dump shows the routes itself, and a live event is newer */
 			track_device_gone(core, event->u.link.ifindex);
 		core->tracks_changed = true;
 		break;
