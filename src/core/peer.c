@@ -396,7 +396,7 @@ uint64_t peer_deadline(const struct core *core)
 		const struct peer *peer = &core->peers[i];
 		for (unsigned j = 0; j < peer->n_lanes; j++) {
 			const struct lane *lane = &lanes_of(core, peer)[j];
-			if (lane->state == PATH_UP || lane->state == PATH_ONE_WAY)
+			if (lane->heard_ns && core->now < silent_at(core, peer, lane)) /* one whose link is lost too: the node may live by it */
 				due = min64(due, silent_at(core, peer, lane));
 			if (lane->state == PATH_UP)
 				due = min64(due, one_way_at(core, peer, lane));
