@@ -440,6 +440,7 @@ struct peer {
 	uint64_t since_ns, heard_ns;
 	uint64_t incarnation;    /* proven; 0: none yet */
 	uint64_t candidate;      /* heard, and not proven, while it does not live */
+	uint64_t begun_sequence; /* the last of ours when that start of it was first believed */
 	uint64_t former[FORMER_MAX];
 	unsigned next_former;
 	uint64_t interval_ns;    /* as it says */

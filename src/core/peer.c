@@ -244,6 +244,7 @@ static void begin(struct core *core, struct peer *peer, struct lane *lane, uint6
 	peer->incarnation = incarnation;
 	peer->sequence = 0;
 	peer->begun_ns = core->now;
+	peer->begun_sequence = core->sequence;
 	for (unsigned i = 0; i < peer->n_lanes; i++) {
 		struct lane *each = &lanes_of(core, peer)[i];
 		each->sequence = each->told_sequence = 0;
@@ -310,6 +311,26 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 		leave(core, peer);
 }
 
+/* What an earlier start of it said may come later than what this one says, and names this start of ours just as well. But only the
+ * later one can have heard what we said since we began to believe the first. */
+static bool is_later_start(const struct core *core, const struct peer *peer, const struct heartbeat *message)
+{
+	for (unsigned i = 0; i < message->n_heard; i++) {
+		for (unsigned j = 0; j < peer->n_lanes; j++) {
+			if (heartbeat_id(own_path(core, &lanes_of(core, peer)[j])->name) == message->heard[i].path &&
+			    message->heard[i].sequence > peer->begun_sequence && message->heard[i].sequence <= core->sequence)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_proven(const struct core *core, const struct peer *peer, const struct heartbeat *message)
+{
+	return message->to == core->incarnation &&
+	       (!peer->incarnation || message->incarnation == peer->incarnation || is_later_start(core, peer, message));
+}
+
 static enum heartbeat_drop take(struct core *core, const struct event_heartbeat *event)
 {
 	const struct heartbeat *message = event->message;
@@ -325,7 +346,7 @@ static enum heartbeat_drop take(struct core *core, const struct event_heartbeat 
 		return HEARTBEAT_WRONG_PATH;
 	if (is_former(peer, message->incarnation))
 		return HEARTBEAT_REPLAYED;
-	if (message->to != core->incarnation) {
+	if (!is_proven(core, peer, message)) {
 		greet(core, peer, lane, message->incarnation);
 		return HEARTBEAT_UNPROVEN;
 	}
