@@ -423,6 +423,7 @@ struct lane {
 	uint64_t since_ns;
 	uint64_t heard_ns;       /* last believed heartbeat; 0: none since the other started */
 	uint64_t back_ns;        /* the first one after it had been silent */
+	bool silent;             /* it is since heard_ns: that this node was not awake later does not excuse it */
 	uint64_t sequence;       /* of the last one */
 	uint64_t told_sequence;  /* of ours that the other heard last by it: the time when it was sent */
 	uint64_t greeted_ns;

@@ -41,13 +41,13 @@ const struct iface *peer_lane_iface(const struct core *core, const struct lane *
 
 static uint64_t silent_at(const struct core *core, const struct peer *peer, const struct lane *lane)
 {
-	return max64(lane->heard_ns, core->grace_ns) + timeout(peer);
+	return max64(lane->heard_ns, lane->silent ? 0 : core->grace_ns) + timeout(peer);
 }
 
 /* The other can tell of ours that it missed only when it sends itself, and one of its own may be lost. */
 static uint64_t one_way_at(const struct core *core, const struct peer *peer, const struct lane *lane)
 {
-	return max64(max64(lane->told_sequence, lane->back_ns), core->grace_ns) +
+	return max64(max64(lane->told_sequence, lane->back_ns), lane->state == PATH_ONE_WAY ? 0 : core->grace_ns) +
 	       core->config.heartbeat.interval_ns * core->config.heartbeat.lost + 2 * peer->interval_ns;
 }
 
@@ -77,6 +77,7 @@ static void update_lane(struct core *core, const struct peer *peer, struct lane 
 	enum path_state state;
 	struct reason reason = judge_lane(core, peer, lane, &state);
 
+	lane->silent |= lane->heard_ns && core->now >= silent_at(core, peer, lane);
 	if (state == lane->state)
 		return;
 	lane->state = state;
@@ -299,6 +300,7 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 	if (!lane->heard_ns || core->seen >= silent_at(core, peer, lane))
 		lane->back_ns = core->seen;
 	lane->sequence = message->sequence;
+	lane->silent = false;
 	lane->heard_ns = peer->heard_ns = core->seen;
 	lane->received++;
 	hear_of_ours(peer, core, message);
