@@ -183,6 +183,12 @@ static void statistics_add(struct statistics *sum, const struct statistics *part
 	sum->packets += part->packets;
 	sum->lost += part->lost;
 	sum->hash += part->hash;
+	sum->beat_worlds += part->beat_worlds;
+	sum->beats += part->beats;
+	sum->beats_lost += part->beats_lost;
+	sum->replays += part->replays;
+	for (unsigned i = 0; i < BEAT_FAULT_KINDS; i++)
+		sum->beat_faults[i] += part->beat_faults[i];
 	for (unsigned i = 0; i < FAULT_KINDS; i++)
 		sum->faults[i] += part->faults[i];
 	for (unsigned i = 0; i < TAKEOVER_KINDS; i++)
@@ -224,6 +230,17 @@ static void report_kinds(const struct statistics *s)
 	putchar('\n');
 }
 
+static void report_beats(const struct statistics *s)
+{
+	if (!s->beat_worlds)
+		return;
+	printf("heartbeats: %" PRIu64 " worlds, %" PRIu64 " said, %" PRIu64 " lost, %" PRIu64 " replayed; faults of paths:", s->beat_worlds,
+	       s->beats, s->beats_lost, s->replays);
+	for (unsigned i = 0; i < BEAT_FAULT_KINDS; i++)
+		printf(" %s %" PRIu64, beat_fault_name((enum beat_fault_kind)i), s->beat_faults[i]);
+	putchar('\n');
+}
+
 static void report(const struct campaign *c, const struct statistics *s, double wall)
 {
 	uint64_t first = c->options->seed;
@@ -233,6 +250,7 @@ static void report(const struct campaign *c, const struct statistics *s, double 
 	       first, first + s->worlds - 1, s->worlds, seconds(s->virtual_ns) / 3600, s->takeovers, s->steps, s->packets,
 	       s->lost);
 	report_kinds(s);
+	report_beats(s);
 	report_interval("two that hear each other hold", &s->doubled, s->vip_ns);
 	report_interval("nobody holds though one could", &s->orphaned, s->vip_ns);
 	printf("undisturbed: longest two holders %.3f s (seed %" PRIu64 "), longest no holder %.3f s (seed %" PRIu64 ")\n",

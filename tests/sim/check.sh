@@ -1,5 +1,5 @@
 #!/bin/sh
-# A campaign of a few seconds with fixed seeds; nodes of others; crashes, reloads and pauses at places of short stories; the same seed twice; and a kernel that lies, which the checks must notice.
+# A campaign of a few seconds with fixed seeds; nodes of others; heartbeats by several paths; crashes, reloads and pauses at places of short stories; the same seed twice; and a kernel that lies, which the checks must notice.
 # SIM_FAILOVERS sets the length.
 sim=${SIM:-tests/sim/sim}
 status=0
@@ -7,6 +7,8 @@ status=0
 "$sim" --seed 1 --failovers "${SIM_FAILOVERS:-2500}" || status=1
 
 "$sim" --seed 1 --worlds 8 --peers 3 --nodes 3 --time 20 --quiet || status=1
+
+"$sim" --seed 1 --worlds 12 --paths 3 --time 20 --quiet || status=1
 
 "$sim" --seed 1 --worlds 4 --sweep all --stride 41 --quiet || status=1
 

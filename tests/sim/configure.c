@@ -232,4 +232,7 @@ void configure_node(struct world *w, struct node *node)
 	for (unsigned v = 0; v < w->n_vips; v++)
 		if (node->configured[v])
 			configure_vip(w, node, v);
+	node->config.self = -1;
+	if (w->beats.n_paths)
+		beat_configure(w, node);
 }

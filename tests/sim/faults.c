@@ -73,7 +73,7 @@ static void lan_add(struct world *w, const struct fault *f)
 		break;
 	case FAULT_SILENT: /* it keeps every link up and passes nothing */
 		for (unsigned n = 0; n < w->n_nodes; n++)
-			for (unsigned port = 0; port < SIM_LINKS; port++)
+			for (unsigned port = 0; port < SIM_LAN_LINKS; port++)
 				if (lan_is_port(&w->nodes[n], port) && lan_switch_of(&w->nodes[n], port) == (int)f->port)
 					w->mute[n][port] = true;
 		break;
@@ -104,7 +104,7 @@ static void lan_add(struct world *w, const struct fault *f)
 	}
 }
 
-static void lan_compute(struct world *w)
+void fault_compute(struct world *w)
 {
 	memset(w->cable, 1, sizeof w->cable);
 	memset(w->blocked, 0, sizeof w->blocked);
@@ -116,6 +116,7 @@ static void lan_compute(struct world *w)
 	for (unsigned i = 0; i < SIM_FAULTS; i++)
 		if (w->faults[i].on)
 			lan_add(w, &w->faults[i]);
+	beat_cables(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		kernel_refresh(w, &w->nodes[n]);
 	disturb_all(w);
@@ -288,7 +289,7 @@ static unsigned any_port(struct world *w, const struct node *node)
 	unsigned port;
 
 	do
-		port = (unsigned)rng_below(&w->rng, SIM_LINKS);
+		port = (unsigned)rng_below(&w->rng, SIM_LAN_LINKS);
 	while (!lan_is_port(node, port));
 	return port;
 }
@@ -394,7 +395,7 @@ static bool fault_begin(struct world *w, struct fault *f)
 	f->cut = false;
 	if (f->kind == FAULT_FLAP)
 		fault_flap(w, (unsigned)(f - w->faults));
-	lan_compute(w);
+	fault_compute(w);
 	return true;
 }
 
@@ -405,7 +406,7 @@ void fault_flap(struct world *w, unsigned slot)
 	if (!f->on || f->kind != FAULT_FLAP)
 		return;
 	f->cut = !f->cut;
-	lan_compute(w);
+	fault_compute(w);
 	world_schedule(w, w->now + rng_range(&w->rng, 20, 900) * NSEC_PER_MSEC, HAPPEN_FLAP, 0, slot, 0);
 }
 
@@ -558,7 +559,7 @@ void fault_heal(struct world *w, unsigned slot)
 		check_disturb(w, node, REFUSED_LONG_GRACE);
 		break;
 	default:
-		lan_compute(w);
+		fault_compute(w);
 		break;
 	}
 }
@@ -569,6 +570,7 @@ void fault_heal_all(struct world *w)
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		w->nodes[n].refuse_next = w->nodes[n].refuse_in = w->nodes[n].drop_live = w->nodes[n].reload_at_change =
 			0;
+	beat_heal_all(w);
 	for (unsigned i = 0; i < SIM_FAULTS && !w->failed; i++)
 		fault_heal(w, i);
 	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)

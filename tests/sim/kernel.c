@@ -452,11 +452,11 @@ void kernel_create_nic(struct world *w, struct node *node, unsigned port)
 	link->ifindex = ++node->next_ifindex;
 	link->port = (int)port;
 	link->prompt = !w->linkwatch_ns;
-	snprintf(link->name, sizeof link->name, "eth%u", port == SIM_PLAIN ? 2 : port);
+	snprintf(link->name, sizeof link->name, "eth%u", port < SIM_PORTS ? port : port - 1);
 	memcpy(link->own_mac, (uint8_t[]){ 2, 0, 0, 0, (uint8_t)(node->id + 1), (uint8_t)port }, MAC_SIZE);
 	memcpy(link->mac, link->own_mac, MAC_SIZE);
 	kernel_tell_link(w, node, link, 0);
-	if (node->kind < NODE_KERNEL || port == SIM_PLAIN || rng_chance(&w->rng, 500000))
+	if (node->kind < NODE_KERNEL || port >= SIM_PLAIN || rng_chance(&w->rng, 500000))
 		kernel_set_up(w, node, link, true, 4242);
 }
 

@@ -12,6 +12,8 @@ bool lan_is_port(const struct node *node, unsigned port)
 {
 	if (port == SIM_PLAIN)
 		return node->has_plain;
+	if (port >= SIM_LAN_LINKS)
+		return node->beat_paths >> (port - SIM_LAN_LINKS + 1) & 1;
 	return port == 0 || (port < SIM_PORTS && node->kind != NODE_PLAIN);
 }
 
@@ -30,7 +32,7 @@ int lan_switch_of(const struct node *node, unsigned port)
 
 bool lan_port_live(const struct world *w, const struct node *node, unsigned port)
 {
-	return w->cable[node->id][port] && w->switch_up[lan_switch_of(node, port)];
+	return w->cable[node->id][port] && (port >= SIM_LAN_LINKS || w->switch_up[lan_switch_of(node, port)]);
 }
 
 int lan_path(const struct node *node, int ifindex)
@@ -63,6 +65,7 @@ static struct packet *packet_take(struct world *w, uint32_t *slot)
 	p->references = 1;
 	p->vip = p->to = -1;
 	p->ttl = VRRP_TTL;
+	p->replayed = false;
 	return p;
 }
 
@@ -85,6 +88,8 @@ static void packet_to(struct world *w, uint32_t slot, unsigned node, unsigned po
 static void packet_lost(struct world *w, const struct packet *p)
 {
 	w->statistics->lost++;
+	if (p->kind == PACKET_BEAT)
+		beat_lost(w, p);
 	if (p->vip >= 0)
 		w->vips[p->vip].disturbed_ns = w->now;
 }
@@ -95,7 +100,7 @@ static void packet_to_nodes(struct world *w, uint32_t slot, unsigned entry, unsi
 	unsigned first = p->to < 0 ? 0 : (unsigned)p->to, end = p->to < 0 ? w->n_nodes : first + 1;
 
 	for (unsigned n = first; n < end; n++)
-		for (unsigned port = 0; port < SIM_LINKS; port++) {
+		for (unsigned port = 0; port < SIM_LAN_LINKS; port++) {
 			const struct node *to = &w->nodes[n];
 
 			if (!lan_is_port(to, port) || (n == p->from && port == out) || !to->powered ||
@@ -225,6 +230,73 @@ static void announcement(struct world *w, struct node *node, int ifindex, const 
 void lan_announce(struct world *w, struct node *node, const struct action_announce *a)
 {
 	announcement(w, node, a->ifindex, &a->ip, a->mac);
+}
+
+/* ---- heartbeats ---- */
+
+static bool has_address(const struct node *node, const struct ip *ip, int ifindex)
+{
+	for (unsigned i = 0; i < node->n_addresses; i++)
+		if (node->addresses[i].ifindex == ifindex && ip_equal(&node->addresses[i].ip, ip))
+			return true;
+	return false;
+}
+
+/* The cable of the vips' LAN at which this address of the node's is now, -1: none. eth2 has it for itself. */
+static int address_port(const struct node *node, const struct ip *ip)
+{
+	for (unsigned i = 0; i < SIM_PLAIN; i++)
+		if (node->links[i].exists && has_address(node, ip, node->links[i].ifindex))
+			return lan_path(node, node->links[i].ifindex);
+	return -1;
+}
+
+static bool is_through(const struct world *w, const struct node *node, int port)
+{
+	return node->powered && port >= 0 && lan_port_live(w, node, (unsigned)port) && !w->mute[node->id][port];
+}
+
+/* Whoever replays sits next to the receiver. */
+static bool beat_crosses(const struct world *w, const struct packet *p, unsigned *port)
+{
+	const struct node *from = &w->nodes[p->from], *to = &w->nodes[p->to];
+	bool on_lan = w->beats.kinds[p->path] == PATH_LAN;
+	int in = on_lan ? address_port(to, &p->destination) : (int)(SIM_LAN_LINKS + p->path - 1);
+	int out = on_lan ? address_port(from, &p->source) : in;
+
+	*port = (unsigned)in;
+	if (!is_through(w, to, in) || p->replayed)
+		return p->replayed && is_through(w, to, in);
+	if (!is_through(w, from, out) || !on_lan)
+		return is_through(w, from, out);
+	return !(w->blocked[from->id] & 1ULL << to->id) &&
+	       (w->trunk || lan_switch_of(from, (unsigned)out) == lan_switch_of(to, (unsigned)in));
+}
+
+void lan_beat(struct world *w, const struct packet *packet, uint64_t delay_ns)
+{
+	uint32_t slot;
+	unsigned port;
+	struct packet *p = packet_take(w, &slot);
+
+	if (!p)
+		return;
+	delay_ns += w->delay_ns + rng_below(&w->rng, w->jitter_ns + 1) + w->burst_delay_ns;
+	if (rng_chance(&w->rng, w->reorder))
+		delay_ns += rng_below(&w->rng, 5 * NSEC_PER_MSEC);
+	w->statistics->packets++;
+	*p = *packet;
+	p->references = 1;
+	if (!beat_crosses(w, p, &port) || rng_chance(&w->rng, w->loss + w->burst_loss)) {
+		packet_lost(w, p);
+	} else {
+		beat_late(w, p, delay_ns);
+		p->references++;
+		world_schedule(w, w->now + delay_ns, HAPPEN_PACKET, (unsigned)p->to, slot, port);
+		if (rng_chance(&w->rng, w->duplicate))
+			packet_to(w, slot, (unsigned)p->to, port);
+	}
+	lan_release(w, slot);
 }
 
 /* ---- the gateway ---- */
@@ -360,20 +432,12 @@ void lan_foreign_claim(struct world *w, struct node *node, unsigned vip)
 
 /* ---- arriving ---- */
 
-static bool has_address(const struct node *node, const struct ip *ip, int ifindex)
-{
-	for (unsigned i = 0; i < node->n_addresses; i++)
-		if (node->addresses[i].ifindex == ifindex && ip_equal(&node->addresses[i].ip, ip))
-			return true;
-	return false;
-}
-
 static bool wanted(const struct node *node, const struct packet *p, int ifindex)
 {
 	uint8_t family = p->source.family;
 	bool unicast = p->to >= 0;
 
-	if (p->kind == PACKET_ARP || p->kind == PACKET_ND)
+	if (p->kind == PACKET_ARP || p->kind == PACKET_ND || p->kind == PACKET_BEAT)
 		return true;
 	if (p->kind == PACKET_PROBE)
 		family = FAMILY_NONE;
@@ -398,6 +462,8 @@ void lan_arrive(struct world *w, struct node *node, unsigned port, uint32_t slot
 		bond = NULL; /* its socket is on the port itself */
 	if (!node->powered || node->suspended || !link->exists || !link->up || !lan_port_live(w, node, port) || w->mute[node->id][port] ||
 	    (bond && bond->active != link->ifindex) || (bond && !bond->up)) {
+		if (p->kind == PACKET_BEAT)
+			packet_lost(w, p);
 		lan_release(w, slot);
 		return;
 	}

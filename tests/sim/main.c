@@ -18,6 +18,7 @@ static void usage(FILE *out)
 		     "  --campaign N     the same with a job for each processor, and word of how far it is each minute\n"
 		     "  --peers N        so many nodes of others, 0…3 (default: the seed decides); --peer A,B: only of these kinds:\n"
 		     "                   keepalived, strict, deaf, zero, garbage\n"
+		     "  --paths N        the nodes have heartbeats by so many paths; 0: none (default: the seed decides)\n"
 		     "  --jobs N         so many worlds at a time\n"
 		     "  --sweep A,B      each world is a short story that is told again for each action or step of it, with a crash,\n"
 		     "                   reload, stall … there: crash, crash-lost, reload, reload-changed, stall, hang, suspend, all\n"
@@ -130,7 +131,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "trace-hash", 0, NULL, 'H' }, { "keep-going", 0, NULL, 'K' }, { "quiet", 0, NULL, 'q' },
 		{ "help", 0, NULL, 'h' },	{ "lie", 1, NULL, 'L' },
 		{ "sweep", 1, NULL, 'p' },	{ "stride", 1, NULL, 'd' },	{ "at", 1, NULL, 'a' },
-		{ "peers", 1, NULL, 'P' },	{ "peer", 1, NULL, 'Q' },	{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
+		{ "paths", 1, NULL, 'b' },	{ "peers", 1, NULL, 'P' },	{ "peer", 1, NULL, 'Q' },	{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
@@ -147,6 +148,9 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'P':
 			o->peers = (int)number(optarg, 0, SIM_PEERS);
+			break;
+		case 'b':
+			o->paths = (int)number(optarg, 0, SIM_PATHS);
 			break;
 		case 'Q':
 			o->peer_kinds = peer_list(optarg);
@@ -219,7 +223,7 @@ static void parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options options = { .seed = 1, .kind = -1, .peers = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1,
+	struct options options = { .seed = 1, .kind = -1, .peers = -1, .paths = -1, .faults = ALL_FAULTS, .verbose_from_ns = NEVER, .jobs = 1,
 				   .sweep_stride = 1 };
 
 	parse(argc, argv, &options);

@@ -277,6 +277,7 @@ void make_world(struct world *w)
 		w->n_nodes = o->nodes ? o->nodes : 2 + (unsigned)(w->seed % 2);
 		w->n_vips = o->vips ? o->vips : 1 + (unsigned)(w->seed / 2 % 3);
 	}
+	beat_choose(w);
 	for (unsigned v = 0; v < w->n_vips; v++)
 		vip_make(w, v, kind == NODE_PLAIN);
 	w->uneven = false;
@@ -287,6 +288,7 @@ void make_world(struct world *w)
 		node_make(w, n, kind < NODE_KINDS ? kind : -1);
 	for (unsigned v = 0; v < w->n_vips; v++)
 		owner_make(w, v);
+	beat_make(w);
 	peers_make(w);
 	lan_make(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)

@@ -100,6 +100,8 @@ void record_replay(const struct options *o, uint64_t seed, enum sweep_kind sweep
 		printf(" --fault-mask 0x%x", o->faults);
 	if (o->peers >= 0)
 		printf(" --peers %d", o->peers);
+	if (o->paths >= 0)
+		printf(" --paths %d", o->paths);
 	for (unsigned kind = 0, first = 1; kind < PEER_KINDS; kind++)
 		if (o->peer_kinds >> kind & 1) {
 			printf("%s%s", first ? " --peer " : ",", peer_name((enum peer_kind)kind));

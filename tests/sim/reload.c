@@ -263,6 +263,8 @@ bool reload_happen(struct world *w, struct node *node)
 	remember(w, node);
 	for (unsigned i = 0; i < changes; i++)
 		change_something(w, node);
+	if (w->beats.n_paths && changes)
+		beat_reload(w, node);
 	node->reload_at_change = rng_chance(&w->rng, 200000);
 	shell_reload(w, node);
 	if (rng_chance(&w->rng, 250000))

@@ -73,7 +73,9 @@ static void shell_act(struct world *w, struct node *node, const struct action *a
 	case ACT_PROBE:
 		lan_probe(w, node, &a->u.probe);
 		break;
-	case ACT_HEARTBEAT: /* no nodes are configured yet */
+	case ACT_HEARTBEAT:
+		beat_send(w, node, a);
+		break;
 	case ACT_RESOLVE: /* everybody knows everybody here */
 		break;
 	case ACT_ADDRESS_ADD:
@@ -265,6 +267,19 @@ static void probe_event(struct world *w, struct node *node, const struct packet 
 	shell_feed(w, node, &event);
 }
 
+static void beat_event(struct world *w, struct node *node, const struct packet *p, int ifindex, uint64_t seen_ns)
+{
+	struct event event = { .type = EV_HEARTBEAT, .seen_ns = seen_ns };
+	struct heartbeat message;
+	struct heard before;
+
+	beat_read(w, node, p, ifindex, &message, &event);
+	hearing_view(w, node, p->from, p->path, &before);
+	shell_feed(w, node, &event);
+	if (!is_over(w, node))
+		hearing_given(w, node, p, &event, &before);
+}
+
 static void drain_packets(struct world *w, struct node *node)
 {
 	while (node->socket_n && !is_over(w, node)) {
@@ -272,7 +287,9 @@ static void drain_packets(struct world *w, struct node *node)
 
 		node->socket_head = (node->socket_head + 1) % SIM_SOCKET;
 		node->socket_n--;
-		if (w->packets[wait.slot].kind == PACKET_PROBE)
+		if (w->packets[wait.slot].kind == PACKET_BEAT)
+			beat_event(w, node, &w->packets[wait.slot], wait.ifindex, wait.seen_ns);
+		else if (w->packets[wait.slot].kind == PACKET_PROBE)
 			probe_event(w, node, &w->packets[wait.slot], wait.ifindex, wait.seen_ns);
 		else if (w->packets[wait.slot].kind == PACKET_VRRP)
 			packet_event(w, node, &w->packets[wait.slot], wait.ifindex, wait.seen_ns);
@@ -351,6 +368,8 @@ static void process_gone(struct world *w, struct node *node)
 	if (node->undrain_waits)
 		forget_orders(node);
 	while (node->socket_n) {
+		if (w->packets[node->socket[node->socket_head].slot].kind == PACKET_BEAT)
+			beat_lost(w, &w->packets[node->socket[node->socket_head].slot]);
 		lan_release(w, node->socket[node->socket_head].slot);
 		node->socket_head = (node->socket_head + 1) % SIM_SOCKET;
 		node->socket_n--;
@@ -506,6 +525,7 @@ void shell_start(struct world *w, struct node *node)
 		watch->state = VIP_INIT;
 	}
 	check_disturb(w, node, 0);
+	hearing_began(w, node);
 	if (node->record_boot != node->boot)
 		forget_orders(node);
 	feed_record(w, node);
@@ -615,6 +635,7 @@ void shell_wake(struct world *w, struct node *node)
 		return;
 	trace_add_text(w, node->id, "goes on after %llu ms", (unsigned long long)(late / NSEC_PER_MSEC));
 	check_woken(w, node, late);
+	node->woken_ns = w->now;
 	check_disturb(w, node, 0);
 	if (node->stalled && node->queue_n && !node->applying) {
 		node->applying = true;

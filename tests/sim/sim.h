@@ -19,7 +19,9 @@ enum {
 	SIM_TRACKS = 3,		 /* what a vip may rest on, by enum track_kind: the bond, eth2, the default route */
 	SIM_PORTS = 2, /* of a bond: port 0 goes to switch 0, port 1 to switch 1 (plain: to node % 2) */
 	SIM_PLAIN = 3, /* eth2, a plain interface beside the bond, of nodes that have one */
-	SIM_LINKS = 4, /* eth0, eth1, bond0, eth2; a link's index is its cable's */
+	SIM_LAN_LINKS = 4, /* eth0, eth1, bond0, eth2; a link's index is its cable's */
+	SIM_PATHS = 4,	   /* between nodes: the first may be on the LAN, each other one has a NIC of its own */
+	SIM_LINKS = SIM_LAN_LINKS + SIM_PATHS - 1,
 	SIM_BOND_ADDRESSES = 2,
 	SIM_BOND_ROUTES = 2,
 	SIM_ADDRESSES = SIM_VIPS * SIM_VIP_ADDRESSES * 2 + 16,
@@ -32,7 +34,9 @@ enum {
 	SIM_TRACE = 256,
 	CAMPAIGN_JOBS = 64,
 	SIM_FAULTS = 64,
-	SIM_PACKET_SIZE = 8 + SIM_VIP_ADDRESSES * 16 + 96,
+	SIM_BEAT_FAULTS = 16,
+	SIM_RECORDS = 64, /* heartbeats that were believed once */
+	SIM_PACKET_SIZE = HEARTBEAT_MAX,
 };
 
 #define SIM_START	   (1000 * NSEC_PER_SEC)
@@ -57,6 +61,8 @@ enum happen {
 	HAPPEN_RELOAD,	  /* another reload, right after one or in the middle of a change */
 	HAPPEN_FLAP,	  /* a flapping cable changes */
 	HAPPEN_PEER,	  /* a node of others has something to do */
+	HAPPEN_BEAT_FAULT, /* the next fault of a path */
+	HAPPEN_BEAT_HEAL,  /* one ends */
 	HAPPEN_CHECK,	  /* the checks that depend on time alone */
 };
 
@@ -252,6 +258,7 @@ struct node {
 	bool doomed;	       /* dies as soon as the step is over; nothing that it says is done any more */
 	enum sweep_kind pause; /* is stalled as soon as the step is over */
 	uint64_t unwell_ns;  /* since when it is stalled or gone */
+	uint64_t woken_ns;   /* when its process started, or went on after a pause */
 	uint64_t process_ns; /* when the process started */
 	uint32_t life;	     /* of the process: what was scheduled for an earlier one is void */
 	uint64_t boot;
@@ -299,6 +306,10 @@ struct node {
 	uint64_t idle_ns;     /* since when its bond uses no port that works although one does, 0: it does */
 	uint64_t flapper_ns;  /* since when it uses one that flaps although a steady one is there, 0: it does not */
 	uint64_t deaf_ns;     /* since when the bond uses a port that reaches nothing while another does, 0: it does not */
+	uint64_t beat_ns;	    /* the interval of its heartbeats */
+	unsigned beat_lost, beat_paths; /* paths: mask of the world's that it has */
+	struct config_node config_nodes[SIM_NODES];
+	struct config_path config_paths[SIM_NODES * SIM_PATHS];
 	struct config_address config_addresses[SIM_VIPS * SIM_VIP_ADDRESSES + SIM_BOND_ADDRESSES];
 	struct config_route config_routes[SIM_BOND_ROUTES];
 	struct config_track config_tracks[SIM_VIPS * SIM_TRACKS];
@@ -336,7 +347,7 @@ struct span {
 
 /* ---- the world ---- */
 
-enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND, PACKET_PROBE };
+enum packet_kind { PACKET_VRRP, PACKET_ARP, PACKET_ND, PACKET_PROBE, PACKET_BEAT };
 
 struct packet {
 	uint32_t references;
@@ -344,6 +355,8 @@ struct packet {
 	uint16_t from, length;
 	int vip, to; /* to: the only node that it is for, -1: all */
 	int ttl;
+	unsigned path;	/* PACKET_BEAT: of the world's */
+	bool replayed;	/* PACKET_BEAT: by somebody who had recorded it */
 	struct ip source, destination;
 	uint8_t bytes[SIM_PACKET_SIZE];
 };
@@ -363,6 +376,59 @@ struct world_vip {
 	uint64_t disturbed_ns; /* the last packet of it that was lost */
 	int holder;	       /* the last node that became active, -1 */
 	struct span doubled, orphaned;
+};
+
+/* ---- heartbeats (beat.c, hearing.c) ---- */
+
+/* By what a path goes: the LAN of the vips; a network of its own; one with routers in it. */
+enum path_kind { PATH_LAN, PATH_CABLE, PATH_ROUTED };
+
+enum beat_fault_kind {
+	BEAT_CUT,     /* some directed pairs of nodes, on one path */
+	BEAT_CUT_ALL, /* the same on all paths */
+	BEAT_ONE_WAY, /* one directed pair, on one path */
+	BEAT_DEAF,    /* a node hears nobody by any path */
+	BEAT_DUMB,    /* nobody hears it */
+	BEAT_LOSSY,   /* one directed pair loses many, on one path */
+	BEAT_SLOW,    /* what goes by one path is late, and out of order */
+	BEAT_CABLE,   /* a NIC loses its link */
+	BEAT_REPLAY,  /* what was believed once is sent again */
+	BEAT_FAULT_KINDS
+};
+
+struct beat_fault {
+	bool on;
+	enum beat_fault_kind kind;
+	unsigned path, node;
+	uint16_t cut[SIM_NODES]; /* by sender, who does not hear it; of some kinds */
+};
+
+/* What is known of what one node says to another by one path. */
+struct hearing {
+	uint64_t said_ns;    /* the last that its core said */
+	uint64_t got_ns;     /* when the last that the other's core believed came in */
+	uint64_t told_ns;    /* when that was said */
+	uint64_t timeout_ns; /* the silence that it announced */
+	uint64_t back_ns;    /* when the other began to believe it, by this path, after a silence */
+	uint64_t sequence, incarnation, interval_ns; /* in the last that was believed */
+	uint64_t upset_ns;   /* the last that did not get through, or was late */
+};
+
+struct beat_record {
+	unsigned from, to, path;
+	uint16_t length;
+	uint8_t bytes[HEARTBEAT_MAX];
+};
+
+struct beats_world {
+	unsigned n_paths; /* 0: no nodes are configured */
+	enum path_kind kinds[SIM_PATHS];
+	uint64_t interval_ns; /* half of the longest that a reload may bring */
+	struct rng rng;	      /* of its own: worlds without are what they were */
+	struct beat_fault faults[SIM_BEAT_FAULTS];
+	struct hearing hearing[SIM_NODES][SIM_NODES][SIM_PATHS]; /* by who says it and who hears it */
+	struct beat_record records[SIM_RECORDS];
+	unsigned n_records; /* so far */
 };
 
 /* What is peculiar to a node of others (peer.c). */
@@ -477,6 +543,7 @@ struct statistics {
 	uint64_t two_seed, none_seed;
 	struct interval doubled, orphaned; /* two that hear each other hold; nobody does, although one could */
 	uint64_t vip_ns;		   /* the time that all vips existed, together */
+	uint64_t beat_worlds, beats, beats_lost, replays, beat_faults[BEAT_FAULT_KINDS];
 	uint64_t takeovers_of[TAKEOVER_KINDS];
 	uint64_t hash; /* over what every core was told and said */
 };
@@ -489,6 +556,7 @@ struct options {
 	uint64_t worlds;
 	unsigned jobs;
 	int peers;		/* -1: the seed decides */
+	int paths;		/* between nodes with heartbeats; 0: no heartbeats, -1: the seed decides */
 	uint32_t peer_kinds;	/* mask of enum peer_kind; 0: all */
 	uint32_t sweeps;		/* mask of enum sweep_kind; 0: whole worlds */
 	uint64_t sweep_stride, sweep_at; /* every so many places; only there */
@@ -515,6 +583,7 @@ struct world {
 	uint32_t *free_packets;
 	struct peer peers[SIM_PEERS];
 	unsigned n_peers;
+	struct beats_world beats;
 	unsigned n_free_packets;
 
 	bool cable[SIM_NODES][SIM_LINKS], switch_up[2], trunk;
@@ -618,8 +687,39 @@ bool lan_port_live(const struct world *, const struct node *, unsigned port); /*
 int lan_switch_of(const struct node *, unsigned port);
 int lan_path(const struct node *, int ifindex); /* the cable that a packet out of this interface takes, -1: none */
 
+/* One datagram of a node's to another by one path of the world; whether it may pass that path at all is for beat.c. */
+void lan_beat(struct world *, const struct packet *, uint64_t delay_ns);
+
 void lan_peer_advert(struct world *, unsigned at, unsigned from, const struct peer_advert *);
 void lan_peer_announce(struct world *, unsigned at, unsigned from, const struct ip *);
+
+/* beat.c */
+void beat_choose(struct world *);		       /* whether there are any, and by which paths; before the nodes are made */
+void beat_make(struct world *);			       /* the nodes' share */
+void beat_configure(struct world *, struct node *);    /* nodes, paths and heartbeat of node->config */
+void beat_send(struct world *, struct node *, const struct action *);
+void beat_read(struct world *, const struct node *, const struct packet *, int ifindex, struct heartbeat *, struct event *);
+void beat_lost(struct world *, const struct packet *);
+void beat_late(struct world *, const struct packet *, uint64_t delay_ns); /* sent now, it comes in so much later */
+void beat_cables(struct world *);		       /* which NICs have no link, for faults.c */
+void beat_reload(struct world *, struct node *);       /* a person changes interval or lost */
+void beat_fault_happen(struct world *);
+void beat_fault_heal(struct world *, unsigned slot);
+void beat_heal_all(struct world *);
+bool beat_shared(const struct world *, unsigned a, unsigned b, unsigned path);
+const char *beat_fault_name(enum beat_fault_kind);
+
+/* hearing.c */
+struct heard {
+	struct node_view node;
+	struct path_view path;
+};
+/* As the core has it; false: it has no such path. */
+bool hearing_view(const struct world *, const struct node *, unsigned other, unsigned path, struct heard *);
+void hearing_began(struct world *, struct node *); /* a process, or one goes on */
+void hearing_said(struct world *, struct node *, unsigned to, unsigned path);
+void hearing_given(struct world *, struct node *, const struct packet *, const struct event *, const struct heard *before);
+void hearing_check(struct world *);
 
 /* peer.c */
 void peers_make(struct world *);
@@ -647,6 +747,7 @@ void shell_post(struct world *, struct node *, const struct event *); /* a resul
 
 /* faults.c */
 void fault_happen(struct world *);
+void fault_compute(struct world *); /* cables, switches and reachability, of the faults that are on */
 void fault_flap(struct world *, unsigned slot);
 void fault_heal(struct world *, unsigned slot);
 void fault_delete(struct world *, struct node *);

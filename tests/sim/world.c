@@ -67,8 +67,15 @@ static void happen(struct world *w, const struct happening *h)
 	case HAPPEN_FLAP:
 		fault_flap(w, h->a);
 		break;
+	case HAPPEN_BEAT_FAULT:
+		beat_fault_happen(w);
+		break;
+	case HAPPEN_BEAT_HEAL:
+		beat_fault_heal(w, h->a);
+		break;
 	case HAPPEN_CHECK:
 		check_time(w);
+		hearing_check(w);
 		world_schedule(w, w->now + w->check_ns, HAPPEN_CHECK, 0, 0, 0);
 		break;
 	}
@@ -195,6 +202,8 @@ static void life(struct world *w)
 			trouble = 5 * w->fault_gap_ns + NSEC_PER_SEC;
 		w->faults_on = true;
 		world_schedule(w, w->now, HAPPEN_FAULT, 0, 0, 0);
+		if (w->beats.n_paths)
+			world_schedule(w, w->now, HAPPEN_BEAT_FAULT, 0, 0, 0);
 		peers_begin(w);
 		if (!live_until(w, w->now + (time ? time : trouble)))
 			return;
