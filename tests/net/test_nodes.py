@@ -190,7 +190,7 @@ def test_paused_is_silent_and_judges_nobody_by_what_it_slept_through(cluster):
     two.d1.resume()
     two.wait(two.d2, "alive", {"lan": "up", "direct": "up"})
     two.wait(two.d1, "alive", {"lan": "up", "direct": "up"})
-    assert [e["state"] for e in two.d1.events() if e["object_type"] == "peer"] == ["alive"]
+    assert [e["state"] for e in two.d1.events() if (e["object_type"], e["code"]) == ("peer", "state")] == ["alive"]
 
 
 def test_another_configuration_is_told(cluster):
@@ -205,7 +205,7 @@ def test_another_configuration_is_told(cluster):
     assert two.d2.ctl("reload").returncode == 0
     for daemon in (two.d1, two.d2):
         wait_for(lambda daemon=daemon: not daemon.status()["warnings"], 5, "and that it is over")
-    assert [e["state"] for e in two.d1.events() if e["object_type"] == "peer"] == ["alive"], "no reload made it miss the other"
+    assert [e["state"] for e in two.d1.events() if (e["object_type"], e["code"]) == ("peer", "state")] == ["alive"], "no reload made it miss the other"
 
 
 # ---- authentication
@@ -328,4 +328,4 @@ def test_spoilt_and_foreign_datagrams_are_counted_and_change_nothing(cluster):
     send(good[:8] + b"\0\0\0\x09" + good[12:], "key-unknown")
     send(good, "tag-wrong", source="192.0.2.12")
     two.wait(two.d1, "alive", {"lan": "up", "direct": "up"})
-    assert [e["state"] for e in two.d1.events() if e["object_type"] == "peer"] == ["alive"]
+    assert [e["state"] for e in two.d1.events() if (e["object_type"], e["code"]) == ("peer", "state")] == ["alive"]
