@@ -365,6 +365,12 @@ static bool awaits_device(const struct core *core, const struct vip *vip)
 	       !(vmac_is_there(core, vmac) && core->ifaces[vmac->iface].up);
 }
 
+static bool is_going(const struct core *core, const struct place *place)
+{
+	(void)core;
+	return place->change.gen && place->change.type == ACT_ADDRESS_DEL;
+}
+
 /* Make before break: an address that moves stays on the old interface until it is on the new one, unless the old one is
  * dead anyway; then both go in one batch. Whoever had it: a reload may have made an orphan of it. */
 static bool may_go(const struct core *core, const struct place *place)
@@ -380,7 +386,8 @@ static bool may_go(const struct core *core, const struct place *place)
 		for (unsigned i = 0; i < addr->n_places; i++) {
 			const struct place *other = &core->places[addr->first_place + i];
 			if (other != place &&
-			    (plan_place_wanted(core, other) ? !place_is_there(other) : is_undecided(core, other)))
+			    (plan_place_wanted(core, other) ? !place_is_there(other) || twin(core, other, is_going)
+							    : is_undecided(core, other)))
 				return false;
 		}
 	}
