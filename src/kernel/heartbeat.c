@@ -231,17 +231,19 @@ static bool read_one(struct beats *b, unsigned number, struct beat *beat)
 	return true;
 }
 
+/* The paths take turns: who floods one of them delays nothing that comes by the others. */
 bool beats_next(struct beats *b, struct beat *beat)
 {
-	for (; b->budget && b->at < b->n; b->at++) {
-		if (read_one(b, b->at, beat)) {
+	for (unsigned empty = 0; b->budget && empty < b->n; empty++) {
+		unsigned number = b->at;
+
+		b->at = (number + 1) % b->n;
+		if (read_one(b, number, beat)) {
 			b->budget--;
 			return true;
 		}
 	}
 	b->budget = BEATS_BUDGET;
-	if (b->at >= b->n)
-		b->at = 0;
 	return false;
 }
 
