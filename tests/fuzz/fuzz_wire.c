@@ -217,9 +217,9 @@ static void try_heartbeat(const uint8_t *bytes, size_t length)
 	MUST(size <= sizeof out && heartbeat_decode(out, size, &again) == HEARTBEAT_GOOD && again.n_claims == n);
 	MUST(again.sequence == message.sequence && again.digest == message.digest && again.n_heard == message.n_heard);
 	MUST(memcmp(again.heard, message.heard, sizeof again.heard) == 0 && memcmp(again.node, message.node, sizeof again.node) == 0);
-	if (n == message.n_claims && n > 0)
-		MUST(heartbeat_claim_at(&message, n - 1, &claim) && heartbeat_claim_at(&again, n - 1, &other) &&
-		     heartbeat_claim_sum(&claim) == heartbeat_claim_sum(&other));
+	for (unsigned i = 0; i < n && n == message.n_claims; i++)
+		MUST(heartbeat_claim_at(&message, i, &claim) && heartbeat_claim_at(&again, i, &other) &&
+		     heartbeat_claim_sum(&claim) == heartbeat_claim_sum(&other) && claim.vrrp == other.vrrp);
 }
 
 #ifdef FUZZ_STANDALONE
@@ -321,7 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 #ifdef FUZZ_STANDALONE
 
-enum { INPUT_MAX = 2 + 8 + 40 * 16, DEFAULT_COUNT = 200000 };
+enum { INPUT_MAX = 2 + HEARTBEAT_MAX + 1, DEFAULT_COUNT = 200000 };
 
 static uint64_t seed = 1;
 
@@ -337,11 +337,15 @@ static size_t make_heartbeat(uint8_t *out)
 {
 	struct heartbeat message = { .interval_us = 100000, .lost = 3, .incarnation = 1, .node = "lb1", .path = "lan",
 				     .key = random_below(2), .n_heard = random_below(HEARTBEAT_PATHS + 1) };
-	struct heartbeat_claim claim = { .vip = 51, .state = VIP_ACTIVE, .verdict = LAN_GOOD };
-	size_t length = heartbeat_begin(out, INPUT_MAX - 2, &message);
+	size_t length = heartbeat_begin(out, HEARTBEAT_MAX, &message);
 
-	for (unsigned n = random_below(8); n > 0; n--)
-		MUST(heartbeat_put_claim(out, INPUT_MAX - 2, &length, &claim));
+	for (unsigned n = random_below(random_below(4) ? 8 : HEARTBEAT_CLAIMS + 1); n > 0; n--) {
+		struct heartbeat_claim claim = { .vip = random_below(64), .state = (uint8_t)random_below(VIP_FAULT + 1),
+						 .verdict = (uint8_t)random_below(LAN_DEAD + 1), .able = random_below(2),
+						 .holding = random_below(2), .vrrp = random_below(2),
+						 .health = (uint8_t)random_below(256), .priority = (uint8_t)random_below(256) };
+		MUST(heartbeat_put_claim(out, HEARTBEAT_MAX, &length, &claim));
+	}
 	return heartbeat_finish(out, length);
 }
 

@@ -185,6 +185,60 @@ static void more_claims_than_fit_are_left_out(void **state)
 	assert_int_equal(heartbeat_begin(out, bare + HEARTBEAT_TAG, &m), bare);
 }
 
+/* Whatever a configuration may call things, a datagram has room for so many claims. */
+static void as_many_claims_fit_as_are_promised(void **state)
+{
+	uint8_t out[HEARTBEAT_MAX];
+	struct heartbeat m = whole(), read;
+	size_t length;
+	unsigned n = 0;
+
+	(void)state;
+	m.key = UINT32_MAX;
+	m.n_heard = HEARTBEAT_PATHS;
+	memset(m.node, 'n', HEARTBEAT_NAME - 1);
+	memset(m.path, 'p', HEARTBEAT_LABEL - 1);
+	memset(m.software, 's', HEARTBEAT_LABEL - 1);
+	length = heartbeat_begin(out, sizeof out, &m);
+	while (n < HEARTBEAT_CLAIMS && heartbeat_put_claim(out, sizeof out, &length, claim(n % 2)))
+		n++;
+	assert_int_equal(n, HEARTBEAT_CLAIMS);
+	length = heartbeat_finish(out, length);
+	assert_true(length <= HEARTBEAT_MAX);
+	assert_int_equal(decode(out, length, &read), HEARTBEAT_GOOD);
+	assert_true(read.n_claims == HEARTBEAT_CLAIMS && read.n_heard == HEARTBEAT_PATHS);
+	assert_string_equal(read.node, m.node);
+	assert_string_equal(read.path, m.path);
+	assert_string_equal(read.software, m.software);
+}
+
+/* The last byte of an entry: one bit is known, and it is part of no digest. */
+static void the_bit_of_vrrp_and_those_beside_it(void **state)
+{
+	enum { MORE_AT = CLAIMS_AT + 4 + 12 + 9 };
+	struct heartbeat_claim vrrp = *claim(0), plain = *claim(0), c;
+	struct heartbeat m = whole();
+	uint8_t out[HEARTBEAT_MAX];
+	size_t length;
+
+	(void)state;
+	vrrp.vrrp = true;
+	length = heartbeat_begin(out, sizeof out, &m);
+	assert_true(heartbeat_put_claim(out, sizeof out, &length, &vrrp) && heartbeat_put_claim(out, sizeof out, &length, &plain));
+	length = heartbeat_finish(out, length);
+	assert_true(out[MORE_AT] == 0x01 && out[MORE_AT + 10] == 0x00);
+	out[MORE_AT] = 0xff;
+	out[MORE_AT + 10] = 0xfe;
+	assert_int_equal(decode(out, length, &m), HEARTBEAT_GOOD);
+	assert_true(heartbeat_claim_at(&m, 0, &c) && c.vrrp && c.vip == vrrp.vip && c.able && c.holding && c.health == 255 && c.priority == 200);
+	assert_true(heartbeat_claim_at(&m, 1, &c) && !c.vrrp);
+	assert_true(heartbeat_claim_sum(&vrrp) == heartbeat_claim_sum(&plain));
+	/* of the header of the claims two bytes are reserved */
+	out[CLAIMS_AT + 6] = out[CLAIMS_AT + 7] = 0xff;
+	assert_int_equal(decode(out, length, &m), HEARTBEAT_GOOD);
+	assert_true(m.n_vips == 2 && m.n_claims == 2);
+}
+
 static void refuses_to_write_what_is_out_of_range(void **state)
 {
 	uint8_t out[HEARTBEAT_MAX];
@@ -293,6 +347,8 @@ int main(void)
 		cmocka_unit_test(reads_what_the_page_says),
 		cmocka_unit_test(leaves_room_for_the_tag),
 		cmocka_unit_test(more_claims_than_fit_are_left_out),
+		cmocka_unit_test(as_many_claims_fit_as_are_promised),
+		cmocka_unit_test(the_bit_of_vrrp_and_those_beside_it),
 		cmocka_unit_test(refuses_to_write_what_is_out_of_range),
 		cmocka_unit_test(every_cut_is_seen),
 		cmocka_unit_test(drops_each_for_its_reason),
