@@ -89,6 +89,8 @@ void model_snap_end(struct core *core, const struct event *event)
 		core->ifaces[i].known = true;
 	for (unsigned i = 0; i < core->n_bonds; i++)
 		bond_update(core, &core->bonds[i]);
+	if (core->n_peers)
+		peer_update(core);
 	track_update(core);
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		vip_link(core, &core->vips[i]);

@@ -51,12 +51,18 @@ static uint64_t one_way_at(const struct core *core, const struct peer *peer, con
 	       core->config.heartbeat.interval_ns * core->config.heartbeat.lost + 2 * peer->interval_ns;
 }
 
+/* Before the first snapshot no interface has a number yet, and before the next one none that only a reload has named. */
+static bool is_unknown(const struct core *core, const struct iface *iface)
+{
+	return !core->snap_known || (iface && !iface->known);
+}
+
 static struct reason judge_lane(const struct core *core, const struct peer *peer, const struct lane *lane, enum path_state *state)
 {
 	const struct iface *iface = peer_lane_iface(core, lane);
 
 	*state = PATH_DOWN;
-	if (core->snap_known && (!iface || !iface->carrier))
+	if (!is_unknown(core, iface) && (!iface || !iface->carrier))
 		return (struct reason){ .code = REASON_PATH_LINK };
 	*state = PATH_WAITING;
 	if (!lane->heard_ns)
@@ -156,11 +162,12 @@ static struct peer *find_peer(struct core *core, const char *name)
 }
 
 /* A bond of driver move has its addresses now on this port, now on that, and packets are under way meanwhile. */
-static bool comes_by(struct core *core, const struct config_path *path, int ifindex)
+static bool comes_by(struct core *core, const struct lane *lane, int ifindex)
 {
+	const struct config_path *path = own_path(core, lane);
 	const struct iface *iface = model_iface_by_index(core, ifindex);
 
-	if (path->routed || !core->snap_known) /* before the first snapshot no interface has a number yet */
+	if (path->routed || is_unknown(core, peer_lane_iface(core, lane)))
 		return true;
 	if (path->bond == NONE)
 		return iface && strcmp(iface->name, path->on) == 0;
@@ -175,7 +182,7 @@ static struct lane *find_lane(struct core *core, const struct peer *peer, const 
 		if (lane->own != core->config.nodes[core->config.self].first_path + event->path)
 			continue;
 		return ip_equal(&other_path(core, lane)->address, &event->source) && strcmp(own->name, event->message->path) == 0 &&
-			       comes_by(core, own, event->ifindex)
+			       comes_by(core, lane, event->ifindex)
 			       ? lane
 			       : NULL;
 	}
