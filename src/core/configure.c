@@ -814,7 +814,7 @@ static void settle(struct core *core)
 			vip_renew(core, vip, true);
 	}
 	for (unsigned i = 0; i < unit_count(core); i++)
-		queue_add(&core->dirty, i, QUEUED_WHOLE);
+		queue_add(&core->dirty, i);
 	peer_settle(core);
 	core->snap_wanted = true;
 }

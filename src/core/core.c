@@ -6,31 +6,22 @@
 
 void core_dirty_vip(struct core *core, const struct vip *vip)
 {
-	queue_add(&core->dirty, unit_of_vip(core, vip), QUEUED_WHOLE);
-}
-
-/* An address that is tried again later, a device, what an older configuration or a predecessor left: with any of them a vip's
- * turn is what something else may wait for. Claims are decided at every turn. */
-void core_due_vip(struct core *core, const struct vip *vip)
-{
-	bool more = vip_by_claims(vip) || vip->vmac != NONE || vip->place_ns <= core->now || core->has_removed || core->n_orphans;
-
-	queue_add(&core->dirty, unit_of_vip(core, vip), more ? QUEUED_WHOLE : QUEUED_DUE);
+	queue_add(&core->dirty, unit_of_vip(core, vip));
 }
 
 void core_dirty_bond(struct core *core, const struct bond *bond)
 {
-	queue_add(&core->dirty, unit_of_bond(core, bond), QUEUED_WHOLE);
+	queue_add(&core->dirty, unit_of_bond(core, bond));
 }
 
 void core_dirty_iface(struct core *core, const struct iface *iface)
 {
-	queue_add(&core->dirty, unit_of_iface(core, iface), QUEUED_WHOLE);
+	queue_add(&core->dirty, unit_of_iface(core, iface));
 }
 
 void core_dirty_rest(struct core *core)
 {
-	queue_add(&core->dirty, unit_rest(core), QUEUED_WHOLE);
+	queue_add(&core->dirty, unit_rest(core));
 }
 
 void core_dirty_route(struct core *core, const struct route_place *place)
@@ -45,7 +36,7 @@ void core_dirty_route(struct core *core, const struct route_place *place)
 
 void core_dirty_peers(struct core *core)
 {
-	queue_add(&core->dirty, unit_peers(core), QUEUED_WHOLE);
+	queue_add(&core->dirty, unit_peers(core));
 }
 
 void core_dirty_owner(struct core *core, const struct addr *addr)
@@ -312,12 +303,10 @@ static void handle_timers(struct core *core)
 
 	while (heap_first(&core->heap, &unit) <= core->now) {
 		heap_set(&core->heap, unit, NEVER);
-		if (unit < core->n_vips) {
+		queue_add(&core->dirty, unit);
+		if (unit < core->n_vips)
 			vip_timer(core, &core->vips[unit]);
-			continue;
-		}
-		queue_add(&core->dirty, unit, QUEUED_WHOLE);
-		if (unit < core->n_vips + core->n_bonds)
+		else if (unit < core->n_vips + core->n_bonds)
 			bond_timer(core, &core->bonds[unit - core->n_vips]);
 		else if (unit == unit_rest(core))
 			fire_rest(core);

@@ -727,14 +727,6 @@ void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);
 void core_probe(const struct core *, unsigned bond, unsigned port, unsigned i, struct probe_view *);
 void core_vip(const struct core *, unsigned i, struct vip_view *);
-
-/* What a vip's view says of the three things that the state file keeps, for who asks after every advert. */
-struct vip_sign {
-	bool active;
-	uint64_t last_sign_ns;
-	uint8_t heard_checksum;
-};
-struct vip_sign core_vip_sign(const struct core *, unsigned i);
 unsigned core_n_nodes(const struct core *); /* this one too; 0: none are configured */
 /* What another node, that lives, claims of vip i; false: it does not live, or has said nothing of it. */
 struct claim_view {

@@ -457,16 +457,9 @@ struct peer {
 };
 
 /* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest, then the other nodes. */
-/* Why a unit waits to be planned. */
-enum queued {
-	QUEUED_NOT,
-	QUEUED_DUE,   /* a vip whose advert may be due, or whose deadline moved, and nothing else */
-	QUEUED_WHOLE, /* anything may have happened to it */
-};
-
 struct unit_queue {
 	uint32_t *items;
-	uint8_t *queued; /* enum queued, by unit */
+	uint8_t *queued;
 	unsigned n;
 };
 
@@ -614,14 +607,13 @@ void heap_set(struct heap *, unsigned unit, uint64_t due); /* NEVER takes it out
 uint64_t heap_first(const struct heap *, unsigned *unit);  /* NEVER: empty */
 int queue_init(struct unit_queue *, unsigned units);
 void queue_free(struct unit_queue *);
-void queue_add(struct unit_queue *, unsigned unit, enum queued); /* the more of two reasons counts */
+void queue_add(struct unit_queue *, unsigned unit);
 
 /* The delays of the announcement schedule (design/vrrp.md): 0, 10, 50, 200 ms, 1 s, 5 s. */
 extern const uint64_t announce_schedule[ANNOUNCE_STEPS];
 
 /* core.c */
 void core_dirty_vip(struct core *, const struct vip *);
-void core_due_vip(struct core *, const struct vip *); /* QUEUED_DUE, unless more may wait for its turn */
 void core_dirty_bond(struct core *, const struct bond *);
 void core_dirty_iface(struct core *, const struct iface *);
 void core_dirty_rest(struct core *);

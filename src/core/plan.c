@@ -3,10 +3,7 @@
  *
  * Units that something happened to wait in a queue. Each pass emits one kind of action for all of them: adverts that are
  * due, announcements, first adverts (an address is announced before its vip speaks), then changes, then notes. Every
- * pass emits only what is still due, so that a plan which ran out of room is simply made again.
- *
- * Hundreds of vips at short intervals do nothing for hours but send an advert, or hear one. Those are queued as due only: the first
- * pass looks at them, and then their deadline is taken anew. */
+ * pass emits only what is still due, so that a plan which ran out of room is simply made again. */
 #include "core/plan.h"
 
 struct action *plan_emit(struct out *out, enum action_type type, struct object object)
@@ -156,15 +153,8 @@ static bool may_announce(const struct core *core, const struct vip *vip)
 	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE;
 }
 
-static bool is_whole(const struct core *core, unsigned unit)
-{
-	return core->dirty.queued[unit] == QUEUED_WHOLE;
-}
-
 static void send_unit_announcements(struct core *core, struct out *out, unsigned unit)
 {
-	if (!is_whole(core, unit))
-		return;
 	if (unit < core->n_vips) {
 		const struct vip *vip = &core->vips[unit];
 		if (may_announce(core, vip))
@@ -190,7 +180,7 @@ static void plan_sends(struct core *core, struct out *out)
 			plan_probes(core, out, &core->bonds[unit - core->n_vips]);
 	}
 	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		if (core->dirty.items[i] < core->n_vips && is_whole(core, core->dirty.items[i]))
+		if (core->dirty.items[i] < core->n_vips)
 			send_adverts(core, out, &core->vips[core->dirty.items[i]], true);
 	}
 }
@@ -601,7 +591,7 @@ static void plan_changes(struct core *core, struct out *out, unsigned unit)
 {
 	unsigned bonds = core->n_vips, ifaces = core->n_vips + core->n_bonds;
 
-	if (unit == unit_peers(core) || !is_whole(core, unit)) {
+	if (unit == unit_peers(core)) {
 		return;
 	} else if (unit == unit_rest(core)) {
 		plan_rest(core, out);
@@ -719,7 +709,7 @@ static void plan_notes(struct core *core, struct out *out)
 			note_bond(core, out, &core->bonds[unit - core->n_vips]);
 	}
 	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		if (core->dirty.items[i] < core->n_vips && is_whole(core, core->dirty.items[i]))
+		if (core->dirty.items[i] < core->n_vips)
 			note_vip(core, out, &core->vips[core->dirty.items[i]]);
 	}
 	if (core->n_peers && core->dirty.queued[unit_peers(core)])
@@ -768,10 +758,8 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 
 	if (unit < bonds) {
 		struct vip *vip = &core->vips[unit];
-		if (is_whole(core, unit)) {
-			vip->place_ns = min64(places_deadline(core, vip->first_addr, vip->n_addrs), routes_deadline(core, vip));
-			vip->place_ns = min64(vip->place_ns, rules_deadline(core, vip->first_rule, vip->cfg.n_rules));
-		}
+		vip->place_ns = min64(places_deadline(core, vip->first_addr, vip->n_addrs), routes_deadline(core, vip));
+		vip->place_ns = min64(vip->place_ns, rules_deadline(core, vip->first_rule, vip->cfg.n_rules));
 		return vip_deadline(core, vip);
 	}
 	if (unit < ifaces)
@@ -801,7 +789,7 @@ size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
 		return out.n;
 	for (unsigned i = 0; i < core->dirty.n; i++) {
 		heap_set(&core->heap, core->dirty.items[i], unit_deadline(core, core->dirty.items[i]));
-		core->dirty.queued[core->dirty.items[i]] = QUEUED_NOT;
+		core->dirty.queued[core->dirty.items[i]] = 0;
 	}
 	core->dirty.n = 0;
 	return out.n;

@@ -114,10 +114,10 @@ void queue_free(struct unit_queue *queue)
 	free(queue->queued);
 }
 
-void queue_add(struct unit_queue *queue, unsigned unit, enum queued why)
+void queue_add(struct unit_queue *queue, unsigned unit)
 {
-	if (queue->queued[unit] == QUEUED_NOT)
-		queue->items[queue->n++] = unit;
-	if (queue->queued[unit] < why)
-		queue->queued[unit] = (uint8_t)why;
+	if (queue->queued[unit])
+		return;
+	queue->queued[unit] = 1;
+	queue->items[queue->n++] = unit;
 }

@@ -126,16 +126,6 @@ static bool hears_successor(const struct vip *vip)
 	return vip->phase == PHASE_LEAVING && vip->heard_ns >= vip->since_ns;
 }
 
-struct vip_sign core_vip_sign(const struct core *core, unsigned i)
-{
-	const struct vip *vip = &core->vips[i];
-
-	assert(i < core->n_vips);
-	return (struct vip_sign){ .active = vip->phase == PHASE_ACTIVE,
-				  .last_sign_ns = vip->phase == PHASE_ACTIVE ? claim_sent_ns(core, vip) : 0,
-				  .heard_checksum = vip->checksum };
-}
-
 void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 {
 	const struct vip *vip = &core->vips[i];
@@ -163,7 +153,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		.n_rules = vip->cfg.n_rules,
 		.reason = vip->reason,
 		.since_ns = vip->since_ns,
-		.last_sign_ns = core_vip_sign(core, i).last_sign_ns,
+		.last_sign_ns = vip->phase == PHASE_ACTIVE ? claim_sent_ns(core, vip) : 0,
 		.peers = core->config.peers + vip->cfg.first_peer,
 		.n_peers = vip->n_peers,
 		.heard_ns = vip->heard_ns,

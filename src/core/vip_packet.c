@@ -268,10 +268,7 @@ void vip_advert(struct core *core, struct vip *vip, const struct event_advert *a
 	vip->counters.adverts_received++;
 	vip->counters.priority_zero_received += advert->priority == 0;
 	follow_checksum(core, vip, advert);
-	if (vip->phase == PHASE_BACKUP)
-		core_due_vip(core, vip);
-	else
-		core_dirty_vip(core, vip);
+	core_dirty_vip(core, vip);
 	compare_lists(core, vip, advert);
 	switch (vip->phase) {
 	case PHASE_INIT:

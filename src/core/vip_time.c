@@ -20,11 +20,8 @@ static void run_schedule(struct core *core, struct vip *vip)
 		vip->announce_step++;
 		due = true;
 	}
-	if (!due)
-		return;
-	for (unsigned i = 0; i < vip->n_addrs; i++)
+	for (unsigned i = 0; due && i < vip->n_addrs; i++)
 		core->addrs[vip->first_addr + i].announce = true;
-	core_dirty_vip(core, vip);
 }
 
 /* The first ones up to a quarter of the interval sooner, so that the vips of a node do not announce all at once for ever. */
@@ -48,7 +45,6 @@ static void refresh(struct core *core, struct vip *vip)
 	for (unsigned i = vip->refresh_at; i < end; i++)
 		core->addrs[vip->first_addr + i].announce = true;
 	vip->refresh_at = end < vip->n_addrs ? end : 0;
-	core_dirty_vip(core, vip);
 	vip->refresh_ns = core->now + (vip->refresh_at ? REFRESH_PACE : vip->cfg.announce_ns);
 }
 
@@ -64,7 +60,6 @@ void vip_renew(struct core *core, struct vip *vip, bool all)
 			place->renew = place->present || place->change.gen;
 		}
 	}
-	core_dirty_vip(core, vip);
 	if (vip->phase != PHASE_TAKING)
 		vip_schedule_renewal(core, vip);
 }
@@ -163,10 +158,7 @@ static void leaving_timer(struct core *core, struct vip *vip)
 
 void vip_timer(struct core *core, struct vip *vip)
 {
-	if (vip->phase == PHASE_ACTIVE)
-		core_due_vip(core, vip);
-	else
-		core_dirty_vip(core, vip);
+	core_dirty_vip(core, vip);
 	switch (vip->phase) {
 	case PHASE_ACTIVE:
 		active_timer(core, vip);

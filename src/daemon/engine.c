@@ -110,13 +110,13 @@ static void submit_snapshot(struct engine *e, const struct action *action)
 
 static void remember(struct engine *e, const struct action *action)
 {
-	struct vip_sign sign;
+	struct vip_view vip;
 
 	if (action->object.type != OBJECT_VIP || action->object.index >= core_n_vips(e->core))
 		return;
-	sign = core_vip_sign(e->core, action->object.index);
-	record_set(e->record, action->object.index, sign.active, sign.last_sign_ns);
-	record_set_checksum(e->record, action->object.index, sign.heard_checksum);
+	core_vip(e->core, action->object.index, &vip);
+	record_set(e->record, action->object.index, vip.state == VIP_ACTIVE, vip.last_sign_ns);
+	record_set_checksum(e->record, action->object.index, vip.heard_checksum);
 }
 
 /* With `off` nothing is signed, whether there is a key file or not. */
