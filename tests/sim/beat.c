@@ -51,7 +51,25 @@ void beat_choose(struct world *w)
 	for (unsigned i = 1; i < b->n_paths; i++)
 		b->kinds[i] = rng_chance(&b->rng, 500000) ? PATH_CABLE : PATH_ROUTED;
 	b->interval_ns = interval_make(w);
+	b->by_claims = rng_chance(&b->rng, 600000);
 	w->statistics->beat_worlds++;
+}
+
+/* Its times are those of heartbeats: three of these are more than the longest detection time that a reload may bring. */
+void beat_vip(const struct world *w, struct world_vip *vip)
+{
+	if (!w->beats.by_claims)
+		return;
+	vip->advert_ns = w->beats.interval_ns > 4 * NSEC_PER_MSEC ? 3 * w->beats.interval_ns : 10 * NSEC_PER_MSEC;
+	vip->version = 3;
+	vip->has_auth = vip->unicast = false;
+	vip->owner = -1;
+}
+
+static void adopt_interval(struct world *w, struct node *node)
+{
+	for (unsigned v = 0; w->beats.by_claims && v < w->n_vips; v++)
+		node->advert_ns[v] = node->beat_ns;
 }
 
 /* One path all have; it need not be the LAN. */
@@ -69,6 +87,7 @@ void beat_make(struct world *w)
 		node->beat_paths = rng_chance(&b->rng, 150000) ? all & ((unsigned)rng_next(&b->rng) | common) : all;
 		node->beat_ns = b->interval_ns;
 		node->beat_lost = 3;
+		adopt_interval(w, node);
 	}
 }
 
@@ -83,6 +102,7 @@ void beat_reload(struct world *w, struct node *node)
 		return;
 	node->beat_ns = w->beats.interval_ns * rng_range(&w->beats.rng, 1, 2);
 	node->beat_lost = (unsigned)rng_range(&w->beats.rng, 2, 4);
+	adopt_interval(w, node);
 	trace_add_text(w, node->id, "reload: a heartbeat each %u ms, lost %u", (unsigned)(node->beat_ns / NSEC_PER_MSEC), node->beat_lost);
 }
 

@@ -173,11 +173,19 @@ static void longest_add(uint64_t *longest, uint64_t *seed, uint64_t part, uint64
 	*seed = part_seed;
 }
 
+static void safety_add(struct safety *sum, const struct safety *part)
+{
+	sum->vip_ns += part->vip_ns;
+	interval_add(&sum->doubled, &part->doubled);
+	interval_add(&sum->orphaned, &part->orphaned);
+	longest_add(&sum->two_holders_ns, &sum->two_seed, part->two_holders_ns, part->two_seed);
+	longest_add(&sum->no_holder_ns, &sum->none_seed, part->no_holder_ns, part->none_seed);
+}
+
 static void statistics_add(struct statistics *sum, const struct statistics *part)
 {
 	sum->worlds += part->worlds;
 	sum->virtual_ns += part->virtual_ns;
-	sum->vip_ns += part->vip_ns;
 	sum->takeovers += part->takeovers;
 	sum->steps += part->steps;
 	sum->packets += part->packets;
@@ -193,10 +201,8 @@ static void statistics_add(struct statistics *sum, const struct statistics *part
 		sum->faults[i] += part->faults[i];
 	for (unsigned i = 0; i < TAKEOVER_KINDS; i++)
 		sum->takeovers_of[i] += part->takeovers_of[i];
-	interval_add(&sum->doubled, &part->doubled);
-	interval_add(&sum->orphaned, &part->orphaned);
-	longest_add(&sum->two_holders_ns, &sum->two_seed, part->two_holders_ns, part->two_seed);
-	longest_add(&sum->no_holder_ns, &sum->none_seed, part->no_holder_ns, part->none_seed);
+	for (unsigned i = 0; i < 2; i++)
+		safety_add(&sum->safety[i], &part->safety[i]);
 }
 
 static double seconds(uint64_t ns)
@@ -212,12 +218,23 @@ static void report_interval(const char *what, const struct interval *i, uint64_t
 	       seconds(i->longest_ns), seconds(i->longest_bound_ns), i->longest_seed);
 }
 
+static void report_safety(const char *of, const struct safety *s)
+{
+	if (of)
+		printf("%s:\n", of);
+	report_interval("two that hear each other hold", &s->doubled, s->vip_ns);
+	report_interval("nobody holds though one could", &s->orphaned, s->vip_ns);
+	printf("undisturbed: longest two holders %.3f s (seed %" PRIu64 "), longest no holder %.3f s (seed %" PRIu64 ")\n",
+	       seconds(s->two_holders_ns), s->two_seed, seconds(s->no_holder_ns), s->none_seed);
+}
+
 static void report_kinds(const struct statistics *s)
 {
 	static const char *const names[TAKEOVER_KINDS] = {
 		[TAKEOVER_IPV6] = "IPv6",      [TAKEOVER_V2] = "version 2",	[TAKEOVER_PASSWORD] = "password",
 		[TAKEOVER_UNICAST] = "unicast", [TAKEOVER_OWNED] = "owned",	[TAKEOVER_GROUP] = "in a group",
 		[TAKEOVER_TRACKED] = "tracked", [TAKEOVER_DELAYED] = "preempt-delay", [TAKEOVER_NOT_PREEMPTED] = "preempt off",
+		[TAKEOVER_CLAIMS] = "by claims",
 	};
 
 	printf("takeovers:");
@@ -251,10 +268,9 @@ static void report(const struct campaign *c, const struct statistics *s, double 
 	       s->lost);
 	report_kinds(s);
 	report_beats(s);
-	report_interval("two that hear each other hold", &s->doubled, s->vip_ns);
-	report_interval("nobody holds though one could", &s->orphaned, s->vip_ns);
-	printf("undisturbed: longest two holders %.3f s (seed %" PRIu64 "), longest no holder %.3f s (seed %" PRIu64 ")\n",
-	       seconds(s->two_holders_ns), s->two_seed, seconds(s->no_holder_ns), s->none_seed);
+	report_safety(NULL, &s->safety[0]);
+	if (s->safety[1].vip_ns)
+		report_safety("by claims", &s->safety[1]);
 	printf("hash %016" PRIx64 ", wall time %.2f s, %u jobs, %.0f takeovers/s, %.0f steps/s\n", s->hash, wall,
 	       c->options->jobs, (double)s->takeovers / wall, (double)s->steps / wall);
 }

@@ -10,6 +10,7 @@
 
 #define LEAVE_AFTER_ADVERT                                                                                             \
 	(100 * NSEC_PER_MSEC)		   /* design/vrrp.md: at the latest 100 ms after the new one's first advert */
+#define LEAVE_BY_CLAIMS (500 * NSEC_PER_MSEC) /* at least, however short the heartbeats' interval is */
 #define LEASE_SLACK (1500 * NSEC_PER_MSEC) /* the kernel's laziness with lifetimes */
 
 /* A fault that touched this node: bounds count from here, or from `grace` later. */
@@ -155,6 +156,8 @@ bool check_connected(const struct world *w, unsigned a, unsigned b, unsigned vip
 {
 	int pa = holding_path(w, &w->nodes[a], vip), pb = holding_path(w, &w->nodes[b], vip);
 
+	if (w->beats.by_claims)
+		return hearing_connected(w, a, b);
 	if (pa < 0 || pb < 0 || !lan_port_live(w, &w->nodes[a], (unsigned)pa) ||
 	    !lan_port_live(w, &w->nodes[b], (unsigned)pb))
 		return false;
@@ -184,8 +187,20 @@ static uint64_t group_grace(const struct world *w, unsigned vip)
 	return most;
 }
 
+/* The longest detection time of any node. */
+static uint64_t detection(const struct world *w)
+{
+	uint64_t most = 0;
+
+	for (unsigned n = 0; n < w->n_nodes; n++)
+		most = later(most, w->nodes[n].beat_ns * w->nodes[n].beat_lost);
+	return most;
+}
+
 uint64_t check_pair_bound(const struct world *w, unsigned vip)
 {
+	if (w->beats.by_claims)
+		return detection(w) + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns;
 	return w->vips[vip].advert_ns + LEAVE_AFTER_ADVERT + slack(w) + w->check_ns + group_grace(w, vip);
 }
 
@@ -207,9 +222,9 @@ static void check_pair(struct world *w, unsigned vip, unsigned a, unsigned b)
 		w->apart_ns[a][b] = w->now;
 	from = later(later(from, w->apart_ns[a][b]), later(na->excused_ns, nb->excused_ns));
 	both = since(w, from);
-	if (both > w->statistics->two_holders_ns) {
-		w->statistics->two_holders_ns = both;
-		w->statistics->two_seed = w->seed;
+	if (both > safety_of(w)->two_holders_ns) {
+		safety_of(w)->two_holders_ns = both;
+		safety_of(w)->two_seed = w->seed;
 	}
 	if (both > check_pair_bound(w, vip))
 		world_fail(w, na, "two-holders", "vip %u is on nodes %u and %u for %llu ms", vip, a, b,
@@ -329,6 +344,7 @@ static void count_takeover(struct world *w, const struct node *node, unsigned vi
 	of[TAKEOVER_TRACKED] += tracked;
 	of[TAKEOVER_DELAYED] += v->preempt && v->preempt_delay_ns;
 	of[TAKEOVER_NOT_PREEMPTED] += !v->preempt;
+	of[TAKEOVER_CLAIMS] += w->beats.by_claims;
 }
 
 static void state_changed(struct world *w, struct node *node, unsigned vip, const struct vip_view *view)
@@ -347,7 +363,7 @@ static void state_changed(struct world *w, struct node *node, unsigned vip, cons
 		    3 * node->advert_ns[vip] + longest_lease(w, node, vip) / 2) /* a renewal is a sign too */
 		world_fail(w, node, "resumed", "vip %u: the last sign is %llu ms old", vip,
 			   since(w, watch->sign_ns) / NSEC_PER_MSEC);
-	if (view->state == VIP_ACTIVE && w->now < watch->listen_ns)
+	if (view->state == VIP_ACTIVE && w->now < watch->listen_ns && !w->beats.by_claims)
 		world_fail(w, node, "late-backup", "vip %u: woke late and did not listen", vip);
 	watch->listen_ns = 0;
 	if (view->state == VIP_ACTIVE) {
@@ -929,6 +945,8 @@ uint64_t check_none_bound(const struct world *w, unsigned vip)
 {
 	uint64_t most = 0;
 
+	if (w->beats.by_claims) /* one to see what is, one to listen */
+		return 2 * detection(w) + slack(w) + w->linkwatch_ns + 2 * BOND_MIIMON_MS * NSEC_PER_MSEC + w->check_ns;
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		most = later(most, none_bound(w, &w->nodes[n], vip));
 	return most;
@@ -946,9 +964,9 @@ static void check_none(struct world *w, struct node *node, unsigned vip)
 	if (!group_usable(w, node, vip))
 		return;
 	none = since(w, from);
-	if (none > w->statistics->no_holder_ns) {
-		w->statistics->no_holder_ns = none;
-		w->statistics->none_seed = w->seed;
+	if (none > safety_of(w)->no_holder_ns) {
+		safety_of(w)->no_holder_ns = none;
+		safety_of(w)->none_seed = w->seed;
 	}
 	if (none > bound)
 		world_fail(w, node, "no-holder",
@@ -962,6 +980,8 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 	uint64_t state_ns = since(w, later(watch->state_since_ns, node->excused_ns));
 	uint64_t leave = later(4 * longest_advert(w, node, vip), group_grace(w, vip));
 
+	if (w->beats.by_claims)
+		leave = later(leave, LEAVE_BY_CLAIMS);
 	if (leave > w->vips[vip].leave_timeout_ns)
 		leave = w->vips[vip].leave_timeout_ns;
 	if (watch->release_ns && since(w, later(watch->release_ns, node->excused_ns)) > LEAVE_AFTER_ADVERT + slack(w))
@@ -980,7 +1000,7 @@ static void check_holding(struct world *w, struct node *node, unsigned vip)
 	if (watch->removed_leaves && since(w, later(watch->removed_ns, node->excused_ns)) > leave + slack(w))
 		world_fail(w, node, "leaving", "vip %u: a removed one is leaving for %llu ms", vip,
 			   since(w, watch->removed_ns) / NSEC_PER_MSEC);
-	if (watch->state == VIP_ACTIVE &&
+	if (watch->state == VIP_ACTIVE && !w->beats.by_claims &&
 	    since(w, later(later(watch->advert_ns, watch->state_since_ns), node->excused_ns)) >
 		    (watch->advertised ? watch->promised_ns : node->advert_ns[vip]) + slack(w))
 		world_fail(w, node, "silent", "vip %u: active and says nothing", vip);
@@ -1187,10 +1207,33 @@ static void check_node(struct world *w, struct node *node)
 		check_stray(w, node, v);
 		if (!node->watch[v].known)
 			continue;
-		if (node->configured[v] && !node->stopping && !node->drained)
+		if (node->configured[v] && !node->stopping && !node->drained && !w->beats.by_claims)
 			check_none(w, node, v);
 		check_holding(w, node, v);
 	}
+}
+
+/* By claims a node alone does not know whether somebody holds it: all of them together have to see to that. */
+static void check_none_of_all(struct world *w, unsigned vip)
+{
+	struct world_vip *v = &w->vips[vip];
+	uint64_t from = later(v->held_ns, w->beats.changed_ns), none;
+	const struct node *able = NULL;
+
+	for (unsigned n = 0; n < w->n_nodes; n++) {
+		from = later(from, none_since(w, &w->nodes[n], vip));
+		able = check_could_hold(w, &w->nodes[n], vip) ? &w->nodes[n] : able;
+	}
+	if (v->all || !able)
+		v->held_ns = w->now;
+	none = since(w, later(from, v->held_ns));
+	if (none > safety_of(w)->no_holder_ns) {
+		safety_of(w)->no_holder_ns = none;
+		safety_of(w)->none_seed = w->seed;
+	}
+	if (none > check_none_bound(w, vip))
+		world_fail(w, able, "no-holder", "vip %u: nobody holds it for %llu ms, state %s, reason %s", vip, none / NSEC_PER_MSEC,
+			   vip_state_name(able->watch[vip].state), reason_code_name(able->watch[vip].reason));
 }
 
 static bool hears_peer(const struct world *w, const struct node *node, unsigned vip, const struct peer *p)
@@ -1254,6 +1297,8 @@ void check_time(struct world *w)
 	check_peers(w);
 	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++)
 		check_node(w, &w->nodes[n]);
+	for (unsigned v = 0; v < w->n_vips && w->beats.by_claims && !w->failed; v++)
+		check_none_of_all(w, v);
 	for (unsigned v = 0; v < w->n_vips && !w->failed; v++)
 		if (w->vips[v].any & (w->vips[v].any - 1))
 			check_pairs(w, v);

@@ -211,6 +211,9 @@ static void configure_vip(struct world *w, struct node *node, unsigned v)
 	c->preempt = vip->preempt;
 	c->preempt_delay_ns = vip->preempt_delay_ns;
 	c->advert_ns = node->advert_ns[v];
+	if (w->beats.by_claims)
+		c->protocol = PROTOCOL_HEARTBEAT;
+	c->lost = w->beats.by_claims ? node->beat_lost : 0;
 	c->lease_ns = setup->lease_ns;
 	c->leave_timeout_ns = vip->leave_timeout_ns;
 	configure_vip_addresses(node, vip, setup->wanted, c);

@@ -37,8 +37,21 @@ void hearing_began(struct world *w, struct node *node)
 		for (unsigned path = 0; path < w->beats.n_paths; path++) {
 			struct hearing *of = &w->beats.hearing[n][node->id][path];
 
-			*of = (struct hearing){ .upset_ns = of->upset_ns, .said_ns = of->said_ns, .told_ns = of->told_ns };
+			*of = (struct hearing){ .node = of->node, .path = of->path, .upset_ns = of->upset_ns, .said_ns = of->said_ns, .told_ns = of->told_ns };
 			w->beats.hearing[node->id][n][path].said_ns = 0;
+		}
+}
+
+/* That a node was not awake excuses only who was not silent before. */
+void hearing_woken(struct world *w, struct node *node)
+{
+	node->woken_ns = w->now;
+	for (unsigned n = 0; n < w->n_nodes; n++)
+		for (unsigned path = 0; path < w->beats.n_paths; path++) {
+			struct hearing *h = &w->beats.hearing[n][node->id][path];
+
+			if (h->got_ns && h->until_ns + slack(w) > node->unwell_ns)
+				h->until_ns = w->now + h->timeout_ns;
 		}
 }
 
@@ -47,6 +60,9 @@ void hearing_said(struct world *w, struct node *node, unsigned to, unsigned path
 	if (!beat_shared(w, node->id, to, path))
 		world_fail(w, node, "heartbeat", "to node %u by path %u, which the two do not share", to, path);
 	w->beats.hearing[node->id][to][path].said_ns = w->now;
+	for (unsigned v = 0; w->beats.by_claims && v < w->n_vips; v++)
+		if (node->watch[v].known && node->watch[v].state == VIP_ACTIVE)
+			node->record[v].last_sign_ns = w->now;
 }
 
 /* ---- what came in ---- */
@@ -89,6 +105,7 @@ static void believed(struct world *w, struct node *node, const struct packet *p,
 	h->got_ns = later(h->got_ns, event->seen_ns);
 	h->interval_ns = message->interval_us * 1000ULL;
 	h->timeout_ns = h->interval_ns * message->lost;
+	h->until_ns = later(h->until_ns, later(h->got_ns, node->woken_ns) + h->timeout_ns);
 	record(w, p);
 }
 
@@ -127,14 +144,6 @@ static void check_speaks(struct world *w, const struct node *node, unsigned to, 
 			   (w->now - since) / NSEC_PER_MSEC);
 }
 
-/* That the node was not awake excuses only who was not silent before. */
-static uint64_t heard_until(const struct node *node, const struct hearing *h)
-{
-	uint64_t until = h->got_ns + h->timeout_ns;
-
-	return h->got_ns && until > node->unwell_ns ? later(until, node->woken_ns + h->timeout_ns) : until;
-}
-
 /* Nothing was believed for interval × lost: it is not alive. */
 static void check_silent(struct world *w, const struct node *node, unsigned of)
 {
@@ -143,7 +152,7 @@ static void check_silent(struct world *w, const struct node *node, unsigned of)
 
 	core_node(node->core, of, &view);
 	for (unsigned path = 0; path < w->beats.n_paths; path++)
-		until = later(until, heard_until(node, &w->beats.hearing[of][node->id][path]));
+		until = later(until, w->beats.hearing[of][node->id][path].until_ns);
 	if (view.state == NODE_ALIVE && w->now > until + slack(w))
 		world_fail(w, node, "heartbeat-silent", "takes node %u for alive %llu ms too long", of, (w->now - until) / NSEC_PER_MSEC);
 }
@@ -186,6 +195,26 @@ static void check_alive(struct world *w, const struct node *node, unsigned of, u
 			   node_state_name(heard->node.state), path, path_state_name(heard->path.state), (w->now - from) / NSEC_PER_MSEC);
 }
 
+bool hearing_connected(const struct world *w, unsigned a, unsigned b)
+{
+	struct heard one, other;
+
+	for (unsigned path = 0; is_well(&w->nodes[a]) && is_well(&w->nodes[b]) && path < w->beats.n_paths; path++)
+		if (hearing_view(w, &w->nodes[a], b, path, &one) && hearing_view(w, &w->nodes[b], a, path, &other) &&
+		    one.node.state == NODE_ALIVE && other.node.state == NODE_ALIVE && one.path.state == PATH_UP && other.path.state == PATH_UP)
+			return true;
+	return false;
+}
+
+/* Who is to hold what is decided anew whenever that changes. */
+static void notice(struct world *w, struct hearing *h, const struct heard *heard)
+{
+	if (h->node != heard->node.state || h->path != heard->path.state)
+		w->beats.changed_ns = w->now;
+	h->node = heard->node.state;
+	h->path = heard->path.state;
+}
+
 static void check_pair(struct world *w, const struct node *node, unsigned of)
 {
 	struct heard heard;
@@ -194,6 +223,7 @@ static void check_pair(struct world *w, const struct node *node, unsigned of)
 	for (unsigned path = 0; path < w->beats.n_paths; path++) {
 		if (!hearing_view(w, node, of, path, &heard))
 			continue;
+		notice(w, &w->beats.hearing[of][node->id][path], &heard);
 		check_speaks(w, node, of, path);
 		check_one_way(w, node, of, path, &heard);
 		check_alive(w, node, of, path, &heard);

@@ -95,6 +95,7 @@ static void vip_make(struct world *w, unsigned v, bool all_plain)
 	vip->preempt = rng_chance(&w->rng, 700000);
 	vip->preempt_delay_ns = rng_chance(&w->rng, 300000) ? rng_below(&w->rng, PREEMPT_DELAY_MAX) : 0;
 	vip->leave_timeout_ns = rng_chance(&w->rng, 300000) ? 200 * NSEC_PER_MSEC : 10 * NSEC_PER_SEC;
+	beat_vip(w, vip);
 	vip_addresses(w, v);
 	vip->lease_ns = (3 * vip->advert_ns + vip->advert_ns + NSEC_PER_SEC - 1) / NSEC_PER_SEC * NSEC_PER_SEC;
 	if (vip->lease_ns < 3 * NSEC_PER_SEC)
@@ -286,7 +287,7 @@ void make_world(struct world *w)
 	chances_make(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		node_make(w, n, kind < NODE_KINDS ? kind : -1);
-	for (unsigned v = 0; v < w->n_vips; v++)
+	for (unsigned v = 0; v < w->n_vips && !w->beats.by_claims; v++)
 		owner_make(w, v);
 	beat_make(w);
 	peers_make(w);

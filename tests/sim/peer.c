@@ -270,6 +270,8 @@ void peers_make(struct world *w)
 	w->n_peers = w->options->peers >= 0   ? (unsigned)w->options->peers
 		     : rng_chance(&w->rng, 300000) ? (unsigned)rng_range(&w->rng, 1, SIM_PEERS)
 						   : 0;
+	if (w->beats.by_claims)
+		w->n_peers = 0; /* they know VRRP alone */
 	for (unsigned i = 0; i < w->n_peers; i++) {
 		struct peer *p = &w->peers[i];
 

@@ -45,6 +45,8 @@ static bool change_presence(struct world *w, struct node *node, unsigned vip)
 /* Few names, so that one comes back while its vip is still leaving. */
 static bool change_name(struct world *w, struct node *node, unsigned vip)
 {
+	if (w->beats.by_claims)
+		return false; /* it must be everybody's */
 	node->setup[vip].name = (node->setup[vip].name + 1 + (unsigned)rng_below(&w->rng, 2)) % 3;
 	renamed(w, node, vip);
 	trace_add_text(w, node->id, "reload: vip %u is called vip%u-%u", vip, vip, node->setup[vip].name);
@@ -105,7 +107,7 @@ static bool change_advert(struct world *w, struct node *node, unsigned vip)
 {
 	const uint64_t unit = 10 * NSEC_PER_MSEC;
 
-	if (w->vips[vip].version == 2)
+	if (w->vips[vip].version == 2 || w->beats.by_claims)
 		return false; /* it must be everybody's */
 	node->advert_ns[vip] = rng_range(&w->rng, 1, w->vips[vip].advert_ns / unit) * unit;
 	if (rng_chance(&w->rng, 300000))

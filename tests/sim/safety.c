@@ -4,6 +4,11 @@
  * what clients would have seen; check.c says which of it was more than the protocol's bound. */
 #include "sim.h"
 
+struct safety *safety_of(const struct world *w)
+{
+	return &w->statistics->safety[w->beats.by_claims];
+}
+
 static bool is_doubled(const struct world *w, unsigned vip)
 {
 	uint64_t any = w->vips[vip].any;
@@ -56,7 +61,7 @@ static void follow(struct interval *all, struct span *span, bool is, uint64_t bo
 void safety_account(struct world *w, unsigned vip)
 {
 	struct world_vip *v = &w->vips[vip];
-	struct statistics *s = w->statistics;
+	struct safety *s = safety_of(w);
 
 	follow(&s->doubled, &v->doubled, is_doubled(w, vip), check_pair_bound(w, vip), w);
 	follow(&s->orphaned, &v->orphaned, is_orphaned(w, vip), check_none_bound(w, vip), w);
@@ -74,8 +79,8 @@ void safety_end(struct world *w)
 	for (unsigned v = 0; v < w->n_vips; v++) {
 		struct world_vip *vip = &w->vips[v];
 
-		follow(&w->statistics->doubled, &vip->doubled, false, check_pair_bound(w, v), w);
-		follow(&w->statistics->orphaned, &vip->orphaned, false, check_none_bound(w, v), w);
-		w->statistics->vip_ns += w->now - SIM_START;
+		follow(&safety_of(w)->doubled, &vip->doubled, false, check_pair_bound(w, v), w);
+		follow(&safety_of(w)->orphaned, &vip->orphaned, false, check_none_bound(w, v), w);
+		safety_of(w)->vip_ns += w->now - SIM_START;
 	}
 }

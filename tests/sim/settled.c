@@ -136,7 +136,7 @@ static void settled_vip(struct world *w, struct node *node, unsigned vip, uint8_
 	if (watch->priority != settled_priority(w, node, vip))
 		world_fail(w, node, "settled-vip", "vip %u: priority %u, should be %u", vip, watch->priority,
 			   settled_priority(w, node, vip));
-	if (holds && w->vips[vip].preempt && watch->priority != best && !(w->vips[vip].grouped && w->uneven))
+	if (holds && w->vips[vip].preempt && !w->beats.by_claims && watch->priority != best && !(w->vips[vip].grouped && w->uneven))
 		world_fail(w, node, "settled-vip", "vip %u: priority %u holds it, %u is there and preempts", vip,
 			   watch->priority, best);
 }

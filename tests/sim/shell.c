@@ -635,7 +635,7 @@ void shell_wake(struct world *w, struct node *node)
 		return;
 	trace_add_text(w, node->id, "goes on after %llu ms", (unsigned long long)(late / NSEC_PER_MSEC));
 	check_woken(w, node, late);
-	node->woken_ns = w->now;
+	hearing_woken(w, node);
 	check_disturb(w, node, 0);
 	if (node->stalled && node->queue_n && !node->applying) {
 		node->applying = true;

@@ -339,6 +339,13 @@ struct interval {
 	uint64_t longest_ns, longest_bound_ns, longest_seed;
 };
 
+struct safety {
+	uint64_t two_holders_ns, no_holder_ns; /* the longest that a check looked at (both connected; somebody able) */
+	uint64_t two_seed, none_seed;
+	struct interval doubled, orphaned; /* two that hear each other hold; nobody does, although one could */
+	uint64_t vip_ns;		   /* the time that all vips existed, together */
+};
+
 /* One that may be going on. */
 struct span {
 	bool on;
@@ -375,6 +382,7 @@ struct world_vip {
 	uint64_t any, all;     /* which nodes' kernels have any, all of its addresses */
 	uint64_t disturbed_ns; /* the last packet of it that was lost */
 	int holder;	       /* the last node that became active, -1 */
+	uint64_t held_ns;      /* by claims: when somebody last held it, or nobody could */
 	struct span doubled, orphaned;
 };
 
@@ -409,9 +417,12 @@ struct hearing {
 	uint64_t got_ns;     /* when the last that the other's core believed came in */
 	uint64_t told_ns;    /* when that was said */
 	uint64_t timeout_ns; /* the silence that it announced */
+	uint64_t until_ns;   /* the other may take it for alive, by this path */
 	uint64_t back_ns;    /* when the other began to believe it, by this path, after a silence */
 	uint64_t sequence, incarnation, interval_ns; /* in the last that was believed */
 	uint64_t upset_ns;   /* the last that did not get through, or was late */
+	enum node_state node; /* what the other takes it for, when last looked */
+	enum path_state path;
 };
 
 struct beat_record {
@@ -422,6 +433,8 @@ struct beat_record {
 
 struct beats_world {
 	unsigned n_paths; /* 0: no nodes are configured */
+	bool by_claims;	  /* they decide by them who holds the vips, not by VRRP */
+	uint64_t changed_ns; /* when a core last took a node or a path for something else */
 	enum path_kind kinds[SIM_PATHS];
 	uint64_t interval_ns; /* half of the longest that a reload may bring */
 	struct rng rng;	      /* of its own: worlds without are what they were */
@@ -534,15 +547,13 @@ enum takeover_kind {
 	TAKEOVER_TRACKED,
 	TAKEOVER_DELAYED,
 	TAKEOVER_NOT_PREEMPTED,
+	TAKEOVER_CLAIMS,
 	TAKEOVER_KINDS
 };
 
 struct statistics {
 	uint64_t worlds, virtual_ns, takeovers, steps, packets, lost, faults[FAULT_KINDS];
-	uint64_t two_holders_ns, no_holder_ns; /* the longest that a check looked at (both connected; somebody able) */
-	uint64_t two_seed, none_seed;
-	struct interval doubled, orphaned; /* two that hear each other hold; nobody does, although one could */
-	uint64_t vip_ns;		   /* the time that all vips existed, together */
+	struct safety safety[2]; /* of vips by VRRP, and by claims */
 	uint64_t beat_worlds, beats, beats_lost, replays, beat_faults[BEAT_FAULT_KINDS];
 	uint64_t takeovers_of[TAKEOVER_KINDS];
 	uint64_t hash; /* over what every core was told and said */
@@ -695,6 +706,7 @@ void lan_peer_announce(struct world *, unsigned at, unsigned from, const struct 
 
 /* beat.c */
 void beat_choose(struct world *);		       /* whether there are any, and by which paths; before the nodes are made */
+void beat_vip(const struct world *, struct world_vip *); /* makes it one by claims, if the world's are */
 void beat_make(struct world *);			       /* the nodes' share */
 void beat_configure(struct world *, struct node *);    /* nodes, paths and heartbeat of node->config */
 void beat_send(struct world *, struct node *, const struct action *);
@@ -716,10 +728,12 @@ struct heard {
 };
 /* As the core has it; false: it has no such path. */
 bool hearing_view(const struct world *, const struct node *, unsigned other, unsigned path, struct heard *);
-void hearing_began(struct world *, struct node *); /* a process, or one goes on */
+void hearing_began(struct world *, struct node *); /* a process */
+void hearing_woken(struct world *, struct node *); /* it goes on */
 void hearing_said(struct world *, struct node *, unsigned to, unsigned path);
 void hearing_given(struct world *, struct node *, const struct packet *, const struct event *, const struct heard *before);
 void hearing_check(struct world *);
+bool hearing_connected(const struct world *, unsigned a, unsigned b); /* both take the other for alive, and a path for up */
 
 /* peer.c */
 void peers_make(struct world *);
@@ -809,6 +823,7 @@ void check_settled(struct world *);
 void check_nothing_left(struct world *);
 
 /* safety.c */
+struct safety *safety_of(const struct world *); /* where this world's are counted */
 void safety_account(struct world *, unsigned vip);
 void safety_account_all(struct world *);
 void safety_end(struct world *);
