@@ -306,13 +306,21 @@ static bool find_holder(const struct core *core, const struct vip *vip, struct s
 	return found;
 }
 
-/* A node that lives, and has not yet said all that it has to say. One that has just started is given the time in which it could go on
- * with what it held. */
+/* Until when a node that lives has to have said what it claims of the vip. One that has just started is given the time in which it could
+ * go on with what it held; one whose claims take turns, that which they take, twice, as a datagram may be lost. */
+static uint64_t said_by(const struct peer *peer, const struct vip *vip)
+{
+	unsigned turns = peer->n_vips ? (peer->n_vips - 1) / HEARTBEAT_CLAIMS : 0;
+
+	return peer->begun_ns + vip_down_ns(vip) + 2 * turns * peer->interval_ns;
+}
+
+/* A node that lives, and has not yet said all that it has to say. */
 static const struct peer *awaited(const struct core *core, const struct vip *vip)
 {
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		const struct peer *peer = &core->peers[i];
-		if (is_other(core, i) && !claim_of(core, i, vip)->known && !peer->told_all && core->now < peer->begun_ns + vip_down_ns(vip))
+		if (is_other(core, i) && !claim_of(core, i, vip)->known && !peer->told_all && core->now < said_by(peer, vip))
 			return peer;
 	}
 	return NULL;
@@ -425,7 +433,7 @@ static bool must_wait(struct core *core, struct vip *vip)
 
 	if (peer) {
 		follow(vip, reason_of(REASON_CLAIM_AWAITED, node_name(core, (unsigned)(peer - core->peers)), BY_NOTHING));
-		vip->claim_ns = peer->begun_ns + vip_down_ns(vip);
+		vip->claim_ns = said_by(peer, vip);
 		return true;
 	}
 	return core->now < vip->listen_ns && !(everybody_lives(core) && agree_on_lan(core, vip));
@@ -653,6 +661,7 @@ void claim_heard(struct core *core, struct peer *peer, const struct heartbeat *m
 		if (heartbeat_claim_at(message, i, &claim))
 			hear_claim(core, peer, &claim);
 	}
+	peer->n_vips = message->n_vips;
 	if (peer->told_all)
 		return;
 	/* They take turns: after twice as many as there are each has been said, also where a datagram was lost. */

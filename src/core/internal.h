@@ -452,6 +452,7 @@ struct peer {
 	char software[HEARTBEAT_LABEL];
 	uint64_t sequence;       /* the highest that came by any path */
 	uint64_t begun_ns;       /* when it was first heard since it started */
+	unsigned n_vips;         /* of which it has claims, as it says */
 	unsigned claims_said;    /* since then, or since it runs its present configuration */
 	bool told_all;           /* and that was each of its claims */
 };
