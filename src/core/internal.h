@@ -24,6 +24,7 @@ enum {
 	MAX_LEFTOVER_VMACS = 64,
 	MAX_NOTES = 64,         /* notes of one step besides changes of state, which are never lost */
 	MAX_RESUMES = MAX_VIPS,
+	GREETINGS_MAX = 16,     /* starts of another node that are greeted by turns, of which all but one are played back */
 	FORMER_MAX = 32,        /* starts of another node that are remembered, so that they do not come back */
 	REPAIRS_AT_ONCE = 4,    /* the fifth repair of one object within REPAIR_WINDOW waits */
 	ANNOUNCE_STEPS = 6,
@@ -413,6 +414,11 @@ struct lan {
 	uint16_t vip[2][256];    /* [six(family)][vrid] → vip + 1, 0: none */
 };
 
+/* That a start of the other node was answered, before it was known to be the one of now. */
+struct greeting {
+	uint64_t incarnation, at_ns;
+};
+
 /* A path to another node. */
 struct lane {
 	unsigned peer;           /* whom to */
@@ -426,7 +432,7 @@ struct lane {
 	bool silent;             /* it is since heard_ns: that this node was not awake later does not excuse it */
 	uint64_t sequence;       /* of the last one */
 	uint64_t told_sequence;  /* of ours that the other heard last by it: the time when it was sent */
-	uint64_t greeted_ns;
+	struct greeting greetings[GREETINGS_MAX]; /* the last ones */
 	uint64_t greet;          /* an incarnation that is to be answered; 0: none */
 	bool due;
 	uint64_t sent, received;

@@ -231,15 +231,32 @@ static bool is_former(const struct peer *peer, uint64_t incarnation)
 	return false;
 }
 
+/* That start's own, or the one that is longest ago: who plays back what others said leaves each its turns. */
+static struct greeting *greeting_of(struct lane *lane, uint64_t incarnation)
+{
+	struct greeting *oldest = &lane->greetings[0];
+
+	for (unsigned i = 0; i < GREETINGS_MAX; i++) {
+		struct greeting *each = &lane->greetings[i];
+		if (each->incarnation == incarnation)
+			return each;
+		if (each->at_ns < oldest->at_ns)
+			oldest = each;
+	}
+	return oldest;
+}
+
 /* It may have just started. Others may play back what was said long ago: so it is not believed, and not answered more often than a
  * node would have said it. */
 static void greet(struct core *core, struct peer *peer, struct lane *lane, uint64_t incarnation)
 {
+	struct greeting *greeting = greeting_of(lane, incarnation);
+
 	if (peer->state != NODE_ALIVE)
 		peer->candidate = incarnation;
-	if (core->now - lane->greeted_ns < core->config.heartbeat.interval_ns / GREETINGS_PER_INTERVAL)
+	if (greeting->incarnation && core->now - greeting->at_ns < core->config.heartbeat.interval_ns / GREETINGS_PER_INTERVAL)
 		return;
-	lane->greeted_ns = core->now;
+	*greeting = (struct greeting){ .incarnation = incarnation, .at_ns = core->now };
 	lane->greet = incarnation;
 	core_dirty_peers(core);
 }

@@ -5,14 +5,17 @@ import contextlib
 import hashlib
 import hmac
 import itertools
+import os
+import signal
 import socket
 import struct
+from pathlib import Path
 
 import pytest
 
 from lab import SECOND, now, pass_time, wait_for
 from test_claims import Claims
-from test_nodes import KEY_A, KEY_B, PORT
+from test_nodes import KEY_A, KEY_B, PORT, V4
 
 SECRET, FOREIGN = bytes.fromhex("a5" * 32), bytes.fromhex("c7" * 32)
 LAN = {"lb1": "192.0.2.11", "lb2": "192.0.2.12"}
@@ -239,7 +242,13 @@ def test_recorded_before_a_reboot_that_set_the_clock_back(attacked):
                               *ordinary()]
     two.start()
     recorded = two.record("lb2", 5)
+    parent = two.d2.process.pid
+    child = int(Path(f"/proc/{parent}/task/{parent}/children").read_text())
+    two.d2.pids = lambda: [parent, child]
     two.d2.kill9()
+    del two.d2.pids
+    # It is not this process's child: its other threads may end after it, and have the lock until then.
+    wait_for(lambda: len(list(Path("/proc").glob(f"{child}/task/*"))) < 2, 5, "the end of its threads")
     two.d2.command = ordinary
     two.d2.start()
     two.d2.wait_state("backup")
@@ -281,6 +290,35 @@ def test_a_flood_makes_no_path_silent(attacked):
     counted = sum(two.counted(name, "tag-wrong") for name in LAN) - sum(before)
     print(f"{sent} sent, {counted} read")
     assert sent > 3000 and counted > sent / 10, f"{sent} sent, {counted} counted"
+
+
+def test_a_flood_of_records_keeps_no_start_from_being_known(attacked):
+    """Of both nodes' earlier starts, while both start anew, by the only path: they find each other before one takes the other for dead."""
+    two = attacked(paths={"lan": V4["lan"]}, heartbeat="interval: 200ms, lost: 5").start()
+    recorded = {sender: two.record(sender, 3) for sender in LAN}
+    for daemon in (two.d2, two.d1):
+        daemon.stop()
+    frames = [two.frame(payload, s, two.other_name(s)) for s, payloads in recorded.items() for payload in payloads]
+    with two.injector() as s:
+        player = os.fork()
+        if not player:
+            with contextlib.suppress(BaseException):
+                end = now() + 20 * SECOND
+                while now() < end:
+                    s.send(frames[0])
+                    frames.append(frames.pop(0))
+            os._exit(0)
+    try:
+        for daemon in (two.d1, two.d2):
+            daemon.start()
+        for daemon, state in ((two.d1, "active"), (two.d2, "backup")):
+            two.wait(daemon, "alive", {"lan": "up"})
+            daemon.wait_state(state)
+            assert two.counted(daemon.node.name, "unproven") > 100, "it was flooded meanwhile"
+    finally:
+        os.kill(player, signal.SIGKILL)
+        os.waitpid(player, 0)
+    assert two.d2.vip()["counters"]["became_active"] == 0
 
 
 # ---- keys
