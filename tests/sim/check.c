@@ -12,6 +12,7 @@
 	(100 * NSEC_PER_MSEC)		   /* design/vrrp.md: at the latest 100 ms after the new one's first advert */
 #define LEAVE_BY_CLAIMS (500 * NSEC_PER_MSEC) /* at least, however short the heartbeats' interval is */
 #define LEASE_SLACK (1500 * NSEC_PER_MSEC) /* the kernel's laziness with lifetimes */
+#define ISOLATED_MOST (30 * NSEC_PER_SEC) /* for a port that holds or is damped to be used again, and its probes to be answered */
 
 /* A fault that touched this node: bounds count from here, or from `grace` later. */
 void check_disturb(struct world *w, struct node *node, uint64_t grace_ns)
@@ -927,10 +928,32 @@ static void check_group(struct world *w, struct node *node)
 			   since(w, node->split_ns) / NSEC_PER_MSEC);
 }
 
+/* Whether the gateway answers it through any of its ports: then its LAN is not dead for long. */
+static bool reaches_gateway(const struct world *w, const struct node *node)
+{
+	for (unsigned port = 0; port < SIM_PORTS; port++) {
+		if (lan_reaches_gateway(w, node, port))
+			return true;
+	}
+	return false;
+}
+
+/* Who hears nobody, and whose LAN is dead by its probes, lets go by rule, and has to come back when the gateway answers. */
+static void check_isolated(struct world *w, struct node *node, unsigned vip)
+{
+	bool stays = node->watch[vip].reason == REASON_ISOLATED && reaches_gateway(w, node);
+
+	if (!stays || !node->watch[vip].isolated_ns)
+		node->watch[vip].isolated_ns = stays ? w->now : 0;
+	if (stays && since(w, later(node->watch[vip].isolated_ns, node->excused_ns)) > ISOLATED_MOST + slack(w))
+		world_fail(w, node, "stays-isolated", "vip %u: the gateway has answered for %llu ms", vip,
+			   since(w, node->watch[vip].isolated_ns) / NSEC_PER_MSEC);
+}
+
 /* Whether nothing that a person can see keeps it from holding the vip now. */
 bool check_could_hold(const struct world *w, const struct node *node, unsigned vip)
 {
-	return check_is_well(node) && node->configured[vip] && !node->stopping && !node->drained &&
+	return node->watch[vip].reason != REASON_ISOLATED && check_is_well(node) && node->configured[vip] && !node->stopping && !node->drained &&
 	       node->watch[vip].known && group_usable(w, node, vip);
 }
 
@@ -1210,6 +1233,7 @@ static void check_node(struct world *w, struct node *node)
 		if (node->configured[v] && !node->stopping && !node->drained && !w->beats.by_claims)
 			check_none(w, node, v);
 		check_holding(w, node, v);
+		check_isolated(w, node, v);
 	}
 }
 

@@ -158,6 +158,7 @@ struct watch {
 	unsigned have[SIM_LINKS], total; /* its addresses in this kernel: masks per link, and how many */
 	bool complete;			 /* all that are configured, on one link */
 	uint64_t had_ns;		 /* since when it has any */
+	uint64_t isolated_ns;		 /* since when it says that it is isolated though the gateway answers; 0: it does not */
 	bool usable;			 /* its interface could carry it and what it requires is there, when last looked */
 	uint64_t usable_ns;		 /* since when that is as it is */
 	struct ip source;		 /* of its last advert */
