@@ -326,10 +326,12 @@ static const struct peer *awaited(const struct core *core, const struct vip *vip
 	return NULL;
 }
 
-static bool everybody_lives(const struct core *core)
+/* Each lives, and has spoken since the vip woke up late: what was said before does not tell who took it meanwhile. */
+static bool everybody_lives(const struct core *core, const struct vip *vip)
 {
 	for (unsigned i = 0; i < core->n_peers; i++) {
-		if ((int)i != core->config.self && core->peers[i].state != NODE_ALIVE)
+		const struct peer *peer = &core->peers[i];
+		if ((int)i != core->config.self && (peer->state != NODE_ALIVE || peer->heard_ns < vip->woke_ns))
 			return false;
 	}
 	return true;
@@ -436,7 +438,7 @@ static bool must_wait(struct core *core, struct vip *vip)
 		vip->claim_ns = said_by(peer, vip);
 		return true;
 	}
-	return core->now < vip->listen_ns && !(everybody_lives(core) && agree_on_lan(core, vip));
+	return core->now < vip->listen_ns && !(everybody_lives(core, vip) && agree_on_lan(core, vip));
 }
 
 static void stand(struct core *core, struct vip *vip)

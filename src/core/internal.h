@@ -346,6 +346,7 @@ struct vip {
 	/* the election by claims (claim.c) */
 	unsigned claim_slot;     /* of claim_slots; of those that are not removed */
 	uint64_t listen_ns;      /* backup: nothing is decided before, unless everybody was heard; 0: it has listened */
+	uint64_t woke_ns;        /* when it last lost its role to its own lateness: what was said before may be over; 0: never */
 	uint64_t better_ns;      /* since when its claim is better than that of the one who holds it; NEVER: it is not */
 	uint64_t claim_ns;       /* when it takes it then; NEVER */
 	bool protocol_changed;   /* by the reload that is under way */

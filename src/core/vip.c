@@ -414,6 +414,7 @@ static void lost_by_lateness(struct core *core, struct vip *vip, uint64_t late)
 {
 	core_note(core, NOTE_LATE, vip_object(core, vip))->reason.arg[0] = (int64_t)late;
 	vip_enter_backup(core, vip, (struct reason){ .code = REASON_LATE_LOST, .arg = { (int64_t)late } });
+	vip->woke_ns = core->now;
 	vip_group_lost(core, vip);
 }
 
