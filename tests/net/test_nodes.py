@@ -28,8 +28,9 @@ class Cluster:
                 node.sysctl(f"ipv4/conf/{port}/arp_ignore", 1)
             for on, ip, prefix in self.paths.values() if address else ():
                 node.address(on, f"{ip.format(node.number)}/{prefix}")
-        self.d1, self.d2 = (Standbyd(node, "") for node in lab.nodes)
-        for daemon in (self.d1, self.d2):
+        self.daemons = [Standbyd(node, "") for node in lab.nodes]
+        self.d1, self.d2 = self.daemons[:2]
+        for daemon in self.daemons:
             if keys:
                 self.write_keys(daemon, keys)
             daemon.write(self.config(daemon))
@@ -56,13 +57,14 @@ class Cluster:
         path.write_text(text)
 
     def start(self):
-        self.d1.start()
-        self.d2.start()
-        for daemon in (self.d1, self.d2):
+        for daemon in self.daemons:
+            daemon.start()
+        for daemon in self.daemons:
             self.wait(daemon, "alive", {path: "up" for path in self.paths})
         return self
 
     def other(self, daemon):
+        """What it says of the other node, of three of the first one."""
         return next(node for node in daemon.status()["nodes"] if not node["self"])
 
     def wait(self, daemon, state, paths=None, deadline=5):
@@ -96,6 +98,15 @@ class Cluster:
     def deafen(self, node, port, on):
         """The switch no longer knows where that node's MAC is, and does not flood what it has for it; broadcasts pass."""
         self.lab.switch.run("ip", "link", "set", node.cable(port), "type", "bridge_slave", "learning", on, "flood", on, "fdb_flush")
+
+    def deafen_daemon(self, node):
+        """No heartbeat reaches that node's daemon any more by any path; all else does."""
+        for command in (["add", "table", "inet", "deaf"], ["add", "chain", "inet", "deaf", "in", "{ type filter hook input priority 0; }"],
+                        ["add", "rule", "inet", "deaf", "in", "udp", "dport", PORT, "drop"]):
+            node.run("nft", *command)
+
+    def undeafen_daemon(self, node):
+        node.run("nft", "delete", "table", "inet", "deaf")
 
     def unsilence(self, node, port):
         self.lab.switch.link_set(node.cable(port), master=self.lab.switch.index(f"sw{port[-1]}"))

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every test that doc/CONFORMANCE.md names exists, and every line of its tables names one. What stands in brackets after the
-# name of a namespace test is asked of pytest by tests/net/test_conformance.py.
+# name of a namespace test is asked of pytest by tests/net/test_conformance.py. So it is with the rows of "What can fail" in
+# standbyd.yaml(5): a comment behind each names its tests, which are in tests/net/test_claims.py.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -34,4 +35,13 @@ test $count -ge 100 || complain "only $count names were found in it"
 without=$(grep '^|' "$doc" | grep -v -e '^|---' -e '^| what |' -e '^| peer |' -e '^| besides |' |
 	grep -vE '`[^`]*(\.trace|\.yaml|\.py::[^`]*|\.c:[^`]*)`' || true)
 test -z "$without" || complain "no test in: $without"
+
+doc=$top/man/standbyd.yaml.5
+rows=$(sed -n '/^\.Ss What can fail/,/^\.El/p' "$doc")
+for name in $(echo "$rows" | sed -n 's/^\.\\" \(test_[a-z0-9_]*\)$/\1/p'); do
+	exists "test_claims.py::$name" || complain "there is no test $name"
+done
+without=$(echo "$rows" | awk 'row != "" && !/^\.\\" test_/ { print row } { row = "" } /^\.It / { row = $0 }')
+test -z "$without" || complain "no test behind: $without"
+test "$(echo "$rows" | grep -c '^\.It ')" -ge 19 || complain "rows of 'What can fail' are missing"
 exit $status
