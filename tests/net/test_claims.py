@@ -283,7 +283,7 @@ def test_lan_of_another_node_dead_by_probes_moves_nothing(probed):
     assert "192.0.2.200" in two.warnings(two.d2) and "lan" in two.warnings(two.d1)
 
 
-def test_lan_dead_for_all_by_probes_moves_nothing(probed):
+def test_lan_dead_for_all_by_probes_moves_nothing_for_long(probed):
     two = probed().start()
     changed = {daemon: two.became_active(daemon) for daemon in two.daemons}
     for node in (two.n1, two.n2):
@@ -300,7 +300,8 @@ def test_lan_dead_for_all_by_probes_moves_nothing(probed):
     for daemon in two.daemons:
         two.wait_lan(daemon, "good")
     two.stays("lb1", now(), 0.5)
-    assert two.became_active(two.d1) - changed[two.d1] == two.became_active(two.d2) - changed[two.d2] <= 1
+    # In the moment in which one alone has lost it, or has it again, the vip may go there and back.
+    assert two.became_active(two.d1) - changed[two.d1] == two.became_active(two.d2) - changed[two.d2] <= 2
 
 
 def test_isolated_holder_lets_go(probed):
