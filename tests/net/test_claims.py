@@ -267,6 +267,8 @@ def test_lan_dead_by_probes_moves_it(probed):
     two.moved_within("lb2", since, PROBES_MS + INTERVAL_MS)
     two.d1.wait_state("backup")
     wait_for(lambda: not two.n1.holds(), 5, "lb1 has let go")
+    for daemon in two.daemons:
+        two.wait(daemon, "alive", {"lan": "silent", "direct": "up"})
     assert two.d2.vip()["reason_code"] == "better-claim" and two.other(two.d2)["state"] == "alive"
     assert "192.0.2.200" in two.warnings(two.d1) and "lan" in two.warnings(two.d2)
     since = now()
