@@ -183,7 +183,8 @@ static void address_answer(struct core *core, const struct action *action, int e
 		vip_refused(core, &core->vips[addr->owner_index], addr, error);
 }
 
-static void route_added(struct core *core, struct route_place *place)
+/* told: the kernel's word, or what it does without one, has come since it was asked, and may be newer. */
+static void route_added(struct core *core, struct route_place *place, bool told)
 {
 	/* A replacement leaves no other of the kind. */
 	for (unsigned i = 0; i < core->n_route_places; i++) {
@@ -191,7 +192,8 @@ static void route_added(struct core *core, struct route_place *place)
 		if (other != place && plan_same_target(other->route, place->route))
 			other->present = other->had = plan_is_twin(other, place);
 	}
-	place->present = place->had = true;
+	place->present |= !told;
+	place->had = true;
 }
 
 /* Whoever else has that route has lost it too. */
@@ -208,9 +210,11 @@ static void route_removed(struct core *core, struct route_place *place)
 static void route_answer(struct core *core, const struct action *action, int error)
 {
 	struct route_place *place = answered_route(core, action);
+	bool told;
 
 	if (!place)
 		return;
+	told = place->change.told;
 	for (unsigned i = 0; i < core->n_route_places; i++) { /* another with this target may have waited */
 		const struct route_place *other = &core->route_places[i];
 		if (!route_is_orphan(other) && plan_same_target(other->route, place->route))
@@ -220,7 +224,7 @@ static void route_answer(struct core *core, const struct action *action, int err
 	if (!error) {
 		change_done(&place->change);
 		if (action->type == ACT_ROUTE_ADD)
-			route_added(core, place);
+			route_added(core, place, told);
 		else
 			route_removed(core, place);
 		return;

@@ -231,6 +231,7 @@ void model_routes_forget(struct core *core, const struct iface *iface)
 		if (place->iface != iface - core->ifaces)
 			continue;
 		place->present = false;
+		place->change.told = true; /* one that is being made may be among them */
 		place->had &= place->vip == NONE || iface->up; /* to be removed: there is nothing any more */
 		core_dirty_route(core, place);
 	}
@@ -254,8 +255,10 @@ static void forget_vip_routes(struct core *core, const struct place *gone)
 
 	for (unsigned i = 0; i < vip->n_route_places; i++) {
 		struct route_place *place = &core->route_places[vip->first_route_place + i];
-		if (place->iface == gone->iface || (last && ip_equal(&place->route->from, &addr->ip)))
-			place->present = false;
+		if (place->iface != gone->iface && !(last && ip_equal(&place->route->from, &addr->ip)))
+			continue;
+		place->present = false;
+		place->change.told = true;
 	}
 }
 

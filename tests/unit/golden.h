@@ -40,6 +40,7 @@ struct golden {
 	unsigned n_rules;
 	struct action pending[GOLDEN_PENDING];
 	unsigned n_pending;
+	uint32_t made_gen; /* of the pending one that is made, and told of, but not answered; 0: none */
 	int fail_errno[ACT_TYPES];
 	unsigned fail_count[ACT_TYPES];
 	struct golden_reach reach[GOLDEN_REACH];
@@ -76,6 +77,7 @@ void golden_print(struct golden *, const struct action *);
 void golden_feed(struct golden *, struct event *);
 void golden_settle(struct golden *);		/* answers what is pending, as auto-done has it */
 void golden_answer(struct golden *, int error); /* the oldest pending action */
+void golden_make(struct golden *); /* it is made, and told of: its answer is on its way */
 void golden_run_until(struct golden *, uint64_t when);
 
 #endif

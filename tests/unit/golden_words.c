@@ -808,6 +808,15 @@ static bool word_answer(struct golden *g, const struct words *w)
 	return true;
 }
 
+/* "made": by the kernel, which has told of it; "done" is the answer, later. */
+static bool word_made(struct golden *g)
+{
+	if (!g->n_pending)
+		return wrong(g, "nothing is pending");
+	golden_make(g);
+	return true;
+}
+
 static bool word_auto(struct golden *g, const struct words *w)
 {
 	if (w->n != 2)
@@ -876,6 +885,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_simple(g, EV_STOP);
 	if (strcmp(verb, "overrun") == 0)
 		return word_simple(g, EV_OVERRUN);
+	if (strcmp(verb, "made") == 0)
+		return word_made(g);
 	if (strcmp(verb, "timer") == 0)
 		return word_simple(g, EV_TIMER);
 	if (strcmp(verb, "done") == 0 || strcmp(verb, "refuse") == 0)

@@ -161,10 +161,34 @@ static void tell_gone(struct golden *g, const struct action_link *link)
 	golden_feed(g, &event);
 }
 
+static void tell(struct golden *g, const struct action *a)
+{
+	if (a->type >= ACT_ADDRESS_ADD && a->type <= ACT_ADDRESS_DEL)
+		tell_address(g, a);
+	if (a->type == ACT_ROUTE_ADD || a->type == ACT_ROUTE_DEL)
+		tell_route(g, a);
+	if (a->type == ACT_RULE_ADD || a->type == ACT_RULE_DEL)
+		tell_rule(g, a);
+	if ((a->type >= ACT_LINK_UP && a->type <= ACT_LINK_MAC) || a->type == ACT_VMAC_CREATE)
+		tell_links(g, a);
+	if (a->type == ACT_VMAC_DELETE)
+		tell_gone(g, &a->u.link);
+}
+
+void golden_make(struct golden *g)
+{
+	struct action a = g->pending[0];
+
+	g->made_gen = a.gen;
+	if (!golden_execute(g, &a))
+		tell(g, &a);
+}
+
 void golden_answer(struct golden *g, int error)
 {
 	struct action a = g->pending[0];
 	struct event event = { .type = EV_DONE };
+	bool made = a.gen && a.gen == g->made_gen;
 
 	memmove(&g->pending[0], &g->pending[1], --g->n_pending * sizeof g->pending[0]);
 	if (!error && g->fail_count[a.type]) {
@@ -181,7 +205,7 @@ void golden_answer(struct golden *g, int error)
 	}
 	if (!error && a.type == ACT_LOOK && !golden_link(g, a.u.look.ifname))
 		error = ENODEV;
-	if (!error)
+	if (!error && !made)
 		error = golden_execute(g, &a);
 	event.type = error ? EV_FAILED : EV_DONE;
 	event.u.result.action = a;
@@ -191,16 +215,8 @@ void golden_answer(struct golden *g, int error)
 	if (a.type == ACT_SYSCTL && a.u.sysctl.read) /* nobody has set any */
 		event.u.result.action.u.sysctl.value = 0;
 	golden_feed(g, &event);
-	if (!error && a.type >= ACT_ADDRESS_ADD && a.type <= ACT_ADDRESS_DEL)
-		tell_address(g, &a);
-	if (!error && (a.type == ACT_ROUTE_ADD || a.type == ACT_ROUTE_DEL))
-		tell_route(g, &a);
-	if (!error && (a.type == ACT_RULE_ADD || a.type == ACT_RULE_DEL))
-		tell_rule(g, &a);
-	if (!error && ((a.type >= ACT_LINK_UP && a.type <= ACT_LINK_MAC) || a.type == ACT_VMAC_CREATE))
-		tell_links(g, &a);
-	if (!error && a.type == ACT_VMAC_DELETE)
-		tell_gone(g, &a.u.link);
+	if (!error && !made)
+		tell(g, &a);
 }
 
 void golden_settle(struct golden *g)
