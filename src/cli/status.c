@@ -328,7 +328,6 @@ static void print_figures(struct wrapped *w, const json_t *vip)
 	long long vrid = json_integer_value(json_object_get(vip, "vrid"));
 	const char *group = string(vip, "group"), *mac = string(vip, "mac");
 
-
 	phrase(w, 2, PAINT_DIM, "%s", string(vip, "protocol"));
 	if (vrid)
 		phrase(w, 1, PAINT_DIM, "vrid %lld,", vrid);

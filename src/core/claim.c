@@ -582,14 +582,15 @@ static void dirty_vips_of_bonds(struct core *core)
 
 void claim_policy(struct core *core)
 {
-	if (core->n_claim_slots)
-		dirty_vips_of_bonds(core);
-	for (unsigned i = 0; core->n_claim_slots && i < core->dirty.n; i++) {
+	if (!core->n_claim_slots)
+		return;
+	dirty_vips_of_bonds(core);
+	for (unsigned i = 0; i < core->dirty.n; i++) {
 		struct vip *vip = core->dirty.items[i] < core->n_vips ? &core->vips[core->dirty.items[i]] : NULL;
 		if (vip && vip_by_claims(vip))
 			decide(core, vip);
 	}
-	for (unsigned i = 0; core->n_claim_slots && i < core->dirty.n; i++) {
+	for (unsigned i = 0; i < core->dirty.n; i++) {
 		if (core->dirty.items[i] < core->n_vips && !core->vips[core->dirty.items[i]].removed)
 			tell(core, &core->vips[core->dirty.items[i]]);
 	}

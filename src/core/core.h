@@ -754,6 +754,7 @@ const char *core_object_name(const struct core *, const struct object *);
 const char *vip_state_name(enum vip_state);
 const char *node_state_name(enum node_state);
 const char *path_state_name(enum path_state);
+const char *lan_verdict_name(enum lan_verdict);
 const char *heartbeat_drop_name(enum heartbeat_drop);
 const char *bond_state_name(enum bond_state);
 const char *port_state_name(enum port_state);

@@ -47,6 +47,16 @@ const char *node_state_name(enum node_state state)
 	return "unknown";
 }
 
+const char *lan_verdict_name(enum lan_verdict verdict)
+{
+	switch (verdict) {
+	case LAN_UNKNOWN: return "unknown";
+	case LAN_GOOD: return "good";
+	case LAN_DEAD: return "dead";
+	}
+	return "unknown";
+}
+
 const char *path_state_name(enum path_state state)
 {
 	switch (state) {

@@ -255,19 +255,26 @@ static void enter_rest(struct core *core, struct vip *vip, enum vip_phase phase,
 		vip->gone = true;
 }
 
+/* Claims say who dies, and when: no silence is waited for. */
+uint64_t vip_next_down(const struct core *core, const struct vip *vip)
+{
+	return vip_by_claims(vip) ? NEVER : core->now + vip_down_ns(vip);
+}
+
 /* The first Down time after any start is the listening window too. */
 void vip_enter_backup(struct core *core, struct vip *vip, struct reason reason)
 {
 	enter(core, vip, PHASE_BACKUP, reason);
 	vip->interval_ns = vip->cfg.advert_ns;
 	vip->left = false;
-	vip->down_ns = vip_by_claims(vip) ? NEVER : core->now + vip_down_ns(vip);
+	vip->down_ns = vip_next_down(core, vip);
 	vip->listen_ns = core->now + vip_down_ns(vip);
 }
 
+/* It leaves, and will not have gone from the election. */
 static void stand_on(struct core *core, struct vip *vip)
 {
-	vip->down_ns = vip_by_claims(vip) ? NEVER : core->now + vip_down_ns(vip);
+	vip->down_ns = vip_next_down(core, vip);
 	vip->left = false;
 	vip->send_zero = true;
 }
@@ -278,6 +285,8 @@ uint64_t vip_next_advert(const struct core *core, const struct vip *vip)
 {
 	uint64_t due = core->now + vip->cfg.advert_ns;
 
+	if (vip_by_claims(vip))
+		return NEVER;
 	return due - due % max64(vip->cfg.advert_ns / 4, ADVERT_TICK);
 }
 
@@ -295,7 +304,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	vip->interval_ns = vip->cfg.advert_ns;
 	vip->send_advert = vip->first_advert = true;
 	vip->sent_ns = core->now;
-	vip->advert_ns = vip_by_claims(vip) ? NEVER : vip_next_advert(core, vip);
+	vip->advert_ns = vip_next_advert(core, vip);
 	vip->refusals = 0;
 	vip->rearmed = vip->told_interval = false;
 	vip_set_given(core, vip, 0);
@@ -329,15 +338,14 @@ void vip_take(struct core *core, struct vip *vip, struct reason reason)
 
 void vip_leave(struct core *core, struct vip *vip, struct reason reason)
 {
-	uint64_t advert = vip->cfg.advert_ns;
+	uint64_t advert = vip->cfg.advert_ns, most;
 
 	/* The others of a group take it when they take the slowest. */
 	for (const struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m))
 		advert = max64(advert, m->cfg.advert_ns);
 	enter(core, vip, PHASE_LEAVING, reason);
-	if (vip_by_claims(vip))
-		advert = max64(advert, LEAVE_BY_CLAIMS / 4);
-	vip->leave_ns = core->now + min64(4 * advert, vip->cfg.leave_timeout_ns);
+	most = vip_by_claims(vip) ? max64(4 * advert, LEAVE_BY_CLAIMS) : 4 * advert;
+	vip->leave_ns = core->now + min64(most, vip->cfg.leave_timeout_ns);
 	vip_schedule_renewal(core, vip);
 }
 
@@ -736,7 +744,7 @@ void vip_change_protocol(struct core *core, struct vip *vip)
 	if (vip->phase == PHASE_ACTIVE) {
 		vip->sent_ns = core->now;
 		vip->send_advert = true;
-		vip->advert_ns = vip_by_claims(vip) ? NEVER : vip_next_advert(core, vip);
+		vip->advert_ns = vip_next_advert(core, vip);
 	} else if (vip->phase == PHASE_BACKUP) {
 		vip_enter_backup(core, vip, (struct reason){ .code = REASON_LISTENING, .arg = { (int64_t)vip_down_ns(vip) } });
 	}

@@ -34,7 +34,10 @@ void vip_win(struct core *, struct vip *, struct reason);
 /* Whether a backup's Down timer is so late that it must listen again. */
 bool vip_slept(const struct core *, const struct vip *);
 
-/* When its next advert is due: an interval from now, or sooner by up to a quarter of it or the tick of the shortest ones, so that
+/* When its Down timer fires if it begins now; NEVER: it is shared by claims. */
+uint64_t vip_next_down(const struct core *, const struct vip *);
+
+/* When its next advert is due (NEVER: it is shared by claims): an interval from now, or sooner by up to a quarter of it or the tick of the shortest ones, so that
  * those of many vips fall together, and leave together. */
 uint64_t vip_next_advert(const struct core *, const struct vip *);
 void vip_schedule_renewal(struct core *, struct vip *); /* in a third of the lease */

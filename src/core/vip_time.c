@@ -121,8 +121,7 @@ void vip_win(struct core *core, struct vip *vip, struct reason reason)
 		vip->won_reason = reason;
 	}
 	vip->lower_ns = 0;
-	if (!vip_by_claims(vip))
-		vip->down_ns = core->now + vip_down_ns(vip); /* while it waits: only a timer can tell that it slept */
+	vip->down_ns = vip_next_down(core, vip); /* while it waits: only a timer can tell that it slept */
 	vip_take_if_all_won(core, vip);
 }
 

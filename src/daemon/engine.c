@@ -666,48 +666,49 @@ int engine_configure(struct engine *e, struct config *config, struct keys *keys,
 }
 
 /* The record has the vips in the order of a configuration, most often this one: the search begins at the same place. */
-static void tell_held(struct engine *e, const char *name, unsigned place, uint64_t last_sign_ns)
+static bool find_recorded(const struct engine *e, const char *name, unsigned place, unsigned *index, struct vip_view *vip)
 {
 	unsigned n = core_n_vips(e->core);
-	struct vip_view vip;
 
 	for (unsigned i = 0; i < n; i++) {
-		unsigned index = (place + i) % n;
-		core_vip(e->core, index, &vip);
-		if (strcmp(vip.name, name) == 0) {
-			journal_held(e->journal, index, last_sign_ns);
-			return;
-		}
-	}
-}
-
-static bool is_by_claims(const struct config *config, const char *vip)
-{
-	for (unsigned i = 0; i < config->n_vips; i++) {
-		if (strcmp(config->vips[i].name, vip) == 0)
-			return config->vips[i].protocol == PROTOCOL_HEARTBEAT;
+		*index = (place + i) % n;
+		core_vip(e->core, *index, vip);
+		if (strcmp(vip->name, name) == 0)
+			return true;
 	}
 	return false;
 }
 
+/* What the record says of one vip. beat_ns: the last sign of those that are shared by claims. */
+static void resume_vip(struct engine *e, const struct record_vip *record, unsigned place, uint64_t beat_ns)
+{
+	struct event event = { .type = EV_RESUME };
+	struct vip_view vip;
+	unsigned index;
+	bool found = find_recorded(e, record->name, place, &index, &vip);
+
+	memcpy(event.u.resume.vip, record->name, sizeof event.u.resume.vip);
+	event.u.resume.active = record->active;
+	event.u.resume.last_sign_ns = record->last_sign_ns;
+	if (found && vip.protocol == PROTOCOL_HEARTBEAT && beat_ns > record->last_sign_ns)
+		event.u.resume.last_sign_ns = beat_ns;
+	event.u.resume.checksum = record->checksum;
+	if (found && record->active)
+		journal_held(e->journal, index, event.u.resume.last_sign_ns);
+	if (!e->handover)
+		feed(e, &event);
+}
+
 void engine_resume(struct engine *e, const struct record_data *data, struct handover *handover)
 {
+	uint64_t beat_ns = record_last_beat(data);
+
 	e->handover = handover;
 	for (unsigned i = 0; handover && i < handover->n_vips; i++)
 		feed(e, &handover->vips[i]);
 	for (unsigned i = 0; i < data->n_vips; i++) {
-		struct event event = { .type = EV_RESUME };
-		uint64_t beat = is_by_claims(e->config, data->vips[i].name) ? record_last_beat(data) : 0;
-		if (!data->vips[i].name[0])
-			continue;
-		memcpy(event.u.resume.vip, data->vips[i].name, sizeof event.u.resume.vip);
-		event.u.resume.active = data->vips[i].active;
-		event.u.resume.last_sign_ns = beat > data->vips[i].last_sign_ns ? beat : data->vips[i].last_sign_ns;
-		event.u.resume.checksum = data->vips[i].checksum;
-		if (data->vips[i].active)
-			tell_held(e, data->vips[i].name, i, event.u.resume.last_sign_ns);
-		if (!handover)
-			feed(e, &event);
+		if (data->vips[i].name[0]) /* all heartbeats together have none */
+			resume_vip(e, &data->vips[i], i, beat_ns);
 	}
 	for (unsigned i = 0; i < data->n_addresses; i++) {
 		struct event event = { .type = EV_LEFTOVER };

@@ -89,19 +89,6 @@ static void explain_pending(struct explanation *x, const struct object *object)
 
 /* ---- vips --------------------------------------------------------------------------------------------------------- */
 
-static const char *lan_word(enum lan_verdict verdict)
-{
-	switch (verdict) {
-	case LAN_GOOD:
-		return "good";
-	case LAN_DEAD:
-		return "dead";
-	case LAN_UNKNOWN:
-		return "unknown";
-	}
-	return "unknown";
-}
-
 /* The claims, this node's among them: what stands first decides first. */
 static void say_claims(struct explanation *x, unsigned v)
 {
@@ -112,10 +99,10 @@ static void say_claims(struct explanation *x, unsigned v)
 		if (!core_claim(x->engine->core, v, i, &claim))
 			continue;
 		say(x, "%s claims: %s, %s, LAN %s, health %u of 255, priority %u%s.", claim.node, vip_state_name(claim.state),
-		    claim.able ? "can hold it" : "cannot hold it", lan_word(claim.verdict), claim.health, claim.priority,
+		    claim.able ? "can hold it" : "cannot hold it", lan_verdict_name(claim.verdict), claim.health, claim.priority,
 		    claim.vrrp ? " (by VRRP)" : "");
 		json_array_append_new(claims, json_pack("{s:s, s:s, s:b, s:s, s:i, s:i, s:b}", "node", claim.node, "state",
-							vip_state_name(claim.state), "able", claim.able, "lan", lan_word(claim.verdict),
+							vip_state_name(claim.state), "able", claim.able, "lan", lan_verdict_name(claim.verdict),
 							"health", claim.health, "priority", claim.priority, "vrrp", claim.vrrp));
 	}
 	json_object_set_new(x->figures, "claims", claims);

@@ -175,12 +175,10 @@ static const char *claimed_name(const struct golden *g, uint64_t id)
 
 static void print_claims(struct golden *g, const struct action_heartbeat *heartbeat)
 {
-	static const char *const verdicts[] = { "unknown", "good", "dead" };
-
 	for (unsigned i = 0; i < heartbeat->n_claims; i++) {
 		const struct heartbeat_claim *c = &heartbeat->claims[i];
 		fprintf(g->out, "%s%s:%s%s%s:%s:health=%u:priority=%u", i ? " " : " claims ", claimed_name(g, c->vip),
-			vip_state_name((enum vip_state)c->state), c->able ? "" : ":unable", c->vrrp ? ":vrrp" : "", verdicts[c->verdict],
+			vip_state_name((enum vip_state)c->state), c->able ? "" : ":unable", c->vrrp ? ":vrrp" : "", lan_verdict_name((enum lan_verdict)c->verdict),
 			c->health, c->priority);
 	}
 }
