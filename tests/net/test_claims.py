@@ -61,6 +61,18 @@ class Claims(Cluster):
     def became_active(self, daemon):
         return daemon.vip()["counters"]["became_active"]
 
+    def drain(self, daemon, heir):
+        """The node gives up the vip, which that other one then holds; nobody loses anything."""
+        since = now()
+        done = daemon.ctl("drain")
+        assert done.returncode == 0 and f"held by {heir} now" in done.stdout, done
+        self.moved(heir, since)
+
+    def undrain(self, daemon, heir):
+        since = now()
+        assert daemon.ctl("undrain").returncode == 0
+        self.moved(heir, since)
+
     def stays(self, node, since, seconds=1.0):
         """Nothing moves for so long, and nobody loses anything."""
         pass_time(seconds)
@@ -170,16 +182,9 @@ def test_handover_drain_and_undrain_lose_nothing(claims):
     since = now()
     two.stays("lb2", since, 0.5)
     assert two.d1.vip()["handed_over"]
-    since = now()
-    assert two.d1.ctl("undrain").returncode == 0
-    two.moved("lb1", since)
-    since = now()
-    done = two.d1.ctl("drain")
-    assert done.returncode == 0 and "held by lb2 now" in done.stdout, done
-    two.moved("lb2", since)
-    since = now()
-    assert two.d1.ctl("undrain").returncode == 0
-    two.moved("lb1", since)
+    two.undrain(two.d1, "lb1")
+    two.drain(two.d1, "lb2")
+    two.undrain(two.d1, "lb1")
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]], ids=["", "force"])
@@ -482,13 +487,8 @@ def test_next_best_of_three_takes_it(three):
 def test_drain_of_one_of_three(three):
     all_of = three().start()
     assert all_of.d2.ctl("drain").returncode == 0
-    since = now()
-    done = all_of.d1.ctl("drain")
-    assert done.returncode == 0 and "held by lb3 now" in done.stdout, done
-    all_of.moved("lb3", since)
-    since = now()
-    assert all_of.d2.ctl("undrain").returncode == 0
-    all_of.moved("lb2", since)
+    all_of.drain(all_of.d1, "lb3")
+    all_of.undrain(all_of.d2, "lb2")
     assert all_of.d1.state() == "init" and all_of.daemons[2].state() == "backup"
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from lab import SECOND, now, pass_time, wait_for
 from test_claims import Claims
-from test_nodes import KEY_A, KEY_B, PORT, V4
+from test_nodes import ALL, KEY_A, KEY_B, PORT, V4, heartbeats, tap
 
 SECRET, FOREIGN = bytes.fromhex("a5" * 32), bytes.fromhex("c7" * 32)
 LAN = {"lb1": "192.0.2.11", "lb2": "192.0.2.12"}
@@ -59,26 +59,9 @@ def forge(like, sender, receiver, key=1, secret=FOREIGN, state=ACTIVE, priority=
     return sign(header + items + bytes(TAG), LAN[sender], LAN[receiver], secret)
 
 
-@contextlib.contextmanager
-def tap(node, port="eno1"):
-    """All that passes a NIC, in and out."""
-    with node.enter():
-        tapped = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(3))
-        tapped.bind((port, 3))
-    with tapped:
-        yield tapped
-
-
 def heard(tapped, sender):
     """The payloads of that node's heartbeats over the LAN so far."""
-    payloads = []
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            frame = tapped.recv(2048)
-            if frame[12:14] == b"\x08\0" and frame[23] == 17 and frame[26:30] == socket.inet_aton(LAN[sender]) \
-                    and struct.unpack("!H", frame[36:38])[0] == PORT:
-                payloads.append(frame[42:14 + struct.unpack("!H", frame[16:18])[0]])
-    return payloads
+    return [frame[42:14 + struct.unpack("!H", frame[16:18])[0]] for frame in heartbeats(tapped, LAN[sender])]
 
 
 class Attacked(Claims):
@@ -90,7 +73,7 @@ class Attacked(Claims):
     def record(self, sender, count=1):
         """So many datagrams of that node, as they leave it."""
         recorded = []
-        with tap(self.lab.lb1 if sender == "lb1" else self.lab.lb2) as tapped:
+        with tap(self.lab.lb1 if sender == "lb1" else self.lab.lb2, "eno1", ALL) as tapped:
             wait_for(lambda: recorded.extend(heard(tapped, sender)) or len(recorded) >= count, 5, f"{count} of {sender} are recorded")
         return recorded[:count]
 
@@ -217,7 +200,7 @@ def test_recorded_before_the_receiver_started_anew(attacked):
 def test_recorded_goodbye_and_claims_of_before_the_sender_started_anew(attacked):
     """Among them its goodbye, which would let the other one take the vip; and when it is dead they do not make it live."""
     two = attacked().start()
-    with tap(two.n1) as tapped:
+    with tap(two.n1, "eno1", ALL) as tapped:
         two.d1.stop()
         recorded = heard(tapped, "lb1")
     assert any(payload[5] & 1 for payload in recorded), "the goodbye is among them"

@@ -15,12 +15,18 @@ def held_by(node, ifname="eno1"):
     node.address(ifname, f"{VIP}/32")
 
 
-def test_at_rest_nothing_is_lost(make_lab):
+def asked(make_lab):
+    """lb1 holds the vip by hand, and the client is answered."""
     lab = make_lab(ports=1)
     held_by(lab.lb1)
     lab.answer()
     probe = lab.probe(interval_us=INTERVAL_US)
     probe.answered_by("lb1", 5)
+    return lab, probe
+
+
+def test_at_rest_nothing_is_lost(make_lab):
+    lab, probe = asked(make_lab)
     since = now()
     pass_time(1)
     window = probe.window(since)
@@ -29,11 +35,7 @@ def test_at_rest_nothing_is_lost(make_lab):
 
 
 def test_a_pulled_cable_is_silence_of_its_length(make_lab):
-    lab = make_lab(ports=1)
-    held_by(lab.lb1)
-    lab.answer()
-    probe = lab.probe(interval_us=INTERVAL_US)
-    probe.answered_by("lb1", 5)
+    lab, probe = asked(make_lab)
     since = lab.lb1.pull()
     wait_for(lambda: not lab.lb1.carrier("eno1"), 2)
     pass_time(0.3)
@@ -46,11 +48,7 @@ def test_a_pulled_cable_is_silence_of_its_length(make_lab):
 
 
 def test_an_answer_that_came_too_late_is_told_from_a_lost_one(make_lab):
-    lab = make_lab(ports=1)
-    held_by(lab.lb1)
-    lab.answer()
-    probe = lab.probe(interval_us=INTERVAL_US)
-    probe.answered_by("lb1", 5)
+    lab, probe = asked(make_lab)
     since = now()
     responder = lab.lb1.responder.process
     responder.send_signal(signal.SIGSTOP)

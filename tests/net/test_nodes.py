@@ -267,11 +267,14 @@ def test_a_key_file_that_others_may_read_is_refused(cluster):
     two.wait(two.d1, "alive", {"lan": "up", "direct": "up"})
 
 
+IP_IN, ALL = 0x0800, 3  # linux/if_ether.h: what comes in of IPv4; all, in and out
+
+
 @contextlib.contextmanager
-def tap(node, ifname):
+def tap(node, ifname, what=IP_IN):
     with node.enter():
-        tapped = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(0x0800))
-        tapped.bind((ifname, 0x0800))
+        tapped = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(what))
+        tapped.bind((ifname, what))
     with tapped:
         yield tapped
 
@@ -282,7 +285,8 @@ def heartbeats(tapped, source):
     with contextlib.suppress(BlockingIOError):
         while True:
             frame = tapped.recv(2048)
-            if frame[23] == 17 and frame[26:30] == socket.inet_aton(source) and struct.unpack("!H", frame[36:38])[0] == PORT:
+            if frame[12:14] == b"\x08\0" and frame[23] == 17 and frame[26:30] == socket.inet_aton(source) \
+                    and struct.unpack("!H", frame[36:38])[0] == PORT:
                 frames.append(frame[:40] + b"\0\0" + frame[42:])  # no UDP checksum: it was left to the NIC to make
     return frames
 
