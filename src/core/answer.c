@@ -283,6 +283,7 @@ static void link_done(struct core *core, struct bond *bond, struct port *port, c
 		if (!told)
 			iface->master = action->u.link.master;
 		port->raised = true;
+		bond->joined_ns = core->now;
 		break;
 	case ACT_SET_ACTIVE:
 		if (!told)

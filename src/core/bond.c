@@ -188,12 +188,51 @@ struct iface *bond_carrier_iface(const struct core *core, const struct bond *bon
 	return iface->ifindex ? iface : NULL;
 }
 
+/* What the machine has on the device besides: the kernel announces that at most once. */
+static bool is_other(const struct core *core, const struct source *source)
+{
+	unsigned cursor = 0;
+
+	return !model_is_link_local(&source->ip) && !model_addr_next(core, &source->ip, &cursor);
+}
+
+static void announce_others(struct core *core, struct bond *bond)
+{
+	struct iface *iface = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
+
+	for (unsigned i = 0; iface && i < iface->n_sources; i++)
+		iface->sources[i].announce = is_other(core, &iface->sources[i]);
+}
+
+static bool has_joining(const struct core *core, const struct bond *bond)
+{
+	for (unsigned i = 0; i < bond->n_ports; i++) {
+		const struct change *change = &bond->ports[i].change;
+		if (change->gen && change->type == ACT_ENSLAVE)
+			return true;
+	}
+	return bond->joined_ns && core->now - bond->joined_ns < JOINED;
+}
+
+void bond_brought(struct core *core, const struct iface *iface, struct source *source)
+{
+	struct bond *bond = iface->bond == NONE ? NULL : &core->bonds[iface->bond];
+
+	if (!bond || bond->iface != iface - core->ifaces || !has_joining(core, bond) || !is_other(core, source))
+		return;
+	source->announce = true;
+	bond->announce_base = core->now;
+	bond->announce_step = 1;
+	core_dirty_bond(core, bond);
+}
+
 void bond_announce(struct core *core, struct bond *bond)
 {
 	bond->announce_base = core->now;
 	bond->announce_step = 1;
 	for (unsigned i = 0; i < bond->n_addrs; i++)
 		core->addrs[bond->first_addr + i].announce = true; /* leaves when the address is there */
+	announce_others(core, bond);
 	for (int i = bond->first_vip; i != NONE; i = core->vips[i].next) {
 		if (core->vips[i].phase == PHASE_ACTIVE)
 			vip_announce(core, &core->vips[i]);
@@ -461,6 +500,7 @@ static void run_schedule(struct core *core, struct bond *bond)
 		bond->announce_step++;
 	for (unsigned i = 0; i < bond->n_addrs; i++)
 		core->addrs[bond->first_addr + i].announce = true;
+	announce_others(core, bond);
 }
 
 /* A change that was made and whose event never came: look what has become of it. */

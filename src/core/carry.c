@@ -341,6 +341,7 @@ static void carry_bond(struct core *core, struct bond *bond, const struct core *
 	bond->options = from->options;
 	bond->announce_base = from->announce_base;
 	bond->announce_step = from->announce_step;
+	bond->joined_ns = from->joined_ns;
 	memcpy(bond->kept_mac, from->kept_mac, MAC_SIZE);
 	carry_ports(core, bond, old, from);
 	carry_probes(core, bond, old, from);

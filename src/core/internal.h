@@ -53,6 +53,7 @@ enum {
 #define LEAVE_AFTER_ADVERT (100 * NSEC_PER_MSEC) /* design/vrrp.md: 100 ms after the new one's first advert */
 #define LATE_BACKUP_MIN   (50 * NSEC_PER_MSEC)   /* a backup's timer may fire so late under load without meaning anything */
 #define ADVERT_TICK       (10 * NSEC_PER_MSEC)   /* the shortest interval: more wakes than that cost more than they are worth */
+#define JOINED            (1 * NSEC_PER_SEC)     /* what a port brings comes to its device within */
 #define AWAIT_OWN         (100 * NSEC_PER_MSEC)  /* a change's own event comes within milliseconds, or was lost */
 #define AWAIT_OWN_6       (5 * NSEC_PER_SEC)     /* of an IPv6 address it comes from a queue of work, seconds later behind thousands */
 #define REFRESH_PACE      (10 * NSEC_PER_MSEC)
@@ -78,6 +79,7 @@ struct source {
 	struct ip ip;
 	uint8_t prefix;
 	bool secondary;
+	bool announce;          /* due: it is nobody's here, and on a bond's device */
 	uint32_t epoch;
 };
 
@@ -270,6 +272,7 @@ struct bond {
 	uint64_t rebuild_ns;     /* it is not rebuilt again before */
 	uint64_t announce_base;
 	unsigned announce_step;
+	uint64_t joined_ns;      /* when a port last joined the device; 0: none did */
 };
 
 /* The election's states (RFC 9568 §6.4) with what lies between them. product.md's names: SLEEPING and LISTENING are
@@ -674,6 +677,7 @@ bool model_source(struct core *, struct vip *);
 struct source *model_source_room(struct iface *, const struct ip *);
 /* Whether the vip speaks on that interface: its own, or any of its bond's. */
 bool model_vip_uses(const struct core *, const struct vip *, const struct iface *);
+bool model_is_link_local(const struct ip *);
 bool model_is_own_source(const struct core *, const struct lan *, const struct ip *);
 bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac[MAC_SIZE]);
 
@@ -734,6 +738,8 @@ void probe_own_mac(const struct core *, const struct bond *, const struct port *
 /* The interface that carries the bond's addresses now; NULL: none. */
 struct iface *bond_carrier_iface(const struct core *, const struct bond *);
 void bond_announce(struct core *, struct bond *);
+/* An address that is not configured came to the interface: one that a port brings to a bond's device is announced from there. */
+void bond_brought(struct core *, const struct iface *, struct source *);
 
 /* vip.c: the election */
 void vip_link(struct core *, struct vip *);                    /* something about its interface changed */

@@ -328,8 +328,10 @@ static void source_add(struct core *core, struct iface *iface, const struct even
 		return;
 	source->prefix = address->prefix;
 	source->secondary = address->secondary;
-	if (new)
+	if (new) {
+		bond_brought(core, iface, source);
 		tell_lan(core, iface);
+	}
 }
 
 static void source_remove(struct core *core, struct iface *iface, struct source *source)

@@ -145,6 +145,26 @@ static void send_announcements(struct core *core, struct out *out, unsigned firs
 	}
 }
 
+/* What a bond's device has besides its own addresses and its vips'. */
+static void send_other_announcements(struct core *core, struct out *out, const struct bond *bond)
+{
+	struct iface *iface = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
+
+	for (unsigned i = 0; iface && iface->ifindex && i < iface->n_sources; i++) {
+		struct source *source = &iface->sources[i];
+		struct action *action;
+		if (!source->announce)
+			continue;
+		action = plan_emit(out, ACT_ANNOUNCE, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) });
+		if (!action)
+			return;
+		action->u.announce.ifindex = iface->ifindex;
+		action->u.announce.ip = source->ip;
+		memcpy(action->u.announce.mac, iface->mac, MAC_SIZE);
+		source->announce = false;
+	}
+}
+
 /* All addresses behind a virtual MAC address move with the first frame that has it: that waits until they are there. */
 static bool may_announce(const struct core *core, const struct vip *vip)
 {
@@ -161,8 +181,10 @@ static void send_unit_announcements(struct core *core, struct out *out, unsigned
 			send_announcements(core, out, vip->first_addr, vip->n_addrs);
 	} else if (unit < core->n_vips + core->n_bonds) {
 		const struct bond *bond = &core->bonds[unit - core->n_vips];
-		if (bond->state != BOND_DOWN && !bond->removed)
+		if (bond->state != BOND_DOWN && !bond->removed) {
 			send_announcements(core, out, bond->first_addr, bond->n_addrs);
+			send_other_announcements(core, out, bond);
+		}
 	}
 }
 
@@ -296,11 +318,6 @@ static bool may_renew(const struct core *core, const struct place *place)
 	return addr->owner != OWNER_VIP || !core->vips[addr->owner_index].removed || !twin(core, place, is_wanted);
 }
 
-static bool is_link_local(const struct ip *ip)
-{
-	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
-}
-
 /* When a device gets its first link-local address the kernel reports all its groups at once (net/ipv6/mcast.c,
  * ipv6_mc_dad_complete), and whatever leaves from a virtual router's MAC address draws the traffic of all its addresses here: so
  * the others have to be there before. */
@@ -310,12 +327,12 @@ static bool waits_for_others(const struct core *core, const struct place *place)
 	const struct vip *vip;
 	unsigned missing = 0;
 
-	if (core->ifaces[place->iface].vmac == NONE || addr->owner != OWNER_VIP || !is_link_local(&addr->ip))
+	if (core->ifaces[place->iface].vmac == NONE || addr->owner != OWNER_VIP || !model_is_link_local(&addr->ip))
 		return false;
 	vip = &core->vips[addr->owner_index];
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
 		const struct addr *other = &core->addrs[vip->first_addr + i];
-		missing += !addr_is_away(other) && !is_link_local(&other->ip) && !place_is_there(&core->places[other->first_place]);
+		missing += !addr_is_away(other) && !model_is_link_local(&other->ip) && !place_is_there(&core->places[other->first_place]);
 	}
 	return missing > 0;
 }

@@ -3,17 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/if_ether.h>
 #include <linux/if_link.h>
-#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <netlink/attr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -21,8 +17,6 @@
 #include "kernel/netlink.h"
 #include "kernel/request.h"
 #include "kernel/team.h"
-#include "wire/arp.h"
-#include "wire/nd.h"
 
 enum { LINKS_MAX = 64, CARRIED_MAX = MAX_VLANS, LINK_DUMP_SIZE = 256 };
 
@@ -286,41 +280,6 @@ static int put_on_master(struct transaction *t, int master)
 	return error ? error : capture_put_rest(&t->capture, &t->x, master);
 }
 
-static void announce_one(int fd, int ifindex, const uint8_t mac[MAC_SIZE], const struct ip *ip)
-{
-	struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_ifindex = ifindex, .sll_halen = MAC_SIZE};
-	uint8_t arp[ARP_FRAME], nd[ND_FRAME];
-
-	to.sll_protocol = htons(ip->family == FAMILY_6 ? ETH_P_IPV6 : ETH_P_ARP);
-	if (ip->family == FAMILY_6) {
-		nd_announcement(nd, mac, ip, false);
-		(void)!sendto(fd, nd, sizeof nd, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
-		return;
-	}
-	for (enum arp_form form = ARP_FORM_REQUEST; form <= ARP_FORM_REPLY; form++) {
-		arp_announcement(arp, form, mac, ip);
-		(void)!sendto(fd, arp, sizeof arp, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof to);
-	}
-}
-
-/* The neighbours know the addresses by the port's MAC, and the kernel tells them of the bond's only when it changes its active
- * port, which may be before they are there or not at all. What cannot be sent is no failure: the neighbours find out later. */
-static void announce(const struct transaction *t, int master)
-{
-	struct ifreq request = {0};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	struct event event;
-
-	if (fd < 0)
-		return;
-	if (if_indextoname((unsigned)master, request.ifr_name) && ioctl(fd, SIOCGIFHWADDR, &request) == 0) {
-		for (const struct kept *kept = t->capture.addresses.first; kept; kept = kept->next)
-			if (netlink_parse(kept->h, &event) && event.type == EV_ADDRESS)
-				announce_one(fd, master, (const uint8_t *)request.ifr_hwaddr.sa_data, &event.u.address.ip);
-	}
-	close(fd);
-}
-
 /* The addresses are on the bond before they leave the port, and the routes follow them; the gap is that of the link itself. */
 static int enslave(struct transaction *t)
 {
@@ -342,7 +301,6 @@ static int enslave(struct transaction *t)
 		enslave_undo(t, port, master);
 		return error;
 	}
-	announce(t, master);
 	if (t->wanted->driver == DRIVER_TEAM)
 		team_enslaved(t->teams, master);
 	return 0;
