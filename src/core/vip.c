@@ -525,7 +525,7 @@ static bool resume(struct core *core, struct vip *vip)
 			const struct place *place = &core->places[addr->first_place + j];
 			if (place->present && !place->ours && !vip_is_owner(vip))
 				return false;
-			if (place->present)
+			if (place->present && !vip_is_owner(vip)) /* nobody renews an owner's: it only tells when it came */
 				last = max64(last, place->renewed_ns);
 		}
 	}
