@@ -319,8 +319,6 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 {
 	if (message->incarnation != peer->incarnation)
 		begin(core, peer, lane, message->incarnation);
-	peer->interval_ns = message->interval_us * NSEC_PER_MSEC / 1000;
-	peer->lost = message->lost;
 	if (!lane->heard_ns || core->seen >= silent_at(core, peer, lane))
 		lane->back_ns = core->seen;
 	lane->sequence = message->sequence;
@@ -330,6 +328,8 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 	hear_of_ours(peer, core, message);
 	if (message->sequence > peer->sequence) { /* what went by a faster path is newer */
 		peer->sequence = message->sequence;
+		peer->interval_ns = message->interval_us * NSEC_PER_MSEC / 1000;
+		peer->lost = message->lost;
 		compare(core, peer, message);
 		claim_heard(core, peer, message);
 	}
@@ -443,7 +443,7 @@ uint64_t peer_deadline(const struct core *core)
 		const struct peer *peer = &core->peers[i];
 		for (unsigned j = 0; j < peer->n_lanes; j++) {
 			const struct lane *lane = &lanes_of(core, peer)[j];
-			if (lane->heard_ns && core->now < silent_at(core, peer, lane)) /* one whose link is lost too: the node may live by it */
+			if (lane->heard_ns && !lane->silent) /* one whose link is lost too: the node may live by it */
 				due = min64(due, silent_at(core, peer, lane));
 			if (lane->state == PATH_UP)
 				due = min64(due, one_way_at(core, peer, lane));
