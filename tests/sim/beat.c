@@ -143,7 +143,7 @@ void beat_configure(struct world *w, struct node *node)
 	config->n_nodes = w->n_nodes;
 	config->n_paths = 0;
 	config->self = (int)node->id;
-	config->common_digest = w->seed;
+	config->common_digest = w->seed + node->edition;
 	config->heartbeat = (struct config_heartbeat){ .interval_ns = node->beat_ns, .lost = node->beat_lost, .port = 1122,
 						       .auth = HEARTBEAT_AUTH_REQUIRED };
 	for (unsigned n = 0; n < w->n_nodes; n++) {

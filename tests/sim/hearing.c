@@ -88,6 +88,18 @@ static void started_anew(struct hearing *of, uint64_t incarnation, uint64_t seen
 	}
 }
 
+/* What it said of its own times last, by whatever path: what comes later by a slower one is older. */
+static void announced(struct hearing *of, const struct heartbeat *message)
+{
+	for (unsigned path = 0; path < SIM_PATHS; path++)
+		if (of[path].sequence > message->sequence)
+			return;
+	for (unsigned path = 0; path < SIM_PATHS; path++) {
+		of[path].interval_ns = message->interval_us * 1000ULL;
+		of[path].timeout_ns = of[path].interval_ns * message->lost;
+	}
+}
+
 static void believed(struct world *w, struct node *node, const struct packet *p, const struct event *event, const struct heard *before)
 {
 	const struct heartbeat *message = event->u.heartbeat.message;
@@ -103,8 +115,7 @@ static void believed(struct world *w, struct node *node, const struct packet *p,
 	h->sequence = message->sequence;
 	h->told_ns = later(h->told_ns, message->sequence);
 	h->got_ns = later(h->got_ns, event->seen_ns);
-	h->interval_ns = message->interval_us * 1000ULL;
-	h->timeout_ns = h->interval_ns * message->lost;
+	announced(w->beats.hearing[p->from][node->id], message);
 	h->until_ns = later(h->until_ns, later(h->got_ns, node->woken_ns) + h->timeout_ns);
 	record(w, p);
 }
@@ -157,22 +168,12 @@ static void check_silent(struct world *w, const struct node *node, unsigned of)
 		world_fail(w, node, "heartbeat-silent", "takes node %u for alive %llu ms too long", of, (w->now - until) / NSEC_PER_MSEC);
 }
 
-/* The longest that its last words by any path may mean. */
-static uint64_t interval_of(const struct world *w, unsigned of, unsigned to)
-{
-	uint64_t longest = 0;
-
-	for (unsigned path = 0; path < w->beats.n_paths; path++)
-		longest = later(longest, w->beats.hearing[of][to][path].interval_ns);
-	return longest;
-}
-
 /* What does not reach the other is known here within its timeout and two intervals of the other's word about it. */
 static void check_one_way(struct world *w, const struct node *node, unsigned of, unsigned path, const struct heard *heard)
 {
 	const struct hearing *in = &w->beats.hearing[of][node->id][path], *out = &w->beats.hearing[node->id][of][path];
 	uint64_t from = later(later(out->told_ns, in->back_ns), node->woken_ns);
-	uint64_t until = from + node->beat_ns * node->beat_lost + 2 * interval_of(w, of, node->id);
+	uint64_t until = from + node->beat_ns * node->beat_lost + 2 * in->interval_ns;
 
 	if (heard->path.state == PATH_UP && w->now > until + slack(w))
 		world_fail(w, node, "heartbeat-one-way", "path %u to node %u is up %llu ms after what came there last", path, of,

@@ -250,6 +250,7 @@ bool reload_now(struct world *w, struct node *node, bool changed)
 	if (!node->running || node->stopping || node->doomed)
 		return false;
 	remember(w, node);
+	node->edition += changed;
 	for (unsigned i = 0; changed && i < 2; i++)
 		change_something(w, node);
 	shell_reload(w, node);
@@ -263,6 +264,7 @@ bool reload_happen(struct world *w, struct node *node)
 	if (!node->running || node->stopping || node->stalled || node->loop_stalled)
 		return false;
 	remember(w, node);
+	node->edition += changes > 0;
 	for (unsigned i = 0; i < changes; i++)
 		change_something(w, node);
 	if (w->beats.n_paths && changes)

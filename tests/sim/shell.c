@@ -276,7 +276,7 @@ static void beat_event(struct world *w, struct node *node, const struct packet *
 	beat_read(w, node, p, ifindex, &message, &event);
 	hearing_view(w, node, p->from, p->path, &before);
 	shell_feed(w, node, &event);
-	if (!is_over(w, node))
+	if (!w->failed) /* who dies of it believed it all the same: others were told so */
 		hearing_given(w, node, p, &event, &before);
 }
 

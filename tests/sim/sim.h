@@ -241,6 +241,7 @@ struct node {
 	struct vip_setup setup[SIM_VIPS];
 	struct bond_setup bond;
 	bool reload_at_change; /* in the middle of the next change */
+	unsigned edition;      /* of its configuration: another one with each reload that changes it */
 
 	struct sim_link links[SIM_LINKS];
 	int next_ifindex;
@@ -417,10 +418,11 @@ struct hearing {
 	uint64_t said_ns;    /* the last that its core said */
 	uint64_t got_ns;     /* when the last that the other's core believed came in */
 	uint64_t told_ns;    /* when that was said */
-	uint64_t timeout_ns; /* the silence that it announced */
+	uint64_t timeout_ns; /* the silence that it announced last, by whatever path */
 	uint64_t until_ns;   /* the other may take it for alive, by this path */
 	uint64_t back_ns;    /* when the other began to believe it, by this path, after a silence */
-	uint64_t sequence, incarnation, interval_ns; /* in the last that was believed */
+	uint64_t sequence, incarnation; /* in the last that was believed */
+	uint64_t interval_ns;		/* that it announced last, by whatever path */
 	uint64_t upset_ns;   /* the last that did not get through, or was late */
 	enum node_state node; /* what the other takes it for, when last looked */
 	enum path_state path;
