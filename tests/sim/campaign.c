@@ -192,6 +192,7 @@ static void statistics_add(struct statistics *sum, const struct statistics *part
 	sum->lost += part->lost;
 	sum->hash += part->hash;
 	sum->beat_worlds += part->beat_worlds;
+	sum->orders += part->orders;
 	sum->beats += part->beats;
 	sum->beats_lost += part->beats_lost;
 	sum->replays += part->replays;
@@ -269,8 +270,10 @@ static void report(const struct campaign *c, const struct statistics *s, double 
 	report_kinds(s);
 	report_beats(s);
 	report_safety(NULL, &s->safety[0]);
-	if (s->safety[1].vip_ns)
+	if (s->safety[1].vip_ns) {
 		report_safety("by claims", &s->safety[1]);
+		printf("the holder was compared with the order of claims %" PRIu64 " times\n", s->orders);
+	}
 	printf("hash %016" PRIx64 ", wall time %.2f s, %u jobs, %.0f takeovers/s, %.0f steps/s\n", s->hash, wall,
 	       c->options->jobs, (double)s->takeovers / wall, (double)s->steps / wall);
 }

@@ -785,11 +785,21 @@ void check_advert_heard(struct world *w, struct node *node, const struct event_a
 		watch->release_ns = w->now;
 }
 
-void check_note(const struct world *w, struct node *node, const struct action *a)
+/* For a moment the two were apart, whatever they are when somebody looks. */
+static void apart(struct world *w, unsigned a, unsigned b)
+{
+	w->apart_ns[a < b ? a : b][a < b ? b : a] = w->now;
+}
+
+void check_note(struct world *w, struct node *node, const struct action *a)
 {
 	struct vip_view view;
 	int vip;
 
+	if (a->object.type != OBJECT_VIP)
+		order_stirred(w);
+	if (a->object.type == OBJECT_PEER && a->u.note.code == NOTE_STATE)
+		apart(w, node->id, a->object.index);
 	if (a->u.note.code != NOTE_LATE || a->object.type != OBJECT_VIP || a->object.index >= core_n_vips(node->core))
 		return;
 	core_vip(node->core, a->object.index, &view);
@@ -950,11 +960,16 @@ static void check_isolated(struct world *w, struct node *node, unsigned vip)
 			   since(w, node->watch[vip].isolated_ns) / NSEC_PER_MSEC);
 }
 
-/* Whether nothing that a person can see keeps it from holding the vip now. */
+bool check_is_able(const struct world *w, const struct node *node, unsigned vip)
+{
+	return check_is_well(node) && node->configured[vip] && !node->stopping && !node->drained && node->watch[vip].known &&
+	       group_usable(w, node, vip);
+}
+
+/* Nor does its own rule. */
 bool check_could_hold(const struct world *w, const struct node *node, unsigned vip)
 {
-	return node->watch[vip].reason != REASON_ISOLATED && check_is_well(node) && node->configured[vip] && !node->stopping && !node->drained &&
-	       node->watch[vip].known && group_usable(w, node, vip);
+	return node->watch[vip].reason != REASON_ISOLATED && check_is_able(w, node, vip);
 }
 
 static uint64_t none_bound(const struct world *w, const struct node *node, unsigned vip)
@@ -1248,7 +1263,7 @@ static void check_none_of_all(struct world *w, unsigned vip)
 		from = later(from, none_since(w, &w->nodes[n], vip));
 		able = check_could_hold(w, &w->nodes[n], vip) ? &w->nodes[n] : able;
 	}
-	if (v->all || !able)
+	if (v->all || !able || (v->grouped && w->uneven)) /* who has more of a group waits for what the others have */
 		v->held_ns = w->now;
 	none = since(w, later(from, v->held_ns));
 	if (none > safety_of(w)->no_holder_ns) {

@@ -184,6 +184,7 @@ void check_settled(struct world *w)
 			settled_vip(w, &w->nodes[n], v, best);
 	}
 	settled_group(w);
+	order_settled(w);
 	for (unsigned n = 0; n < w->n_nodes && !w->failed; n++) {
 		struct node *node = &w->nodes[n];
 

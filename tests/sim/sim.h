@@ -385,6 +385,7 @@ struct world_vip {
 	uint64_t disturbed_ns; /* the last packet of it that was lost */
 	int holder;	       /* the last node that became active, -1 */
 	uint64_t held_ns;      /* by claims: when somebody last held it, or nobody could */
+	uint64_t order_hash, order_ns; /* by claims: what each may claim of it, and since when */
 	struct span doubled, orphaned;
 };
 
@@ -438,6 +439,7 @@ struct beats_world {
 	unsigned n_paths; /* 0: no nodes are configured */
 	bool by_claims;	  /* they decide by them who holds the vips, not by VRRP */
 	uint64_t changed_ns; /* when a core last took a node or a path for something else */
+	uint64_t stirred_ns; /* when one last said so, of a port too, or not all was as clear as order.c needs it */
 	enum path_kind kinds[SIM_PATHS];
 	uint64_t interval_ns; /* half of the longest that a reload may bring */
 	struct rng rng;	      /* of its own: worlds without are what they were */
@@ -557,6 +559,7 @@ enum takeover_kind {
 struct statistics {
 	uint64_t worlds, virtual_ns, takeovers, steps, packets, lost, faults[FAULT_KINDS];
 	struct safety safety[2]; /* of vips by VRRP, and by claims */
+	uint64_t orders; /* so often the holder was compared with the order of claims */
 	uint64_t beat_worlds, beats, beats_lost, replays, beat_faults[BEAT_FAULT_KINDS];
 	uint64_t takeovers_of[TAKEOVER_KINDS];
 	uint64_t hash; /* over what every core was told and said */
@@ -796,7 +799,7 @@ void check_submit(struct world *, struct node *, const struct action *);
 uint64_t check_key(const struct action *);
 void check_advert_sent(struct world *, struct node *, const struct action_advert *);
 void check_announced(struct world *, struct node *, const struct ip *);
-void check_note(const struct world *, struct node *, const struct action *);
+void check_note(struct world *, struct node *, const struct action *);
 void check_claim_heard(struct world *, struct node *, const struct ip *, int ifindex);
 void check_reloaded(struct world *, struct node *);
 void check_removed(struct world *, struct node *, const struct action_address *, uint64_t submitted_ns);
@@ -817,9 +820,15 @@ uint64_t check_down(const struct world *, const struct node *, unsigned vip);
 /* For safety.c: as the checks see it. */
 bool check_is_well(const struct node *);
 bool check_connected(const struct world *, unsigned a, unsigned b, unsigned vip);
+bool check_is_able(const struct world *, const struct node *, unsigned vip); /* nothing that a person can see keeps it from holding it */
 bool check_could_hold(const struct world *, const struct node *, unsigned vip);
 uint64_t check_pair_bound(const struct world *, unsigned vip); /* for how long two may hold it */
 uint64_t check_none_bound(const struct world *, unsigned vip); /* for how long nobody may */
+
+/* order.c */
+void order_stirred(struct world *);
+void order_check(struct world *);
+void order_settled(struct world *);
 
 /* settled.c */
 void check_settled(struct world *);

@@ -76,6 +76,7 @@ static void happen(struct world *w, const struct happening *h)
 	case HAPPEN_CHECK:
 		check_time(w);
 		hearing_check(w);
+		order_check(w);
 		world_schedule(w, w->now + w->check_ns, HAPPEN_CHECK, 0, 0, 0);
 		break;
 	}
