@@ -370,6 +370,17 @@ static void fault_begin(struct world *w, unsigned slot, enum beat_fault_kind kin
 	world_schedule(w, w->now + rng_below(&b->rng, 4 * w->fault_gap_ns + 20 * b->interval_ns), HAPPEN_BEAT_HEAL, 0, slot, 0);
 }
 
+void beat_fault_put(struct world *w, const struct beat_fault *fault)
+{
+	struct beat_fault *f = w->beats.faults;
+
+	while (f < w->beats.faults + SIM_BEAT_FAULTS - 1 && f->on)
+		f++;
+	*f = *fault;
+	if (f->kind == BEAT_CABLE)
+		fault_compute(w);
+}
+
 void beat_fault_happen(struct world *w)
 {
 	struct beats_world *b = &w->beats;

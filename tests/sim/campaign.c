@@ -77,7 +77,7 @@ static void job_run(struct campaign *c, struct job *job)
 		uint64_t takeovers = job->statistics.takeovers, steps = job->statistics.steps;
 
 		job->seed = seed;
-		if (!(c->options->sweeps ? sweep_run : world_run)(&world, c->options, seed, &job->statistics)) {
+		if (!(c->options->named ? named_run : c->options->sweeps ? sweep_run : world_run)(&world, c->options, seed, &job->statistics)) {
 			count_failure(job->failures, world.failed_check, seed, 1);
 			c->failed++;
 		}

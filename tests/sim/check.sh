@@ -1,10 +1,12 @@
 #!/bin/sh
-# A campaign of a few seconds with fixed seeds; nodes of others; heartbeats by several paths; crashes, reloads and pauses at places of short stories; the same seed twice; and a kernel that lies, which the checks must notice.
+# A campaign of a few seconds with fixed seeds; the worlds with a name; nodes of others; heartbeats by several paths; crashes, reloads and pauses at places of short stories; the same seed twice; and a kernel that lies, which the checks must notice.
 # SIM_FAILOVERS sets the length.
 sim=${SIM:-tests/sim/sim}
 status=0
 
 "$sim" --seed 1 --failovers "${SIM_FAILOVERS:-2500}" || status=1
+
+"$sim" --named all --worlds 4 --quiet || status=1
 
 "$sim" --seed 1 --worlds 8 --peers 3 --nodes 3 --time 20 --quiet || status=1
 

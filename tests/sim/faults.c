@@ -514,6 +514,16 @@ static void fault_set(struct world *w, struct node *node, enum fault_kind kind, 
 	world_schedule(w, w->now + for_ns, HAPPEN_HEAL, 0, (uint32_t)(f - w->faults), 0);
 }
 
+void fault_put(struct world *w, enum fault_kind kind, unsigned node, unsigned port)
+{
+	struct fault *f = w->faults;
+
+	while (f < w->faults + SIM_FAULTS - 1 && f->on)
+		f++;
+	*f = (struct fault){ .on = true, .kind = kind, .node = node, .port = port };
+	fault_compute(w);
+}
+
 void fault_restart(struct world *w, struct node *node, uint64_t after_ns)
 {
 	fault_set(w, node, FAULT_CRASH, after_ns);

@@ -19,6 +19,8 @@ static void usage(FILE *out)
 		     "  --peers N        so many nodes of others, 0…3 (default: the seed decides); --peer A,B: only of these kinds:\n"
 		     "                   keepalived, strict, deaf, zero, garbage\n"
 		     "  --paths N        the nodes have heartbeats by so many paths; 0: none (default: the seed decides)\n"
+		     "  --named NAME     the world of that name, by each kind of node: a row of the table in standbyd.yaml(5); all: each of them;\n"
+		     "                   list: their names\n"
 		     "  --jobs N         so many worlds at a time\n"
 		     "  --sweep A,B      each world is a short story that is told again for each action or step of it, with a crash,\n"
 		     "                   reload, stall … there: crash, crash-lost, reload, reload-changed, stall, hang, suspend, all\n"
@@ -131,6 +133,7 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "trace-hash", 0, NULL, 'H' }, { "keep-going", 0, NULL, 'K' }, { "quiet", 0, NULL, 'q' },
 		{ "help", 0, NULL, 'h' },	{ "lie", 1, NULL, 'L' },
 		{ "sweep", 1, NULL, 'p' },	{ "stride", 1, NULL, 'd' },	{ "at", 1, NULL, 'a' },
+		{ "named", 1, NULL, 'N' },
 		{ "paths", 1, NULL, 'b' },	{ "peers", 1, NULL, 'P' },	{ "peer", 1, NULL, 'Q' },	{ "jobs", 1, NULL, 'j' },	{ "campaign", 1, NULL, 'c' },		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -151,6 +154,17 @@ static void parse(int argc, char **argv, struct options *o)
 			break;
 		case 'b':
 			o->paths = (int)number(optarg, 0, SIM_PATHS);
+			break;
+		case 'N':
+			if (strcmp(optarg, "list") == 0) {
+				named_list();
+				exit(0);
+			}
+			if (!named_is(optarg)) {
+				fprintf(stderr, "sim: there is no world '%s'; 'list' names them all\n", optarg);
+				exit(2);
+			}
+			o->named = optarg;
 			break;
 		case 'Q':
 			o->peer_kinds = peer_list(optarg);

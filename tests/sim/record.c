@@ -107,6 +107,8 @@ void record_replay(const struct options *o, uint64_t seed, enum sweep_kind sweep
 			printf("%s%s", first ? " --peer " : ",", peer_name((enum peer_kind)kind));
 			first = 0;
 		}
+	if (o->named)
+		printf(" --named %s", o->named);
 	if (o->sweeps)
 		printf(" --sweep %s --at %" PRIu64, sweep_name(sweep), sweep_at);
 	for (unsigned type = 0; type < ACT_TYPES; type++)

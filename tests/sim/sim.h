@@ -579,6 +579,7 @@ struct options {
 	uint64_t sweep_stride, sweep_at; /* every so many places; only there */
 	uint64_t time_ns;	  /* of faults in one world; 0: the seed decides */
 	int kind;		  /* enum node_kind, -1: the seed decides */
+	const char *named;	  /* the world of that name, or all that have one; NULL: those of the seeds */
 	uint32_t faults;	  /* mask of enum fault_kind */
 	uint64_t verbose_from_ns; /* NEVER: not verbose */
 	bool trace_hash, keep_going, quiet, progress;
@@ -643,7 +644,13 @@ unsigned configure_listed(const struct world_vip *); /* mask of the addresses th
 struct ip configure_peer(const struct world_vip *, const struct node *);
 
 /* world.c */
-bool world_run(struct world *, const struct options *, uint64_t seed, struct statistics *);
+bool world_run(struct world *, const struct options *, uint64_t seed, struct statistics *); /* true: nothing was broken */
+/* The same in parts, for worlds whose story is given. */
+void world_begin(struct world *, const struct options *, uint64_t seed, struct statistics *);
+bool world_live(struct world *, uint64_t until); /* false: something broke, or it is enough */
+void world_watch(struct world *);
+bool world_stop(struct world *);
+void world_end(struct world *);
 void world_schedule(struct world *, uint64_t time, enum happen, unsigned node, uint32_t a, uint32_t b);
 
 /* kernel.c */
@@ -724,6 +731,7 @@ void beat_reload(struct world *, struct node *);       /* a person changes inter
 void beat_fault_happen(struct world *);
 void beat_fault_heal(struct world *, unsigned slot);
 void beat_heal_all(struct world *);
+void beat_fault_put(struct world *, const struct beat_fault *); /* until all are healed */
 bool beat_shared(const struct world *, unsigned a, unsigned b, unsigned path);
 const char *beat_fault_name(enum beat_fault_kind);
 
@@ -740,6 +748,11 @@ void hearing_said(struct world *, struct node *, unsigned to, unsigned path);
 void hearing_given(struct world *, struct node *, const struct packet *, const struct event *, const struct heard *before);
 void hearing_check(struct world *);
 bool hearing_connected(const struct world *, unsigned a, unsigned b); /* both take the other for alive, and a path for up */
+
+/* named.c */
+bool named_run(struct world *, const struct options *, uint64_t seed, struct statistics *);
+bool named_is(const char *name); /* whether there is one, or it is "all" */
+void named_list(void);
 
 /* peer.c */
 void peers_make(struct world *);
@@ -774,6 +787,7 @@ void fault_delete(struct world *, struct node *);
 void fault_heal_all(struct world *);
 const char *fault_name(enum fault_kind);
 
+void fault_put(struct world *, enum fault_kind, unsigned node, unsigned port); /* until all are healed */
 void fault_restart(struct world *, struct node *, uint64_t after_ns); /* a node that dies now starts again then */
 void fault_pause(struct world *, struct node *, bool loop_only, bool suspended, uint64_t for_ns);
 

@@ -82,7 +82,7 @@ static void happen(struct world *w, const struct happening *h)
 	}
 }
 
-static bool live_until(struct world *w, uint64_t end)
+bool world_live(struct world *w, uint64_t end)
 {
 	struct happening h;
 
@@ -140,7 +140,7 @@ static bool live_until_is(struct world *w, uint64_t end, bool (*is)(struct world
 		in_a_row = is(w) ? in_a_row + 1 : 0;
 		if (in_a_row >= 2 && !patient)
 			break;
-		if (!live_until(w, w->now + step < end ? w->now + step : end))
+		if (!world_live(w, w->now + step < end ? w->now + step : end))
 			return false;
 	}
 	return true;
@@ -170,19 +170,25 @@ static bool settle(struct world *w)
 	return !w->failed;
 }
 
-static bool stop_all(struct world *w)
+bool world_stop(struct world *w)
 {
 	trace_add_text(w, 0, "everybody stops");
 	w->ending = true;
 	for (unsigned n = 0; n < w->n_nodes; n++) {
 		shell_stop(w, &w->nodes[n]);
-		if (!live_until(w, w->now + rng_below(&w->rng, NSEC_PER_SEC)))
+		if (!world_live(w, w->now + rng_below(&w->rng, NSEC_PER_SEC)))
 			return false;
 	}
-	if (!live_until(w, w->now + 20 * NSEC_PER_SEC))
+	if (!world_live(w, w->now + 20 * NSEC_PER_SEC))
 		return false;
 	check_nothing_left(w);
 	return !w->failed;
+}
+
+/* The checks by time begin. */
+void world_watch(struct world *w)
+{
+	world_schedule(w, w->now, HAPPEN_CHECK, 0, 0, 0);
 }
 
 static void life(struct world *w)
@@ -192,10 +198,10 @@ static void life(struct world *w)
 
 	for (unsigned n = 0; n < w->n_nodes; n++) {
 		shell_start(w, &w->nodes[n]);
-		if (!live_until(w, w->now + rng_below(&w->rng, 2 * NSEC_PER_SEC)))
+		if (!world_live(w, w->now + rng_below(&w->rng, 2 * NSEC_PER_SEC)))
 			return;
 	}
-	world_schedule(w, w->now, HAPPEN_CHECK, 0, 0, 0);
+	world_watch(w);
 	for (unsigned i = 0; i < rounds; i++) {
 		uint64_t trouble = (30 + rng_below(&w->rng, 90)) * w->fault_gap_ns + 2 * settle_ns(w);
 
@@ -206,12 +212,12 @@ static void life(struct world *w)
 		if (w->beats.n_paths)
 			world_schedule(w, w->now, HAPPEN_BEAT_FAULT, 0, 0, 0);
 		peers_begin(w);
-		if (!live_until(w, w->now + (time ? time : trouble)))
+		if (!world_live(w, w->now + (time ? time : trouble)))
 			return;
 		if (!settle(w))
 			return;
 	}
-	stop_all(w);
+	world_stop(w);
 }
 
 static void world_allocate(struct world *w)
@@ -224,8 +230,8 @@ static void world_allocate(struct world *w)
 	w->trace = make_memory(SIM_TRACE, sizeof *w->trace);
 }
 
-/* The memory of a world serves the next one. True: nothing was broken. */
-bool world_run(struct world *w, const struct options *options, uint64_t seed, struct statistics *statistics)
+/* The memory of a world serves the next one. */
+void world_begin(struct world *w, const struct options *options, uint64_t seed, struct statistics *statistics)
 {
 	world_allocate(w);
 	w->options = options;
@@ -242,13 +248,25 @@ bool world_run(struct world *w, const struct options *options, uint64_t seed, st
 	make_world(w);
 	trace_add_text(w, 0, "world %llu: %u nodes, %u vips, cap %u, faults 0x%x", (unsigned long long)seed, w->n_nodes,
 		       w->n_vips, w->cap, w->fault_mask);
-	life(w);
+}
+
+void world_end(struct world *w)
+{
+	struct statistics *s = w->statistics;
+
 	safety_end(w);
 	for (unsigned n = 0; n < w->n_nodes; n++)
 		if (w->nodes[n].core)
 			core_free(w->nodes[n].core);
-	statistics->worlds++;
-	statistics->virtual_ns += w->now - SIM_START;
-	statistics->hash += (seed ^ w->hash) * 0x100000001b3ULL; /* whatever the order of the worlds */
+	s->worlds++;
+	s->virtual_ns += w->now - SIM_START;
+	s->hash += (w->seed ^ w->hash) * 0x100000001b3ULL; /* whatever the order of the worlds */
+}
+
+bool world_run(struct world *w, const struct options *options, uint64_t seed, struct statistics *statistics)
+{
+	world_begin(w, options, seed, statistics);
+	life(w);
+	world_end(w);
 	return !w->failed;
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every test that doc/CONFORMANCE.md names exists, and every line of its tables names one. What stands in brackets after the
 # name of a namespace test is asked of pytest by tests/net/test_conformance.py. So it is with the rows of "What can fail" in
-# standbyd.yaml(5): a comment behind each names its tests, which are in tests/net/test_claims.py.
+# standbyd.yaml(5): comments behind each name its tests, which are in tests/net/test_claims.py, and its worlds in the simulator.
 set -eu
 LC_ALL=C
 export LC_ALL
@@ -43,5 +43,14 @@ for name in $(echo "$rows" | sed -n 's/^\.\\" \(test_[a-z0-9_]*\)$/\1/p'); do
 done
 without=$(echo "$rows" | awk 'row != "" && !/^\.\\" test_/ { print row } { row = "" } /^\.It / { row = $0 }')
 test -z "$without" || complain "no test behind: $without"
+named=$top/tests/sim/named.c
+for name in $(echo "$rows" | sed -n 's/^\.\\" world \([a-z-]*\)$/\1/p'); do
+	grep -q "^	{ \"$name\"," "$named" || complain "the simulator has no world $name"
+done
+for name in $(sed -n 's/^	{ "\([a-z-]*\)",.*/\1/p' "$named"); do
+	echo "$rows" | grep -q "^\.\\\\\" world $name\$" || complain "no row for the world $name"
+done
+without=$(echo "$rows" | awk '/^\.It /{ if (row != "") print row; row = $0 } /^\.\\" world / { row = "" } END { if (row != "") print row }')
+test -z "$without" || complain "no world behind: $without"
 test "$(echo "$rows" | grep -c '^\.It ')" -ge 19 || complain "rows of 'What can fail' are missing"
 exit $status
