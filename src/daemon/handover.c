@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "core/trace.h"
 #include "daemon/clock.h"
+#include "kernel/heartbeat.h"
 #include "kernel/packet.h"
 
 #define HANDOVER_VARIABLE "STANDBYD_HANDOVER"
@@ -85,17 +87,35 @@ static int write_sockets(struct handover_out *out, const struct packets *packets
 	return r;
 }
 
-int handover_write(struct handover_out *out, const struct core *core, const struct packets *packets)
+/* Bound as they are: the stand-in has them too, so that the program that comes could not bind others. */
+static int write_paths(struct handover_out *out, const struct beats *beats)
+{
+	char text[TEXT_IP_SIZE];
+	struct ip address;
+	uint16_t port;
+	int fd, r = 0;
+
+	for (unsigned i = 0; r == 0 && (fd = beats_socket(beats, i, &address, &port)) >= 0; i++) {
+		text_ip(&address, text);
+		fprintf(out->file, "path %d %u %s\n", fd, port, text);
+		r = handover_keep(out, fd);
+	}
+	return r;
+}
+
+int handover_write(struct handover_out *out, const struct core *core, const struct packets *packets, const struct beats *beats)
 {
 	char line[TRACE_LINE_SIZE];
 	unsigned cursor = 0;
 	struct event event;
+	int r;
 
 	while (core_succession(core, &cursor, &event)) {
 		trace_event(&event, line, sizeof line);
 		fprintf(out->file, "event %s\n", line);
 	}
-	return write_sockets(out, packets);
+	r = write_sockets(out, packets);
+	return r < 0 ? r : write_paths(out, beats);
 }
 
 int handover_seal(struct handover_out *out)
@@ -170,6 +190,24 @@ static bool take_socket(struct handover *h, const char *values)
 	return true;
 }
 
+static bool take_path(struct handover *h, const char *values)
+{
+	struct handover_path path = { 0 }, *place;
+	char text[TEXT_IP_SIZE];
+
+	if (sscanf(values, "%d %" SCNu16 " %45s", &path.fd, &path.port, text) != 3 || text_parse_ip(text, &path.address) < 0 ||
+	    take_fd(path.fd) < 0)
+		return false;
+	place = grow((void **)&h->paths, h->n_paths, sizeof *place);
+	if (!place) {
+		close(path.fd);
+		return false;
+	}
+	*place = path;
+	h->n_paths++;
+	return true;
+}
+
 static bool take_client(struct handover *h, const char *values)
 {
 	struct handover_client client = { 0 }, *place;
@@ -220,6 +258,8 @@ static bool take_line(struct handover *h, const char *line)
 		return take_event(h, values);
 	if (length == 6 && memcmp(line, "socket", length) == 0)
 		return take_socket(h, values);
+	if (length == 4 && memcmp(line, "path", length) == 0)
+		return take_path(h, values);
 	if (length == 6 && memcmp(line, "client", length) == 0)
 		return take_client(h, values);
 	if (sscanf(line, "version %31s", h->version) == 1 || sscanf(line, "at %" SCNu64, &h->at_ns) == 1 ||
@@ -289,6 +329,7 @@ void handover_done(struct handover *h)
 	if (!h)
 		return;
 	free(h->sockets);
+	free(h->paths);
 	free(h->clients);
 	free(h->vips);
 	free(h->bonds);

@@ -8,6 +8,7 @@
 
 #include "core/core.h"
 
+struct beats;
 struct packets;
 
 /* Version of the text; another one is not taken over. */
@@ -23,8 +24,8 @@ struct handover_out *handover_new(void);
 FILE *handover_file(struct handover_out *);
 /* The program that comes has that descriptor open under the same number. 0 or -errno. */
 int handover_keep(struct handover_out *, int fd);
-/* Writes what the core knows and what the packets listen to. 0 or -errno. */
-int handover_write(struct handover_out *, const struct core *, const struct packets *);
+/* Writes what the core knows, what the packets listen to and the paths' sockets. 0 or -errno. */
+int handover_write(struct handover_out *, const struct core *, const struct packets *, const struct beats *);
 /* Ends the text and puts its number into the environment: what follows is exec. 0 or -errno. */
 int handover_seal(struct handover_out *);
 /* Takes it all back, as far as it got: no descriptor outlives an exec any more. */
@@ -34,6 +35,12 @@ void handover_free(struct handover_out *);
 
 struct handover_socket {
 	struct action_listen listen;
+	int fd;
+};
+
+struct handover_path {
+	struct ip address;
+	uint16_t port;
 	int fd;
 };
 
@@ -52,6 +59,8 @@ struct handover {
 	uint64_t journal_seq; /* the last one's number */
 	struct handover_socket *sockets;
 	unsigned n_sockets;
+	struct handover_path *paths;
+	unsigned n_paths;
 	struct handover_client *clients;
 	unsigned n_clients;
 	struct event *vips;  /* EV_RESUME */

@@ -107,6 +107,14 @@ static int load_config(struct daemon *d)
 	return d->options.check ? EXIT_FINE : -1;
 }
 
+static void adopt_paths(struct beats *beats, const struct handover *h)
+{
+	for (unsigned i = 0; h && i < h->n_paths; i++) {
+		if (!beats_adopt(beats, h->paths[i].fd, &h->paths[i].address, h->paths[i].port))
+			close(h->paths[i].fd);
+	}
+}
+
 static int open_sockets(struct daemon *d)
 {
 	d->control = control_open(d->options.rundir, d->rundir, d->handover ? d->handover->control : -1);
@@ -118,6 +126,7 @@ static int open_sockets(struct daemon *d)
 	d->engine.beats = beats_open();
 	if (!d->engine.beats)
 		return fail("cannot open the sockets of paths");
+	adopt_paths(d->engine.beats, d->handover);
 	d->engine.netlink = netlink_events_open(NETLINK_BUFFER);
 	if (!d->engine.netlink)
 		return fail("cannot open the kernel's event socket");

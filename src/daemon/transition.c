@@ -218,7 +218,7 @@ static int become(struct transition *t, struct handover_out *out)
 	if (r < 0)
 		return r;
 	write_journal(t, out);
-	r = handover_write(out, t->engine->core, t->engine->packets);
+	r = handover_write(out, t->engine->core, t->engine->packets, t->engine->beats);
 	if (r < 0)
 		return r;
 	log_at(LOG_NOTICE, "re-executing %s", reexec_path());

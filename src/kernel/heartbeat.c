@@ -172,6 +172,28 @@ int beats_configure(struct beats *b, const struct config_path *paths, unsigned n
 	return failed;
 }
 
+int beats_socket(const struct beats *b, unsigned number, struct ip *address, uint16_t *port)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		if (b->ways[i].fd < 0 || number-- > 0)
+			continue;
+		*address = b->ways[i].address;
+		*port = b->ways[i].port;
+		return b->ways[i].fd;
+	}
+	return -1;
+}
+
+bool beats_adopt(struct beats *b, int fd, const struct ip *address, uint16_t port)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = b->n};
+
+	if (b->n == MAX_PATHS || epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		return false;
+	b->ways[b->n++] = (struct way){.address = *address, .port = port, .fd = fd};
+	return true;
+}
+
 int beats_fd(const struct beats *b)
 {
 	return b->epoll;
@@ -251,17 +273,19 @@ bool beats_next(struct beats *b, struct beat *beat)
 
 void beats_send(struct beats *b, unsigned path, const struct ip *to, const uint8_t *bytes, size_t length)
 {
-	const struct way *way = &b->ways[path];
+	struct way *way = &b->ways[path];
 	struct sockaddr_storage address;
 	socklen_t size = address_of(to, way->port, &address);
-	int flags = MSG_DONTWAIT | (way->routed || to->family == FAMILY_6 ? 0 : MSG_DONTROUTE);
+	int flags = MSG_DONTWAIT | (way->routed || to->family == FAMILY_6 ? 0 : MSG_DONTROUTE), error = 0;
 
+	if (path < b->n && way->fd < 0)
+		error = way_open(way, b->epoll, path, &way->fd);
 	if (path < b->n && way->fd >= 0 && sendto(way->fd, bytes, length, flags, (struct sockaddr *)&address, size) == (ssize_t)length) {
 		b->counters.sent++;
 		return;
 	}
 	b->counters.send_errors++;
-	b->counters.last_errno = errno;
+	b->counters.last_errno = error ? error : errno;
 }
 
 const struct beats_counters *beats_counters(const struct beats *b)

@@ -14,8 +14,13 @@ void beats_close(struct beats *); /* NULL is fine */
 
 /* The paths of this node from now on, with the UDP port of all nodes. A socket is bound to its path's address, which need not be
  * there yet. Sockets of addresses that both configurations have stay open, with what waits in them. 0, or the errno of the last path
- * that has no socket now; the others work. */
+ * that has no socket now; the others work, and to send by that path opens it as soon as it can be. */
 int beats_configure(struct beats *, const struct config_path *paths, unsigned n, uint16_t port);
+
+/* The number-th socket, and what it is bound to; -1: there are no more. It stays the paths'. */
+int beats_socket(const struct beats *, unsigned number, struct ip *address, uint16_t *port);
+/* Before the first beats_configure: a predecessor's socket, which is the paths' from now on. False: there is no room for it. */
+bool beats_adopt(struct beats *, int fd, const struct ip *address, uint16_t port);
 
 /* An epoll fd that is readable when a datagram waits. */
 int beats_fd(const struct beats *);

@@ -509,9 +509,11 @@ def test_reexec_keeps_the_roles(claims):
     two = claims().start()
     since, before = now(), [two.became_active(daemon) for daemon in two.daemons]
     for daemon in (*two.daemons, *two.daemons):
+        at = now()
         done = daemon.ctl("reexec")
         assert done.returncode == 0, done
-    two.stays("lb1", since)
+        two.stays("lb1", at, 0.5)  # longer than it takes to be missed
+    two.stays("lb1", since, 0)
     assert [daemon.state() for daemon in two.daemons] == ["active", "backup"]
     assert not two.n1.changes(since=since) and not two.n2.changes(since=since), "no address came or went"
     for daemon in two.daemons:
