@@ -224,7 +224,7 @@ struct address_use {
 
 static const char *scope_of(const struct ip *ip, const char *link)
 {
-	bool link_local = ip->family == FAMILY_6 ? ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80
+	bool link_local = ip->family == FAMILY_6 ? ip_is_link_local(ip)
 						 : ip->bytes[0] == 169 && ip->bytes[1] == 254;
 	return link_local ? link : "";
 }

@@ -46,7 +46,7 @@ bool build_is_far(const struct config *config, const struct config_bond *bond, c
 {
 	bool has_any = false;
 
-	if (ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80)
+	if (ip_is_link_local(ip))
 		return false;
 	for (unsigned i = 0; i < bond->n_addresses; i++)
 		has_any |= config->addresses[bond->first_address + i].ip.family == ip->family;

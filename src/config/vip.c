@@ -34,7 +34,7 @@ static enum part part_of(const struct config_vip *vip, const struct value *item)
 		return PART_OTHERS;
 	if (elsewhere(item) && strcmp(elsewhere(item)->text, vip->on) != 0)
 		return PART_LISTED;
-	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80 ? PART_LINK_LOCAL : PART_LISTED;
+	return ip_is_link_local(ip) ? PART_LINK_LOCAL : PART_LISTED;
 }
 
 /* On the vip's own interface if it names that one. */

@@ -193,7 +193,7 @@ static bool is_other(const struct core *core, const struct source *source)
 {
 	unsigned cursor = 0;
 
-	return !model_is_link_local(&source->ip) && !model_addr_next(core, &source->ip, &cursor);
+	return !ip_is_link_local(&source->ip) && !model_addr_next(core, &source->ip, &cursor);
 }
 
 static void announce_others(struct core *core, struct bond *bond)

@@ -677,7 +677,6 @@ bool model_source(struct core *, struct vip *);
 struct source *model_source_room(struct iface *, const struct ip *);
 /* Whether the vip speaks on that interface: its own, or any of its bond's. */
 bool model_vip_uses(const struct core *, const struct vip *, const struct iface *);
-bool model_is_link_local(const struct ip *);
 bool model_is_own_source(const struct core *, const struct lan *, const struct ip *);
 bool model_is_own_mac(const struct core *, const struct lan *, const uint8_t mac[MAC_SIZE]);
 

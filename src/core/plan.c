@@ -327,12 +327,12 @@ static bool waits_for_others(const struct core *core, const struct place *place)
 	const struct vip *vip;
 	unsigned missing = 0;
 
-	if (core->ifaces[place->iface].vmac == NONE || addr->owner != OWNER_VIP || !model_is_link_local(&addr->ip))
+	if (core->ifaces[place->iface].vmac == NONE || addr->owner != OWNER_VIP || !ip_is_link_local(&addr->ip))
 		return false;
 	vip = &core->vips[addr->owner_index];
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
 		const struct addr *other = &core->addrs[vip->first_addr + i];
-		missing += !addr_is_away(other) && !model_is_link_local(&other->ip) && !place_is_there(&core->places[other->first_place]);
+		missing += !addr_is_away(other) && !ip_is_link_local(&other->ip) && !place_is_there(&core->places[other->first_place]);
 	}
 	return missing > 0;
 }

@@ -2,11 +2,6 @@
 /* The addresses that adverts are sent from, and whose packets are our own. */
 #include "core/internal.h"
 
-bool model_is_link_local(const struct ip *ip)
-{
-	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
-}
-
 /* IPv4: the primary address, one with a network rather than a bare /32; IPv6: link-local (RFC 9568 §5.1.1.1, §5.1.2.1), but not to a
  * peer that is not. */
 static bool iface_source(const struct iface *iface, uint8_t family, bool routed, struct ip *out)
@@ -15,7 +10,7 @@ static bool iface_source(const struct iface *iface, uint8_t family, bool routed,
 
 	for (unsigned i = 0; i < iface->n_sources; i++) {
 		const struct source *source = &iface->sources[i];
-		if (source->ip.family != family || (family == FAMILY_6 && model_is_link_local(&source->ip) == routed))
+		if (source->ip.family != family || (family == FAMILY_6 && ip_is_link_local(&source->ip) == routed))
 			continue;
 		if (!best || (best->prefix == 32 && source->prefix < 32) || (best->secondary && !source->secondary))
 			best = source;
@@ -73,7 +68,7 @@ bool model_source(struct core *core, struct vip *vip)
 		return lan_source(core, lan, vip->cfg.family, false, &vip->source);
 	if (sort_peers(core, vip, &vip->source))
 		return true;
-	return lan_source(core, lan, vip->cfg.family, !model_is_link_local(peer), &vip->source) ||
+	return lan_source(core, lan, vip->cfg.family, !ip_is_link_local(peer), &vip->source) ||
 	       lan_source(core, lan, vip->cfg.family, false, &vip->source);
 }
 
@@ -81,8 +76,8 @@ struct source *model_source_room(struct iface *iface, const struct ip *ip)
 {
 	if (iface->n_sources < MAX_SOURCES)
 		return &iface->sources[iface->n_sources++];
-	for (unsigned i = MAX_SOURCES; i-- > 0 && model_is_link_local(ip);) {
-		if (!model_is_link_local(&iface->sources[i].ip))
+	for (unsigned i = MAX_SOURCES; i-- > 0 && ip_is_link_local(ip);) {
+		if (!ip_is_link_local(&iface->sources[i].ip))
 			return &iface->sources[i];
 	}
 	return NULL;

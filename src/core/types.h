@@ -51,6 +51,12 @@ static inline bool ip_equal(const struct ip *a, const struct ip *b)
 	return memcmp(a, b, sizeof *a) == 0;
 }
 
+/* fe80::/10 (RFC 4291 §2.5.6). */
+static inline bool ip_is_link_local(const struct ip *ip)
+{
+	return ip->family == FAMILY_6 && ip->bytes[0] == 0xfe && (ip->bytes[1] & 0xc0) == 0x80;
+}
+
 /* Order of two addresses of one family as unsigned numbers in network order (RFC 9568 §6.4.3): <0, 0, >0. */
 static inline int ip_compare(const struct ip *a, const struct ip *b)
 {
