@@ -196,12 +196,21 @@ static bool is_other(const struct core *core, const struct source *source)
 	return !ip_is_link_local(&source->ip) && !model_addr_next(core, &source->ip, &cursor);
 }
 
-static void announce_others(struct core *core, struct bond *bond)
+static void announce_addresses(struct core *core, struct bond *bond)
 {
 	struct iface *iface = bond->iface == NONE ? NULL : &core->ifaces[bond->iface];
 
+	for (unsigned i = 0; i < bond->n_addrs; i++)
+		core->addrs[bond->first_addr + i].announce = true; /* leaves when the address is there */
 	for (unsigned i = 0; iface && i < iface->n_sources; i++)
 		iface->sources[i].announce = is_other(core, &iface->sources[i]);
+}
+
+static void begin_schedule(struct core *core, struct bond *bond)
+{
+	bond->announce_base = core->now;
+	bond->announce_step = 1;
+	core_dirty_bond(core, bond);
 }
 
 static bool has_joining(const struct core *core, const struct bond *bond)
@@ -221,18 +230,12 @@ void bond_brought(struct core *core, const struct iface *iface, struct source *s
 	if (!bond || bond->iface != iface - core->ifaces || !has_joining(core, bond) || !is_other(core, source))
 		return;
 	source->announce = true;
-	bond->announce_base = core->now;
-	bond->announce_step = 1;
-	core_dirty_bond(core, bond);
+	begin_schedule(core, bond);
 }
 
 void bond_announce(struct core *core, struct bond *bond)
 {
-	bond->announce_base = core->now;
-	bond->announce_step = 1;
-	for (unsigned i = 0; i < bond->n_addrs; i++)
-		core->addrs[bond->first_addr + i].announce = true; /* leaves when the address is there */
-	announce_others(core, bond);
+	announce_addresses(core, bond);
 	for (int i = bond->first_vip; i != NONE; i = core->vips[i].next) {
 		if (core->vips[i].phase == PHASE_ACTIVE)
 			vip_announce(core, &core->vips[i]);
@@ -240,7 +243,7 @@ void bond_announce(struct core *core, struct bond *bond)
 	away_announce(core, (int)(bond - core->bonds), NONE);
 	for (int i = bond->first_vlan; i != NONE; i = core->bonds[i].next_vlan) /* they go by the same port */
 		bond_announce(core, &core->bonds[i]);
-	core_dirty_bond(core, bond);
+	begin_schedule(core, bond);
 }
 
 /* Whether the device has left a port that is well for one that nobody here wants: neither driver does that by itself. */
@@ -498,9 +501,7 @@ static void run_schedule(struct core *core, struct bond *bond)
 	while (bond->announce_step < ANNOUNCE_STEPS &&
 	       bond->announce_base + announce_schedule[bond->announce_step] <= core->now)
 		bond->announce_step++;
-	for (unsigned i = 0; i < bond->n_addrs; i++)
-		core->addrs[bond->first_addr + i].announce = true;
-	announce_others(core, bond);
+	announce_addresses(core, bond);
 }
 
 /* A change that was made and whose event never came: look what has become of it. */

@@ -121,6 +121,18 @@ static const struct iface *speaker(const struct core *core, const struct addr *a
 	return vip_iface(core, &core->vips[addr->owner_index]);
 }
 
+static bool emit_announce(struct out *out, struct object object, const struct iface *iface, const uint8_t mac[MAC_SIZE], const struct ip *ip)
+{
+	struct action *action = plan_emit(out, ACT_ANNOUNCE, object);
+
+	if (!action)
+		return false;
+	action->u.announce.ifindex = iface->ifindex;
+	action->u.announce.ip = *ip;
+	memcpy(action->u.announce.mac, mac, MAC_SIZE);
+	return true;
+}
+
 static void send_announcements(struct core *core, struct out *out, unsigned first_addr, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -131,15 +143,10 @@ static void send_announcements(struct core *core, struct out *out, unsigned firs
 			iface = speaker(core, addr, home, &mac);
 		for (unsigned j = 0; iface && addr->announce && j < addr->n_places; j++) {
 			const struct place *place = &core->places[addr->first_place + j];
-			struct action *action;
 			if (!place_is_there(place) || &core->ifaces[place->iface] != home)
 				continue;
-			action = plan_emit(out, ACT_ANNOUNCE, owner_object(addr));
-			if (!action)
+			if (!emit_announce(out, owner_object(addr), iface, mac, &addr->ip))
 				return;
-			action->u.announce.ifindex = iface->ifindex;
-			action->u.announce.ip = addr->ip;
-			memcpy(action->u.announce.mac, mac, MAC_SIZE);
 			addr->announce = false;
 		}
 	}
@@ -152,15 +159,10 @@ static void send_other_announcements(struct core *core, struct out *out, const s
 
 	for (unsigned i = 0; iface && iface->ifindex && i < iface->n_sources; i++) {
 		struct source *source = &iface->sources[i];
-		struct action *action;
 		if (!source->announce)
 			continue;
-		action = plan_emit(out, ACT_ANNOUNCE, (struct object){ .type = OBJECT_BOND, .index = (uint16_t)(bond - core->bonds) });
-		if (!action)
+		if (!emit_announce(out, plan_bond_object(core, bond), iface, iface->mac, &source->ip))
 			return;
-		action->u.announce.ifindex = iface->ifindex;
-		action->u.announce.ip = source->ip;
-		memcpy(action->u.announce.mac, iface->mac, MAC_SIZE);
 		source->announce = false;
 	}
 }
