@@ -165,9 +165,23 @@ static int take_fd(int fd)
 	return fd > STDERR_FILENO && fstat(fd, &status) == 0 && set_inherited(fd, false) == 0 ? fd : -1;
 }
 
+/* Appends an item, whose descriptor is closed if there is no memory. */
+static bool take_item(void **items, unsigned *n, const void *item, size_t size, int fd)
+{
+	void *place = grow(items, *n, size);
+
+	if (!place) {
+		close(fd);
+		return false;
+	}
+	memcpy(place, item, size);
+	++*n;
+	return true;
+}
+
 static bool take_socket(struct handover *h, const char *values)
 {
-	struct handover_socket socket = { 0 }, *place;
+	struct handover_socket socket = { 0 };
 	unsigned family, unicast, probes, m[MAC_SIZE];
 
 	if (sscanf(values, "%d %d %u %u %u %x:%x:%x:%x:%x:%x %15s", &socket.fd, &socket.listen.ifindex, &family, &unicast, &probes,
@@ -180,50 +194,29 @@ static bool take_socket(struct handover *h, const char *values)
 		socket.listen.mac[i] = (uint8_t)m[i];
 	if (take_fd(socket.fd) < 0)
 		return false;
-	place = grow((void **)&h->sockets, h->n_sockets, sizeof *place);
-	if (!place) {
-		close(socket.fd);
-		return false;
-	}
-	*place = socket;
-	h->n_sockets++;
-	return true;
+	return take_item((void **)&h->sockets, &h->n_sockets, &socket, sizeof socket, socket.fd);
 }
 
 static bool take_path(struct handover *h, const char *values)
 {
-	struct handover_path path = { 0 }, *place;
+	struct handover_path path = { 0 };
 	char text[TEXT_IP_SIZE];
 
 	if (sscanf(values, "%d %" SCNu16 " %45s", &path.fd, &path.port, text) != 3 || text_parse_ip(text, &path.address) < 0 ||
 	    take_fd(path.fd) < 0)
 		return false;
-	place = grow((void **)&h->paths, h->n_paths, sizeof *place);
-	if (!place) {
-		close(path.fd);
-		return false;
-	}
-	*place = path;
-	h->n_paths++;
-	return true;
+	return take_item((void **)&h->paths, &h->n_paths, &path, sizeof path, path.fd);
 }
 
 static bool take_client(struct handover *h, const char *values)
 {
-	struct handover_client client = { 0 }, *place;
+	struct handover_client client = { 0 };
 	unsigned asked;
 
 	if (sscanf(values, "%d %u %" SCNu64, &client.fd, &asked, &client.next_seq) != 3 || take_fd(client.fd) < 0)
 		return false;
 	client.asked = asked;
-	place = grow((void **)&h->clients, h->n_clients, sizeof *place);
-	if (!place) {
-		close(client.fd);
-		return false;
-	}
-	*place = client;
-	h->n_clients++;
-	return true;
+	return take_item((void **)&h->clients, &h->n_clients, &client, sizeof client, client.fd);
 }
 
 static bool take_event(struct handover *h, const char *line)
