@@ -112,12 +112,13 @@ enum checksum_policy { CHECKSUM_AUTO, CHECKSUM_RFC9568, CHECKSUM_RFC5798 };
 
 /* What a vip rests on. lower: by so much its priority is lower while it is not there; 0: it is required, and the vip is not
  * held here meanwhile. */
-enum track_kind { TRACK_BOND, TRACK_INTERFACE, TRACK_ROUTE };
+enum track_kind { TRACK_BOND, TRACK_INTERFACE, TRACK_ROUTE, TRACK_CHECK };
 
 struct config_track {
-	char name[TRACK_NAME_SIZE]; /* as written: "bond1", "interface:eth3", "route:default", "route:10.0.0.0/8" */
+	char name[TRACK_NAME_SIZE]; /* as written: "bond1", "interface:eth3", "route:default", "route:10.0.0.0/8", "haproxy" */
 	enum track_kind kind;
 	int bond;                   /* TRACK_BOND: index of the bond or vlan */
+	int check;                  /* TRACK_CHECK: index of the check */
 	char ifname[IFNAME_SIZE];   /* TRACK_INTERFACE */
 	struct ip to;               /* TRACK_ROUTE: the destination, as config_route has it */
 	uint8_t prefix;
@@ -186,6 +187,105 @@ struct config_heartbeat {
 	char key_file[256];   /* absolute; "": none, and auth is off */
 };
 
+/* A text of any length, as its offset in config.texts; 0: "". */
+typedef unsigned config_text;
+
+/* What may be asked of a service. */
+enum check_kind {
+	CHECK_COMMAND, /* exits with 0 */
+	CHECK_TCP,     /* accepts a connection, and answers what is expected */
+	CHECK_HTTP,    /* answers a GET or HEAD with that status and body */
+	CHECK_UNIT,    /* a systemd unit is active */
+	CHECK_PROCESS, /* is there */
+	CHECK_FILE,    /* holds a number in that range */
+	CHECK_HAPROXY, /* a backend has so many servers up, by the statistics socket */
+	CHECK_PING,    /* answers an echo request */
+	CHECK_KINDS
+};
+
+enum http_method { HTTP_GET, HTTP_HEAD };
+
+/* Of a command that is run for a check or a hook. */
+struct config_limits {
+	uint64_t output;    /* bytes that are read of what it says, 1 … 1 MiB; the rest is dropped */
+	uint64_t memory;    /* bytes of each process's address space, 1 MiB … 1 TiB; 0: no limit */
+	unsigned processes; /* of its user at the same time, 1 … 65535; 0: no limit */
+};
+
+struct config_check {
+	char name[NAME_SIZE];   /* no bond or vlan has it */
+	unsigned kinds;         /* bits, 1u << enum check_kind; at least one; a run passes when all of them do */
+	uint64_t interval_ns;   /* 10 ms … 1 h, whole microseconds: from the start of one run to that of the next */
+	uint64_t timeout_ns;    /* 1 ms … 1 h, whole microseconds; > interval_ns only with late_skip, = without it where none is written */
+	bool late_skip;         /* a run that is due while one runs is left out */
+	uint64_t jitter_ns;     /* 0 … interval_ns, whole microseconds: a run starts by so much later at most, at random */
+	unsigned fall, rise;    /* 1…100: so many results in a row that say the other thing change its state */
+	enum check_state start; /* until then; CHECK_UNKNOWN: the first result alone decides */
+	config_text user;       /* of the command; 0: the runner's choice */
+	struct config_limits limits; /* of the command */
+	unsigned first_arg, n_args;  /* CHECK_COMMAND: into config.args, an absolute path first; n_args 1…MAX_ARGS */
+	struct {
+		struct ip ip;             /* no name, so that it needs no DNS */
+		uint16_t port;            /* ≠ 0 */
+		config_text send, expect; /* sent once connected; what the answer must contain; 0: nothing */
+	} tcp;
+	struct {
+		config_text url;          /* http:// or https://, with a host, without a user */
+		config_text host;         /* what is asked for in Host and TLS instead of the URL's host; 0: that */
+		config_text match;        /* what the body must contain; 0: nothing; needs HTTP_GET */
+		config_text ca_file;      /* absolute; 0: the system's */
+		bool insecure;            /* the certificate is not looked at */
+		uint16_t status_min, status_max; /* 100 … 599 */
+		enum http_method method;
+	} http;
+	config_text unit; /* CHECK_UNIT: with its suffix */
+	struct {
+		config_text pid_file, name; /* one of them, the other 0: absolute path; the process's name as the kernel has it (comm) */
+	} process;
+	struct {
+		config_text path;               /* absolute */
+		bool has_min, has_max;          /* one at least */
+		int64_t min_micro, max_micro;   /* in millionths, min ≤ max */
+	} file;
+	struct {
+		config_text socket;  /* absolute path */
+		config_text backend;
+		unsigned servers;    /* 1…65535 of it must be up */
+	} haproxy;
+	struct {
+		struct ip ip;   /* unicast, not link-local */
+		unsigned count; /* 1…20 requests in a run; any answer is enough */
+	} ping;
+};
+
+enum hook_object { HOOK_VIP, HOOK_BOND, HOOK_PORT, HOOK_CHECK, HOOK_NODE };
+
+/* Of struct config_when's states of a bond, the bit behind those of enum bond_state: its active port changed. */
+enum { HOOK_BOND_PORT = BOND_UP + 1 };
+
+/* One condition of a hook: an object of that kind and name comes into one of these states. */
+struct config_when {
+	enum hook_object object;
+	char glob[NODE_SIZE]; /* for its name, as match_glob has it; of a port: its interface's name */
+	uint32_t states;      /* bits, 1u << enum vip_state, bond_state, port_state, check_state or node_state; at least one */
+};
+
+enum hook_action { HOOK_RUN, HOOK_START, HOOK_STOP, HOOK_RESTART, HOOK_TEST };
+
+struct config_hook {
+	char name[NAME_SIZE];
+	unsigned first_when, n_whens; /* into config.whens; 1…MAX_WHENS; any of them is enough */
+	enum hook_action action;
+	unsigned first_arg, n_args;   /* HOOK_RUN: into config.args, an absolute path first; n_args 1…MAX_ARGS */
+	config_text unit;             /* HOOK_START, STOP, RESTART: with its suffix */
+	int check;                    /* HOOK_TEST: index of the check, else -1; all whens are a vip's state active */
+	uint64_t timeout_ns;          /* 10 ms … 1 h, whole microseconds */
+	uint64_t blocking_ns;         /* the vip becomes active after it, or after so long, ≤ 5 s, whole microseconds; 0: it does not
+				       * wait. RUN and START alone, and all whens are a vip's state active */
+	config_text user;             /* HOOK_RUN; 0: the runner's choice */
+	struct config_limits limits;  /* HOOK_RUN */
+};
+
 struct config {
 	char node[NODE_SIZE];
 	char digest[17]; /* hex; equal for equal meaning, whatever the layout of the files */
@@ -212,7 +312,23 @@ struct config {
 	struct config_path *paths; /* of all nodes */
 	unsigned n_paths;
 	struct config_heartbeat heartbeat; /* the defaults where none is configured */
+	struct config_check *checks;
+	unsigned n_checks;
+	struct config_hook *hooks;
+	unsigned n_hooks;
+	struct config_when *whens; /* of hooks */
+	unsigned n_whens;
+	config_text *args; /* of commands */
+	unsigned n_args;
+	char *texts; /* "", then others, each with its NUL */
+	size_t texts_size;
 	uint64_t common_digest;    /* equal on all nodes that read files of equal meaning; `node` is not part of it */
 };
+
+/* Lives as long as the configuration. */
+static inline const char *config_text_of(const struct config *config, config_text text)
+{
+	return text ? config->texts + text : "";
+}
 
 #endif

@@ -4,6 +4,7 @@
 #define STANDBYD_CORE_TYPES_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -31,6 +32,10 @@ enum {
 	MAX_PEERS         = 64,   /* of a unicast vip: each advert goes to each of them */
 	MAX_NODES         = 16,   /* each sends to each other one, and a person has to see through it */
 	MAX_PATHS         = 4,    /* per node: LAN and cable, and each of them twice */
+	MAX_CHECKS        = 4096, /* one for each vip */
+	MAX_HOOKS         = 1024,
+	MAX_WHENS         = 16,   /* per hook */
+	MAX_ARGS          = 64,   /* of a command, its program among them */
 	AUTH_SIZE         = 8,    /* the room that a version 2 advert has for its password */
 };
 
@@ -88,6 +93,7 @@ enum vip_state { VIP_INIT, VIP_BACKUP, VIP_ACTIVE, VIP_LEAVING, VIP_FAULT };
 enum bond_state { BOND_DOWN, BOND_DEGRADED, BOND_UP };
 enum port_state { PORT_ABSENT, PORT_DOWN, PORT_HOLD, PORT_STANDBY, PORT_ACTIVE };
 enum node_state { NODE_WAITING, NODE_ALIVE, NODE_LEFT, NODE_SILENT };
+enum check_state { CHECK_UNKNOWN, CHECK_PASSED, CHECK_FAILED };
 enum path_state { PATH_WAITING, PATH_UP, PATH_ONE_WAY, PATH_SILENT, PATH_DOWN };
 
 /* Why an object is in its state. The sentence is made outside the core (common/sentence.h) from the code and the

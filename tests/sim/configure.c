@@ -117,6 +117,8 @@ static void configure_track(struct node *node, enum track_kind kind, uint8_t low
 		snprintf(track->name, sizeof track->name, "route:default");
 		track->to.family = FAMILY_4;
 		break;
+	case TRACK_CHECK:
+		break;
 	}
 }
 
