@@ -50,6 +50,16 @@ struct object_source *build_read_section(struct build *build, const struct secti
 	return objects;
 }
 
+static int by_source_name(const void *a, const void *b)
+{
+	return strcmp(((const struct object_source *)a)->name->text, ((const struct object_source *)b)->name->text);
+}
+
+void build_sort(struct object_source *objects, unsigned n)
+{
+	qsort(objects, n, sizeof *objects, by_source_name);
+}
+
 /* Arrays of what the objects hold at most, so that nothing need grow while it is filled. */
 static bool allocate(struct build *build)
 {
@@ -118,7 +128,8 @@ static bool fill(struct build *build, const struct sections *sections)
 	bool links = read_links(build, sections);
 	build->vips = build_read_section(build, &sections->vips, &schema_vip, MAX_VIPS, &config->n_vips);
 	bool nodes = build_read_nodes(build, sections);
-	if (!links || !build->vips || !nodes || !allocate(build))
+	bool services = build_read_services(build, sections);
+	if (!links || !build->vips || !nodes || !services || !allocate(build))
 		return false;
 	strcpy(config->node, build->reader->node); /* its length was checked */
 	build->has_nodes = sections->nodes_at.name != NULL;
@@ -131,9 +142,11 @@ static bool fill(struct build *build, const struct sections *sections)
 	build_heartbeat(build, sections);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_vip(build, i);
+	build_checks(build);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		build_tracks(build, i);
 	build_nodes(build, sections);
+	build_hooks(build);
 	build_groups(build, &sections->groups);
 	build_check(build);
 	return !build->reader->arena->failed;
@@ -166,5 +179,10 @@ void config_free(struct config *config)
 	free(config->tracks);
 	free(config->nodes);
 	free(config->paths);
+	free(config->checks);
+	free(config->hooks);
+	free(config->whens);
+	free(config->args);
+	free(config->texts);
 	free(config);
 }

@@ -17,15 +17,15 @@ struct section {
 
 /* All of them, of all files. */
 struct sections {
-	struct section bonds, vlans, vips, groups, nodes;
+	struct section bonds, vlans, vips, groups, nodes, checks, hooks;
 	struct entry nodes_at, heartbeat; /* the keys, the first ones; no name: there is none */
 };
 
-/* A bond, vlan, vip or node that was read; its index is that of the struct config's array. */
+/* A bond, vlan, vip, node, check or hook that was read; its index is that of the struct config's array. */
 struct object_source {
 	const struct node *name;
 	const char *title;    /* "bond 'bond0'" */
-	struct value *values; /* by enum bond_key, vlan_key, vip_key or node_key */
+	struct value *values; /* by enum bond_key, vlan_key, vip_key, node_key, check_key or hook_key */
 };
 
 struct path_source {
@@ -41,6 +41,8 @@ struct build {
 	struct object_source *bonds, *vips; /* bonds: the vlans too, behind them */
 	unsigned n_bonds;		    /* without the vlans */
 	struct object_source *nodes;	    /* by name, as config->nodes are */
+	struct object_source *checks, *hooks; /* the same */
+	size_t texts_room;		      /* of config->texts */
 	struct path_source *paths;
 	bool has_nodes; /* the key is there, right or wrong */
 	const struct place **address_at, **route_at, **rule_at; /* where config->addresses, routes and rules are written */
@@ -63,7 +65,27 @@ void build_heartbeat(struct build *, const struct sections *);
 bool build_read_nodes(struct build *, const struct sections *);
 void build_nodes(struct build *, const struct sections *);
 
-/* What a vip rests on; when its bonds are there. */
+/* Checks, which vips rest on, when bonds are there; hooks when all they can name is. */
+bool build_read_services(struct build *, const struct sections *);
+void build_checks(struct build *);
+void build_hooks(struct build *);
+
+/* A copy in config->texts; 0 for NULL and "". */
+config_text build_text(struct build *, const char *);
+/* Appends to config->args what a list has, which is to begin with a program's path; the number of them. */
+unsigned build_command(struct build *, const struct value *list, const char *key, const char *title);
+/* A user that is written must exist on this machine. */
+config_text build_user(struct build *, const struct value *, const char *title);
+/* The defaults, where none are written. */
+struct config_limits build_limits(struct build *, const struct value *, const char *title);
+
+/* The index of the check of that name, -1: there is none. */
+int build_find_check(const struct config *, const char *name);
+
+/* By name. */
+void build_sort(struct object_source *, unsigned n);
+
+/* What a vip rests on; when its bonds and checks are there. */
 void build_tracks(struct build *, unsigned index);
 
 /* When all vips are there. */

@@ -2,6 +2,7 @@
 /* Objects are compared as they print: what two objects print alike means the same. */
 #include "config/diff.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,16 @@ static void vip_object(const struct config *config, const void *vip, FILE *out)
 static void node_object(const struct config *config, const void *node, FILE *out)
 {
 	print_one_node(config, node, out);
+}
+
+static void check_object(const struct config *config, const void *check, FILE *out)
+{
+	print_one_check(config, check, out);
+}
+
+static void hook_object(const struct config *config, const void *hook, FILE *out)
+{
+	print_one_hook(config, hook, out);
 }
 
 static void heartbeat_object(const struct config *config, const void *heartbeat, FILE *out)
@@ -136,13 +147,20 @@ static unsigned list_items(FILE *out, char sign, const char *title, const char *
 	return n;
 }
 
+/* What it says depends on its order. */
+static bool is_command(const char *key, size_t length)
+{
+	return (length == strlen("command") && strncmp(key, "command", length) == 0) ||
+	       (length == strlen("run") && strncmp(key, "run", length) == 0);
+}
+
 static unsigned changed_line(FILE *out, const char *title, const char *was, const char *is)
 {
 	size_t length = key_length(is), singular = length;
 	const char *before = was + length + 2, *now = is + length + 2;
 	unsigned n;
 
-	if (now[0] != '[' || before[0] != '[') {
+	if (now[0] != '[' || before[0] != '[' || is_command(is, length)) {
 		fprintf(out, "~ %s: %.*s %s → %s\n", title, (int)length, is, before, now);
 		return 1;
 	}
@@ -283,24 +301,49 @@ static unsigned diff_vips(const struct config *old, const struct config *next, F
 	return n;
 }
 
-/* Both are sorted by name. Where either has no nodes, heartbeats are not worth a line. */
-static unsigned diff_nodes(const struct config *old, const struct config *next, FILE *out)
+/* One of two arrays that are sorted by name, each of elements that begin with it. */
+struct named {
+	const char *first;
+	size_t size;
+	unsigned n;
+};
+
+static const char *named_at(const struct named *named, unsigned i)
+{
+	return i < named->n ? named->first + i * named->size : NULL;
+}
+
+static unsigned diff_named(const struct config *old, const struct config *next, FILE *out, const char *kind, print_object *print,
+			   struct named before, struct named after)
 {
 	unsigned i = 0, j = 0, n = 0;
 
-	while (i < old->n_nodes || j < next->n_nodes) {
-		const struct config_node *was = i < old->n_nodes ? &old->nodes[i] : NULL;
-		const struct config_node *is = j < next->n_nodes ? &next->nodes[j] : NULL;
-		int order = !was ? 1 : !is ? -1 : strcmp(was->name, is->name);
-		char title[sizeof "node ''" + NODE_SIZE];
-		snprintf(title, sizeof title, "node '%s'", order > 0 ? is->name : was->name);
+	while (i < before.n || j < after.n) {
+		const char *was = named_at(&before, i), *is = named_at(&after, j);
+		int order = !was ? 1 : !is ? -1 : strcmp(was, is);
+		char title[NODE_SIZE + 16];
+		snprintf(title, sizeof title, "%s '%s'", kind, order > 0 ? is : was);
 		if (order == 0)
-			n += compare(out, title, old, next, node_object, was, is);
+			n += compare(out, title, old, next, print, was, is);
 		else
 			n += (unsigned)(fprintf(out, "%c %s\n", order < 0 ? '-' : '+', title) > 0);
 		i += order <= 0;
 		j += order >= 0;
 	}
+	return n;
+}
+
+#define NAMED(config, array)                                                                                                         \
+	((struct named){ (const char *)(config)->array, sizeof *(config)->array, (config)->n_##array })
+_Static_assert(offsetof(struct config_node, name) == 0 && offsetof(struct config_check, name) == 0 &&
+		       offsetof(struct config_hook, name) == 0,
+	       "struct named has the name first");
+
+/* Where either has no nodes, heartbeats are not worth a line. */
+static unsigned diff_nodes(const struct config *old, const struct config *next, FILE *out)
+{
+	unsigned n = diff_named(old, next, out, "node", node_object, NAMED(old, nodes), NAMED(next, nodes));
+
 	if (old->n_nodes && next->n_nodes)
 		n += compare(out, "heartbeat", old, next, heartbeat_object, NULL, NULL);
 	return n;
@@ -314,5 +357,7 @@ unsigned config_diff(const struct config *old, const struct config *next, FILE *
 		n += (unsigned)(fprintf(out, "~ node %s → %s\n", old->node, next->node) > 0);
 	n += diff_bonds(old, next, out);
 	n += diff_nodes(old, next, out);
-	return n + diff_vips(old, next, out);
+	n += diff_vips(old, next, out);
+	n += diff_named(old, next, out, "check", check_object, NAMED(old, checks), NAMED(next, checks));
+	return n + diff_named(old, next, out, "hook", hook_object, NAMED(old, hooks), NAMED(next, hooks));
 }

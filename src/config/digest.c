@@ -67,6 +67,8 @@ uint64_t digest_of_files(struct arena *arena, const struct sections *sections)
 	hash = add_section(arena, hash, "vips", &sections->vips);
 	hash = add_section(arena, hash, "groups", &sections->groups);
 	hash = add_section(arena, hash, "nodes", &sections->nodes);
+	hash = add_section(arena, hash, "checks", &sections->checks);
+	hash = add_section(arena, hash, "hooks", &sections->hooks);
 	if (sections->heartbeat.name && sections->heartbeat.value->n)
 		hash = add_node(arena, add_text(hash, "s", "heartbeat"), sections->heartbeat.value);
 	return hash;

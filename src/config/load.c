@@ -89,6 +89,10 @@ static void take_top_key(struct load *load, const struct schema_key *key, const 
 		add_section(load, &load->sections.groups, key, pair->value);
 	else if (index == TOP_NODES)
 		add_nodes_section(load, key, pair);
+	else if (index == TOP_CHECKS)
+		add_section(load, &load->sections.checks, key, pair->value);
+	else if (index == TOP_HOOKS)
+		add_section(load, &load->sections.hooks, key, pair->value);
 	else if (index == TOP_HEARTBEAT && is_first(load, index, pair->key))
 		load->sections.heartbeat = (struct entry){ pair->key, pair->value };
 	else if (index == TOP_HEARTBEAT)
@@ -264,6 +268,8 @@ static void load_all(struct load *load, const char *path, const char *wanted)
 	refuse_equal_names(load, &load->sections.vips, &schema_vip);
 	refuse_equal_names(load, &load->sections.groups, &schema_group);
 	refuse_equal_names(load, &load->sections.nodes, &schema_node);
+	refuse_equal_names(load, &load->sections.checks, &schema_check);
+	refuse_equal_names(load, &load->sections.hooks, &schema_hook);
 	const char *node = own_node(load, wanted, host);
 	if (!node || load->arena.failed)
 		return;

@@ -12,11 +12,6 @@
 
 /* ---- reading: by name, so that the order in the files means nothing ---- */
 
-static int by_source_name(const void *a, const void *b)
-{
-	return strcmp(((const struct object_source *)a)->name->text, ((const struct object_source *)b)->name->text);
-}
-
 static int by_value_name(const void *a, const void *b)
 {
 	return strcmp(((const struct value *)a)->text, ((const struct value *)b)->text);
@@ -29,7 +24,7 @@ bool build_read_nodes(struct build *build, const struct sections *sections)
 	build->nodes = build_read_section(build, &sections->nodes, &schema_node, MAX_NODES, &config->n_nodes);
 	if (!build->nodes)
 		return false;
-	qsort(build->nodes, config->n_nodes, sizeof *build->nodes, by_source_name);
+	build_sort(build->nodes, config->n_nodes);
 	for (unsigned i = 0; i < config->n_nodes; i++)
 		paths += build->nodes[i].values[NODE_PATHS].n_items;
 	config->nodes = calloc(config->n_nodes + 1, sizeof *config->nodes);

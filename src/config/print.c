@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "config/print.h"
+#include "config/print_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,8 +15,7 @@ static bool is_plain(const char *text)
 	return strspn(text, letters + strlen("0123456789._-")) > 0 && !text[strspn(text, letters)];
 }
 
-/* Names go plain where every YAML reader agrees that they are text, otherwise in quotes. */
-static void print_name(FILE *out, const char *text)
+void print_name(FILE *out, const char *text)
 {
 	static const char *const words[] = { "true", "false", "yes", "no", "on", "off", "y", "n", "null" };
 	bool plain = is_plain(text);
@@ -27,14 +26,22 @@ static void print_name(FILE *out, const char *text)
 		fputs(text, out);
 		return;
 	}
+	print_text(out, text);
+}
+
+void print_text(FILE *out, const char *text)
+{
 	fputc('"', out);
-	for (; *text; text++)
-		fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+	for (; *text; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			fprintf(out, "\\x%02x", (unsigned char)*text);
+		else
+			fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+	}
 	fputc('"', out);
 }
 
-/* prefix < 0: none. A colon makes some readers see a map: quotes. */
-static void print_ip(FILE *out, const struct ip *ip, int prefix)
+void print_ip(FILE *out, const struct ip *ip, int prefix)
 {
 	char text[TEXT_IP_SIZE];
 	const char *quote = ip->family == FAMILY_6 ? "\"" : "";
@@ -63,7 +70,7 @@ static void print_addresses(FILE *out, const struct config *config, unsigned fir
 	fputs("]\n", out);
 }
 
-static void print_duration(FILE *out, const char *key, uint64_t ns)
+void print_duration(FILE *out, const char *key, uint64_t ns)
 {
 	char text[TEXT_DURATION_SIZE];
 	fprintf(out, "    %s: %s\n", key, text_duration_exact(ns, text));
@@ -428,6 +435,12 @@ static bool print_all(const struct config *config, const struct config_bond *con
 	fputs(config->n_vips ? "\nvips:\n" : "", out);
 	for (unsigned i = 0; i < config->n_vips; i++)
 		print_vip(out, config, vips ? vips[i] : &config->vips[i]);
+	fputs(config->n_checks ? "\nchecks:\n" : "", out);
+	for (unsigned i = 0; i < config->n_checks; i++)
+		print_one_check(config, &config->checks[i], out);
+	fputs(config->n_hooks ? "\nhooks:\n" : "", out);
+	for (unsigned i = 0; i < config->n_hooks; i++)
+		print_one_hook(config, &config->hooks[i], out);
 	return print_groups(out, config);
 }
 

@@ -15,10 +15,12 @@ uint64_t print_hash(uint64_t hash, const void *bytes, size_t size);
  * False: memory is short. */
 bool print_hash_config(const struct config *, uint64_t *hash);
 
-/* One bond or vlan, one vip, one node, as they stand in config_print. */
+/* One bond or vlan, one vip, one node, one check, one hook, as they stand in config_print. */
 void print_one_bond(const struct config *, const struct config_bond *, FILE *);
 void print_one_vip(const struct config *, const struct config_vip *, FILE *);
 void print_one_node(const struct config *, const struct config_node *, FILE *);
+void print_one_check(const struct config *, const struct config_check *, FILE *);
+void print_one_hook(const struct config *, const struct config_hook *, FILE *);
 void print_heartbeat(const struct config *, FILE *);
 
 #endif

@@ -85,6 +85,9 @@ static const struct node *choose_by_node(struct reader *reader, const struct fie
 
 /* ---- values ---- */
 
+static void take_defaults(struct reader *, const struct schema_object *, const struct place *name, const char *title,
+			  struct value *values);
+
 static void read_text(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
 {
 	if (node->kind != NODE_TEXT)
@@ -96,20 +99,41 @@ static void read_text(struct reader *reader, const struct field *field, const st
 		value->valid = scalar_parse(reader, field, node->text, value);
 }
 
-/* Whether the map says where an address is, and not which one each node has. */
-static bool is_place(const struct field *field, const struct node *node)
+/* Whether the map is the key's object, and does not say what each node has. */
+static bool is_object(struct reader *reader, const struct field *field, const struct node *node)
 {
-	bool found = false;
-	for (size_t i = 0; field->key->type == SCHEMA_PLACE && node->kind == NODE_MAP && i < node->n; i++)
-		for (unsigned k = 0; k < field->key->object->n_keys; k++)
-			found |= strcmp(node->pairs[i].key->text, field->key->object->keys[k].name) == 0;
-	return found;
+	const struct schema_object *object = field->key->object;
+	bool brief = field->key->type == SCHEMA_BRIEF, found = false, by_node = false;
+	if (node->kind != NODE_MAP || (!brief && field->key->type != SCHEMA_PLACE))
+		return false;
+	for (size_t i = 0; i < node->n; i++) {
+		const char *name = node->pairs[i].key->text;
+		for (unsigned k = 0; k < object->n_keys; k++)
+			found |= strcmp(name, object->keys[k].name) == 0;
+		by_node |= strcmp(name, reader->node) == 0 || cluster_has(reader->cluster, name);
+	}
+	return found || (brief && !by_node);
+}
+
+/* A single value in an object's place: that of its first key. */
+static struct value *read_brief(struct reader *reader, const struct field *field, const struct node *node)
+{
+	const struct schema_object *object = field->key->object;
+	struct schema_key key = object->keys[0];
+	struct value *values = arena_alloc(reader->arena, object->n_keys, sizeof *values);
+	if (!values)
+		return NULL;
+	key.name = field->key->name;
+	read_value(reader, &key, &node->place, node, field->title, &values[0]);
+	take_defaults(reader, object, &node->place, field_name(reader, field), values);
+	return values;
 }
 
 static void read_single(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
 {
-	const struct schema_object *object = field->key->type == SCHEMA_PLACE ? NULL : field->key->object;
-	if (node->kind == NODE_MAP && !object && !is_place(field, node)) {
+	bool brief = field->key->type == SCHEMA_BRIEF;
+	const struct schema_object *object = brief || field->key->type == SCHEMA_PLACE ? NULL : field->key->object;
+	if (node->kind == NODE_MAP && !object && !is_object(reader, field, node)) {
 		node = choose_by_node(reader, field, node);
 		if (!node)
 			return;
@@ -117,7 +141,7 @@ static void read_single(struct reader *reader, const struct field *field, const 
 	if (node->refused)
 		return;
 	value->place = node->place;
-	if (is_place(field, node))
+	if (brief || is_object(reader, field, node))
 		object = field->key->object;
 	if (!object) {
 		read_text(reader, field, node, value);
@@ -126,7 +150,8 @@ static void read_single(struct reader *reader, const struct field *field, const 
 	unsigned said = reader->diagnostics->said;
 	const char *title = field->key->list ? arena_format(reader->arena, "a %s of %s", object->kind, field->title)
 					     : field_name(reader, field);
-	value->items = read_object(reader, object, node, &node->place, title);
+	value->items = brief && node->kind != NODE_MAP ? read_brief(reader, field, node)
+						       : read_object(reader, object, node, &node->place, title);
 	value->n_items = value->items ? object->n_keys : 0;
 	value->valid = value->items && reader->diagnostics->said == said;
 	if (field->key->type == SCHEMA_PLACE && value->valid) {
@@ -231,7 +256,11 @@ static bool check_list(struct reader *reader, const struct field *field, const s
 
 static void read_list(struct reader *reader, const struct field *field, const struct node *node, struct value *value)
 {
+	const struct node *const one[] = { node };
+	const struct node list = { .kind = NODE_LIST, .place = node->place, .n = 1, .items = (const struct node **)one };
 	value->place = node->place;
+	if (field->key->or_one && node->kind == NODE_TEXT && !node->absent)
+		node = &list;
 	if (!check_list(reader, field, node))
 		return;
 	value->items = arena_alloc(reader->arena, node->n, sizeof *value->items);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "config/scalar.h"
+#include "config/scalar_parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,19 +9,12 @@
 #include "common/text.h"
 #include "config/suggest.h"
 
-/* Long values are shown by their beginning. */
-#define SHOWN	   "%.60s%s"
-#define SHOW(text) (text), strlen(text) > 60 ? "…" : ""
-
-#define NAME	    field_name(reader, field)
-#define REFUSE(...) (diagnostics_error(reader->diagnostics, &value->place, __VA_ARGS__), false)
-
 const char *field_name(struct reader *reader, const struct field *field)
 {
 	return arena_format(reader->arena, "'%s'%s%s", field->key->name, *field->title ? " of " : "", field->title);
 }
 
-static const char *reason(struct reader *reader, const struct schema_key *key)
+const char *scalar_reason(struct reader *reader, const struct schema_key *key)
 {
 	return key->why ? arena_format(reader->arena, " (%s)", key->why) : "";
 }
@@ -38,10 +31,10 @@ static bool parse_number(struct reader *reader, const struct field *field, const
 		number = number * 10 + (unsigned)(text[i] - '0');
 	if (field->key->min == field->key->max && number != field->key->min)
 		return REFUSE("%s must be %" PRIu64 ", not " SHOWN "%s", NAME, field->key->min, SHOW(text),
-			      reason(reader, field->key));
+			      scalar_reason(reader, field->key));
 	if (number < field->key->min || number > field->key->max)
 		return REFUSE("%s must be %" PRIu64 " to %" PRIu64 ", not " SHOWN "%s", NAME, field->key->min,
-			      field->key->max, SHOW(text), reason(reader, field->key));
+			      field->key->max, SHOW(text), scalar_reason(reader, field->key));
 	value->number = number;
 	return true;
 }
@@ -69,7 +62,7 @@ static bool check_duration(struct reader *reader, const struct field *field, con
 	char min[TEXT_DURATION_SIZE], max[TEXT_DURATION_SIZE], step[TEXT_DURATION_SIZE];
 	if (value->number < field->key->min || value->number > field->key->max)
 		return REFUSE("%s must be %s to %s, not " SHOWN "%s", NAME, text_duration_exact(field->key->min, min),
-			      text_duration_exact(field->key->max, max), SHOW(text), reason(reader, field->key));
+			      text_duration_exact(field->key->max, max), SHOW(text), scalar_reason(reader, field->key));
 	if (field->key->step && value->number % field->key->step)
 		return REFUSE("%s must be a multiple of %s, not " SHOWN, NAME,
 			      text_duration_exact(field->key->step, step), SHOW(text));
@@ -282,8 +275,7 @@ static bool is_ones(const uint8_t *bytes, unsigned from_bit, unsigned to_bit)
 	return true;
 }
 
-/* Why an address cannot be a node's; NULL: it can. */
-static const char *not_unicast(const struct ip *ip)
+const char *scalar_not_unicast(const struct ip *ip)
 {
 	unsigned bits = ip_size(ip->family) * 8;
 	if (is_zero(ip->bytes, 0, bits))
@@ -315,7 +307,7 @@ static bool parse_ip(struct reader *reader, const struct field *field, const cha
 		return REFUSE("%s must be an IPv4 or IPv6 address, not '" SHOWN "'", NAME, SHOW(text));
 	}
 	value->address.prefix = (uint8_t)(ip_size(ip->family) * 8);
-	const char *kind = not_unicast(ip);
+	const char *kind = scalar_not_unicast(ip);
 	return kind ? REFUSE("%s: %s is %s", NAME, text, kind) : true;
 }
 
@@ -346,7 +338,7 @@ static bool parse_address(struct reader *reader, bool host_prefix, const struct 
 		return false;
 	const struct config_address *address = &value->address;
 	unsigned bits = ip_size(address->ip.family) * 8;
-	const char *kind = not_unicast(&address->ip);
+	const char *kind = scalar_not_unicast(&address->ip);
 	if (kind)
 		return REFUSE("%s: %s is %s", NAME, text, kind);
 	if (address->prefix == 0)
@@ -381,8 +373,8 @@ static bool parse_network(struct reader *reader, const struct field *field, cons
 		return REFUSE("%s: %s has bits set behind its prefix; did you mean '%s/%u'?", NAME, text,
 			      text_ip(&base, shown), network->prefix);
 	}
-	if (network->prefix == bits && not_unicast(&network->ip))
-		return REFUSE("%s: %s is %s", NAME, text, not_unicast(&network->ip));
+	if (network->prefix == bits && scalar_not_unicast(&network->ip))
+		return REFUSE("%s: %s is %s", NAME, text, scalar_not_unicast(&network->ip));
 	return true;
 }
 
@@ -456,6 +448,20 @@ bool scalar_parse(struct reader *reader, const struct field *field, const char *
 		return parse_number(reader, field, text, value);
 	case SCHEMA_TRACK:
 		return parse_track(reader, field, text, value);
+	case SCHEMA_TEXT:
+	case SCHEMA_NAME:
+	case SCHEMA_USER:
+	case SCHEMA_UNIT:
+	case SCHEMA_HOST:
+	case SCHEMA_ENDPOINT:
+	case SCHEMA_HOST_NAME:
+	case SCHEMA_URL:
+	case SCHEMA_STATUS:
+	case SCHEMA_SIZE:
+	case SCHEMA_DECIMAL:
+	case SCHEMA_CONDITION:
+		return scalar_parse_service(reader, field, text, value);
+	case SCHEMA_BRIEF:
 	case SCHEMA_UNREAD:
 	case SCHEMA_OBJECT:
 	case SCHEMA_NAMED:

@@ -16,4 +16,9 @@ const char *field_name(struct reader *, const struct field *);
 /* Sets what the key's type says in `value`. On error false, and what is wrong is told at value->place. */
 bool scalar_parse(struct reader *, const struct field *, const char *text, struct value *);
 
+/* As SCHEMA_SIZE and SCHEMA_DECIMAL (millionths) read them. */
+enum { SCALAR_SIZE = 32 };
+const char *scalar_size(uint64_t bytes, char out[SCALAR_SIZE]);
+const char *scalar_decimal(int64_t micro, char out[SCALAR_SIZE]);
+
 #endif

@@ -430,14 +430,14 @@ static const struct schema_key vip_keys[] = {
 			  .list = true,
 			  .max_items = MAX_TRACKS,
 			  .also_known_as = "track requires",
-			  .about = "bonds, vlans, interface:NAME and route:NETWORK without which it is not held here" },
+			  .about = "checks, bonds, vlans, interface:NAME and route:NETWORK without which it is not held here" },
 	[VIP_LOWER] = { .name = "lower",
 			.type = SCHEMA_LOWER,
 			.min = 1,
 			.max = 253,
 			.max_items = MAX_TRACKS,
 			.also_known_as = "track-interface track-script weight",
-			.about = "by how much the priority is lower while one of these is not there" },
+			.about = "by how much the priority is lower while one of these is not there, or fails" },
 };
 const struct schema_object schema_vip = { .kind = "vip", KEYS(vip_keys) };
 
@@ -560,8 +560,16 @@ static const struct schema_key top_keys[] = {
 			    .same_on_all = true,
 			    .also_known_as = "keepalive",
 			    .about = "how the nodes tell each other that they live" },
-	{ .name = "checks", .support = SCHEMA_LATER },
-	{ .name = "hooks", .support = SCHEMA_LATER },
+	[TOP_CHECKS] = { .name = "checks",
+			 .type = SCHEMA_NAMED,
+			 .object = &schema_check,
+			 .also_known_as = "check vrrp-script scripts healthchecks track-script",
+			 .about = "what must be well for this node to hold a vip, by name" },
+	[TOP_HOOKS] = { .name = "hooks",
+			.type = SCHEMA_NAMED,
+			.object = &schema_hook,
+			.also_known_as = "hook notify notify-script notifications",
+			.about = "what is done when a state changes, by name" },
 };
 const struct schema_object schema_group = { .kind = "group" };
 

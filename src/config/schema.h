@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/config.h"
+
 enum schema_type {
 	SCHEMA_UNREAD,	  /* the key is refused or not supported yet */
 	SCHEMA_NUMBER,	  /* value.number, min … max */
@@ -30,6 +32,19 @@ enum schema_type {
 	SCHEMA_LOWER,	  /* a map of such names to numbers: value.items, each with text and number */
 	SCHEMA_MEMBERS,	  /* a map of names to lists of names, read by its own code */
 	SCHEMA_PREFIX,	  /* value.address: a network with its prefix, or a unicast address */
+	SCHEMA_TEXT,	  /* value.text: min … max bytes of anything */
+	SCHEMA_NAME,	  /* value.text: the name of an object, NAME_SIZE */
+	SCHEMA_USER,	  /* value.text: what can be a user's name */
+	SCHEMA_UNIT,	  /* value.text: the name of a systemd unit with its suffix, no template */
+	SCHEMA_HOST,	  /* value.address.ip: a unicast address, loopback too, no IPv6 link-local one */
+	SCHEMA_ENDPOINT,  /* the same and value.number: a port that is not 0 */
+	SCHEMA_HOST_NAME, /* value.text: of DNS */
+	SCHEMA_URL,	  /* value.text: http or https, with a host, without a user */
+	SCHEMA_STATUS,	  /* value.number: of HTTP, the lowest one × 1000 and the highest one, 100 … 599 */
+	SCHEMA_SIZE,	  /* value.number in bytes, min … max */
+	SCHEMA_DECIMAL,	  /* value.number: int64_t in millionths */
+	SCHEMA_CONDITION, /* value.text: of a hook, read by its own code */
+	SCHEMA_BRIEF,	  /* value.items by `object`, or a single value: that of its first key */
 	SCHEMA_PLACE,	  /* as SCHEMA_ADDRESS, or a map that has `address` or `on`: value.items by `object`, and value.address of it */
 };
 
@@ -51,6 +66,7 @@ struct schema_key {
 	enum schema_type type;
 	enum schema_support support;
 	bool list; /* of at least 1 and at most max_items values */
+	bool or_one; /* or a single value instead of a list of one */
 	bool required;
 	bool same_on_all; /* may not be a map by node */
 	unsigned max_items;
@@ -70,7 +86,7 @@ struct schema_object {
 };
 
 /* Indexes of the tables' keys, as far as the code asks for them; not supported ones follow. */
-enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS, TOP_GROUPS, TOP_NODES, TOP_HEARTBEAT };
+enum top_key { TOP_VERSION, TOP_NODE, TOP_BONDS, TOP_VLANS, TOP_VIPS, TOP_GROUPS, TOP_NODES, TOP_HEARTBEAT, TOP_CHECKS, TOP_HOOKS };
 enum bond_key {
 	BOND_DRIVER,
 	BOND_PORTS,
@@ -118,8 +134,43 @@ enum vip_key {
 	VIP_LOWER
 };
 
+/* The tests come first, by enum check_kind. */
+enum check_key {
+	CHECK_INTERVAL = CHECK_KINDS,
+	CHECK_TIMEOUT,
+	CHECK_LATE,
+	CHECK_FALL,
+	CHECK_RISE,
+	CHECK_START,
+	CHECK_JITTER,
+	CHECK_USER,
+	CHECK_LIMITS
+};
+enum tcp_key { TCP_TO, TCP_SEND, TCP_EXPECT };
+enum http_key { HTTP_URL, HTTP_STATUS, HTTP_MATCH, HTTP_METHOD, HTTP_HOST, HTTP_CA_FILE, HTTP_INSECURE };
+enum process_key { PROCESS_PID_FILE, PROCESS_NAME };
+enum file_key { FILE_PATH, FILE_MIN, FILE_MAX };
+enum haproxy_key { HAPROXY_SOCKET, HAPROXY_BACKEND, HAPROXY_SERVERS };
+enum ping_key { PING_TO, PING_COUNT };
+enum limits_key { LIMITS_OUTPUT, LIMITS_MEMORY, LIMITS_PROCESSES };
+/* From HOOK_KEY_RUN on by enum hook_action. */
+enum hook_key {
+	HOOK_KEY_WHEN,
+	HOOK_KEY_RUN,
+	HOOK_KEY_START,
+	HOOK_KEY_STOP,
+	HOOK_KEY_RESTART,
+	HOOK_KEY_TEST,
+	HOOK_KEY_TIMEOUT,
+	HOOK_KEY_BLOCKING,
+	HOOK_KEY_USER,
+	HOOK_KEY_LIMITS
+};
+enum blocking_key { BLOCKING_BEFORE, BLOCKING_LIMIT };
+
 extern const struct schema_object schema_top, schema_bond, schema_vlan, schema_probe, schema_route, schema_auth, schema_place, schema_vip_route, schema_rule,
-	schema_vip, schema_group, schema_node, schema_path, schema_heartbeat;
+	schema_vip, schema_group, schema_node, schema_path, schema_heartbeat, schema_check, schema_tcp, schema_http, schema_process, schema_file,
+	schema_haproxy, schema_ping, schema_limits, schema_hook, schema_blocking;
 
 enum { SCHEMA_KEYS_MAX = 24 }; /* of one object */
 

@@ -18,8 +18,10 @@ static bool refuse_name(struct build *build, const struct value *name, const cha
 	struct suggestion near = { .typed = name->text };
 	for (unsigned i = 0; i < config->n_bonds; i++)
 		suggest_try(&near, config->bonds[i].name);
+	for (unsigned i = 0; i < config->n_checks; i++)
+		suggest_try(&near, config->checks[i].name);
 	diagnostics_error(build->reader->diagnostics, &name->place,
-			  "'%.64s' in '%s' of %s is no bond or vlan of this configuration%s%s%s", name->text, key, title,
+			  "'%.64s' in '%s' of %s is no check, bond or vlan of this configuration%s%s%s", name->text, key, title,
 			  near.word ? "; did you mean '" : "; an interface is interface:NAME, a route route:NETWORK",
 			  near.word ? near.word : "", near.word ? "'?" : "");
 	return false;
@@ -75,7 +77,9 @@ static bool parse_name(struct build *build, const struct value *name, const stru
 		if (strcmp(build->config->bonds[i].name, name->text) == 0)
 			return true;
 	}
-	return refuse_name(build, name, key, title);
+	track->kind = TRACK_CHECK;
+	track->check = build_find_check(build->config, name->text);
+	return track->check >= 0 || refuse_name(build, name, key, title);
 }
 
 static void take(struct build *build, struct config_vip *vip, const struct value *name, uint64_t lower, const char *key,
@@ -83,7 +87,7 @@ static void take(struct build *build, struct config_vip *vip, const struct value
 {
 	struct config *config = build->config;
 	struct config_track *track = &config->tracks[config->n_tracks];
-	*track = (struct config_track){ .lower = (uint8_t)lower };
+	*track = (struct config_track){ .check = -1, .lower = (uint8_t)lower };
 	if (!parse_name(build, name, vip, key, title, track))
 		return;
 	strcpy(track->name, name->text);

@@ -118,7 +118,7 @@ struct config_track {
 	char name[TRACK_NAME_SIZE]; /* as written: "bond1", "interface:eth3", "route:default", "route:10.0.0.0/8", "haproxy" */
 	enum track_kind kind;
 	int bond;                   /* TRACK_BOND: index of the bond or vlan */
-	int check;                  /* TRACK_CHECK: index of the check */
+	int check;                  /* TRACK_CHECK: index of the check; else -1 */
 	char ifname[IFNAME_SIZE];   /* TRACK_INTERFACE */
 	struct ip to;               /* TRACK_ROUTE: the destination, as config_route has it */
 	uint8_t prefix;
@@ -205,11 +205,11 @@ enum check_kind {
 
 enum http_method { HTTP_GET, HTTP_HEAD };
 
-/* Of a command that is run for a check or a hook. */
+/* Of a command that is run for a check or a hook; all 0 where there is none. */
 struct config_limits {
 	uint64_t output;    /* bytes that are read of what it says, 1 … 1 MiB; the rest is dropped */
-	uint64_t memory;    /* bytes of each process's address space, 1 MiB … 1 TiB; 0: no limit */
-	unsigned processes; /* of its user at the same time, 1 … 65535; 0: no limit */
+	uint64_t memory;    /* bytes of each process's address space, 1 MiB … 1 TiB */
+	unsigned processes; /* of its user at the same time, 1 … 65535 */
 };
 
 struct config_check {
@@ -312,9 +312,9 @@ struct config {
 	struct config_path *paths; /* of all nodes */
 	unsigned n_paths;
 	struct config_heartbeat heartbeat; /* the defaults where none is configured */
-	struct config_check *checks;
+	struct config_check *checks; /* by name */
 	unsigned n_checks;
-	struct config_hook *hooks;
+	struct config_hook *hooks; /* by name, which is the order in which those of one transition run */
 	unsigned n_hooks;
 	struct config_when *whens; /* of hooks */
 	unsigned n_whens;

@@ -12,7 +12,18 @@
 
 #define ADDRESS "[0-9A-Fa-f:.]+"
 
+#define TRACK_PATTERN "^[^\\s]{1,55}$"
+#define NAME_PATTERN "^[A-Za-z0-9._-]{1,31}$"
+
 static unsigned failures;
+
+/* Two bytes at least, and one fewer than max. */
+static const char *file_pattern(const struct schema_key *key)
+{
+	static char text[64];
+	snprintf(text, sizeof text, "^/(.{0,%u}[^/])$", (unsigned)key->max - 3);
+	return text;
+}
 
 static const char *pattern_of(const struct schema_key *key)
 {
@@ -35,13 +46,36 @@ static const char *pattern_of(const struct schema_key *key)
 	case SCHEMA_CIDR:
 		return "^" ADDRESS "/[0-9]{1,3}$";
 	case SCHEMA_FILE:
-		return "^/(.{0,253}[^/])$";
+		return file_pattern(key);
 	case SCHEMA_PASSWORD:
 		return "^[ -~]{1,8}$";
 	case SCHEMA_PREFIX:
 		return "^" ADDRESS "(/[0-9]{1,3})?$";
 	case SCHEMA_NETWORK:
 		return "^(default|" ADDRESS "/[0-9]{1,3})$";
+	case SCHEMA_NAME:
+		return NAME_PATTERN;
+	case SCHEMA_USER:
+		return "^[A-Za-z_][A-Za-z0-9_.-]{0,30}$";
+	case SCHEMA_UNIT:
+		return "^[A-Za-z0-9:_\\\\-][A-Za-z0-9:_.@\\\\-]*\\.(service|socket|target|timer|mount|automount|swap|path|slice|scope|"
+		       "device)$";
+	case SCHEMA_HOST:
+		return "^" ADDRESS "$";
+	case SCHEMA_ENDPOINT:
+		return "^([0-9.]+|\\[" ADDRESS "\\]):[0-9]{1,5}$";
+	case SCHEMA_HOST_NAME:
+		return "^[A-Za-z0-9_][A-Za-z0-9._-]{0,252}$";
+	case SCHEMA_URL:
+		return "^https?://[^\\s/?@#]+([/?][^\\s#]*)?$";
+	case SCHEMA_SIZE:
+		return "^[0-9]{1,12}(B|KiB|MiB|GiB)$";
+	case SCHEMA_CONDITION:
+		return "^(vip|bond|port|check|node):[^\\s]+( +[^\\s]+)?$";
+	case SCHEMA_TEXT:
+	case SCHEMA_STATUS:
+	case SCHEMA_DECIMAL:
+	case SCHEMA_BRIEF:
 	case SCHEMA_UNREAD:
 	case SCHEMA_NUMBER:
 	case SCHEMA_BOOLEAN:
@@ -66,9 +100,6 @@ static json_t *choices_schema(const struct schema_choice *choices)
 		json_array_append_new(words, json_string(choices->word));
 	return json_pack("{s:o}", "enum", words);
 }
-
-#define TRACK_PATTERN "^[^\\s]{1,55}$"
-#define NAME_PATTERN "^[A-Za-z0-9._-]{1,31}$"
 
 static json_t *named_schema(const struct schema_object *object)
 {
@@ -105,7 +136,26 @@ static json_t *single_schema(const struct schema_key *key)
 	case SCHEMA_FILE:
 	case SCHEMA_PREFIX:
 	case SCHEMA_PASSWORD:
+	case SCHEMA_NAME:
+	case SCHEMA_USER:
+	case SCHEMA_UNIT:
+	case SCHEMA_HOST:
+	case SCHEMA_ENDPOINT:
+	case SCHEMA_HOST_NAME:
+	case SCHEMA_URL:
+	case SCHEMA_SIZE:
+	case SCHEMA_CONDITION:
 		return json_pack("{s:s, s:s}", "type", "string", "pattern", pattern_of(key));
+	case SCHEMA_TEXT:
+		return json_pack("{s:s, s:I, s:I}", "type", "string", "minLength", (json_int_t)key->min, "maxLength",
+				 (json_int_t)key->max);
+	case SCHEMA_STATUS:
+		return json_pack("{s:[{s:s, s:i, s:i}, {s:s, s:s}]}", "anyOf", "type", "integer", "minimum", 100, "maximum", 599,
+				 "type", "string", "pattern", "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$");
+	case SCHEMA_DECIMAL:
+		return json_pack("{s:s}", "type", "number");
+	case SCHEMA_BRIEF:
+		return json_pack("{s:[o, o]}", "anyOf", single_schema(&key->object->keys[0]), object_schema(key->object));
 	case SCHEMA_PLACE:
 		return json_pack("{s:[{s:s, s:s}, o]}", "anyOf", "type", "string", "pattern", pattern_of(key),
 				 object_schema(key->object));
@@ -165,6 +215,8 @@ static json_t *key_schema(const struct schema_key *key)
 	if (key->list)
 		schema = json_pack("{s:s, s:o, s:i, s:i}", "type", "array", "items", schema, "minItems", 1, "maxItems",
 				   (int)key->max_items);
+	if (key->or_one)
+		schema = json_pack("{s:[o, o]}", "anyOf", schema, single_schema(key));
 	if (!key->same_on_all && key->support == SCHEMA_SUPPORTED && key->type != SCHEMA_NAMED &&
 	    key->type != SCHEMA_LOWER)
 		schema = by_node(schema);
@@ -281,7 +333,10 @@ int main(int argc, char **argv)
 	const struct schema_object *const objects[] = { &schema_top,	&schema_bond,  &schema_probe,
 							&schema_vlan, &schema_route, &schema_auth, &schema_vip,
 							&schema_node, &schema_path, &schema_heartbeat,
-							&schema_place, &schema_vip_route, &schema_rule };
+							&schema_place, &schema_vip_route, &schema_rule,
+							&schema_check, &schema_tcp, &schema_http, &schema_process,
+							&schema_file, &schema_haproxy, &schema_ping, &schema_limits,
+							&schema_hook, &schema_blocking };
 	for (unsigned i = 0; manual && i < sizeof objects / sizeof objects[0]; i++)
 		check_manual(manual, objects[i]);
 	free(manual);
