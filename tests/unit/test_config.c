@@ -406,6 +406,85 @@ static void node_is_the_host_name(void **state)
 	drop(&result);
 }
 
+static void checks_are_filled(void **state)
+{
+	(void)state;
+	struct result result = load("good-checks.yaml", "lb1");
+	const struct config *config = result.config;
+	assert_non_null(config);
+	const struct config_check *load_of = NULL, *redis = NULL, *disk = NULL, *slow = NULL;
+	for (unsigned i = 0; i < config->n_checks; i++) {
+		const struct config_check *check = &config->checks[i];
+		assert_true(i == 0 || strcmp(config->checks[i - 1].name, check->name) < 0);
+		load_of = strcmp(check->name, "load") == 0 ? check : load_of;
+		redis = strcmp(check->name, "redis") == 0 ? check : redis;
+		disk = strcmp(check->name, "disk") == 0 ? check : disk;
+		slow = strcmp(check->name, "slow") == 0 ? check : slow;
+	}
+	assert_true(load_of->file.has_min && load_of->file.has_max);
+	assert_true(load_of->file.min_micro == -1500000 && load_of->file.max_micro == 20000000);
+	assert_true(load_of->limits.memory == 0 && load_of->n_args == 0);
+	assert_int_equal(redis->tcp.ip.family, FAMILY_6);
+	assert_int_equal(redis->tcp.port, 6379);
+	assert_string_equal(config_text_of(config, redis->tcp.send), "PING\r\n");
+	assert_int_equal(redis->start, CHECK_FAILED);
+	assert_int_equal(disk->n_args, 3);
+	assert_string_equal(config_text_of(config, config->args[disk->first_arg]), "/usr/local/lib/check-disk");
+	assert_string_equal(config_text_of(config, config->args[disk->first_arg + 1]), "");
+	assert_string_equal(config_text_of(config, config->args[disk->first_arg + 2]), "5");
+	assert_string_equal(config_text_of(config, disk->user), "nobody");
+	assert_true(disk->limits.memory == 64 << 20 && disk->limits.output == 4096 && disk->limits.processes == 256);
+	assert_true(disk->jitter_ns == NSEC_PER_SEC && disk->timeout_ns == 5 * NSEC_PER_SEC && !disk->late_skip);
+	assert_true(slow->late_skip && slow->timeout_ns == 30 * NSEC_PER_SEC && slow->interval_ns == NSEC_PER_SEC);
+	assert_true(redis->timeout_ns == redis->interval_ns);
+	drop(&result);
+}
+
+static void hooks_are_filled(void **state)
+{
+	(void)state;
+	struct result result = load("good-hooks.yaml", "lb1");
+	const struct config *config = result.config;
+	assert_non_null(config);
+	static const char *const names[] = { "again", "some", "tested", "told", "web-up" };
+	assert_int_equal(config->n_hooks, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_string_equal(config->hooks[i].name, names[i]);
+	const struct config_hook *some = &config->hooks[1], *tested = &config->hooks[2], *up = &config->hooks[4];
+	const struct config_when *when = &config->whens[some->first_when];
+	assert_int_equal(config->whens[config->hooks[0].first_when].states,
+			 1U << CHECK_UNKNOWN | 1U << CHECK_PASSED | 1U << CHECK_FAILED);
+	assert_int_equal(some->n_whens, 6);
+	assert_int_equal(when[0].states, 1U << VIP_ACTIVE | 1U << VIP_LEAVING);
+	assert_string_equal(when[0].glob, "w*");
+	assert_int_equal(when[1].states, 1U << HOOK_BOND_PORT);
+	assert_int_equal(when[2].states, 1U << BOND_DOWN | 1U << BOND_DEGRADED);
+	assert_int_equal(when[5].object, HOOK_NODE);
+	assert_int_equal(some->check, -1);
+	assert_int_equal(tested->action, HOOK_TEST);
+	assert_string_equal(config->checks[tested->check].name, "haproxy");
+	assert_int_equal(up->action, HOOK_START);
+	assert_true(up->blocking_ns == 2 * NSEC_PER_SEC && up->timeout_ns == 30 * NSEC_PER_SEC);
+	assert_string_equal(config_text_of(config, up->unit), "haproxy.service");
+	drop(&result);
+}
+
+/* A file for both nodes is right on each, although each has its own users. */
+static void users_of_other_nodes_are_theirs(void **state)
+{
+	const char *text = "version: 1\n"
+			   "checks:\n"
+			   "  a: {command: [/bin/true], user: {lb1: nobody, lb2: other}}\n";
+	(void)state;
+	struct result one = load_text(text, "lb1"), other = load_text(text, "lb2");
+	assert_string_equal(one.said, "");
+	assert_non_null(one.config);
+	assert_null(other.config);
+	assert_said(&other, "'user' of check 'a' is 'other', and this machine has no such user");
+	drop(&one);
+	drop(&other);
+}
+
 static void the_example_is_right_on_both_nodes(void **state)
 {
 	char path[PATH_MAX + 64];
@@ -440,6 +519,25 @@ static void the_example_of_heartbeats_is_right_on_both_nodes(void **state)
 	assert_int_equal(one.config->vips[0].protocol, PROTOCOL_HEARTBEAT);
 	assert_int_equal(one.config->n_nodes, 2);
 	assert_true(one.config->vips[0].priority > other.config->vips[0].priority);
+	assert_true(one.config->common_digest == other.config->common_digest);
+	drop(&one);
+	drop(&other);
+}
+
+static void the_example_of_haproxy_is_right_on_both_nodes(void **state)
+{
+	char path[PATH_MAX + 64];
+	(void)state;
+	snprintf(path, sizeof path, "%s/haproxy/standbyd.yaml", examples);
+	struct result one = load(path, "lb1"), other = load(path, "lb2");
+	assert_string_equal(one.said, "");
+	assert_string_equal(other.said, "");
+	const struct config_track *track = &one.config->tracks[one.config->vips[0].first_track];
+	assert_int_equal(one.config->vips[0].n_tracks, 1);
+	assert_int_equal(track->kind, TRACK_CHECK);
+	assert_int_equal(track->lower, 0);
+	assert_string_equal(one.config->checks[track->check].name, "haproxy");
+	assert_int_equal(one.config->checks[track->check].kinds, 1U << CHECK_HTTP);
 	assert_true(one.config->common_digest == other.config->common_digest);
 	drop(&one);
 	drop(&other);
@@ -608,6 +706,8 @@ static void common_digest_tells_every_change(void **state)
 		{ "b: {on: eth0, protocol: vrrp,", "b: {on: eth0, protocol: heartbeat," },
 		{ "b: {on: eth0, protocol: vrrp, vrid: 2,", "b: {on: eth0, protocol: heartbeat," },
 		{ "heartbeat: {", "groups: {g: [b]}\nheartbeat: {" },
+		{ "heartbeat: {", "checks: {x: {unit: a.service}}\nheartbeat: {" },
+		{ "heartbeat: {", "hooks: {x: {when: 'vip:b', start: a.service}}\nheartbeat: {" },
 		{ "heartbeat: {", "bonds: {x: {driver: move, ports: [y]}}\nheartbeat: {" },
 	};
 	uint64_t digest = common_digest(two_nodes, "lb1");
@@ -712,6 +812,41 @@ static void assert_diff(const char *was, const char *is, const char *expected)
 	free(text);
 	drop(&old);
 	drop(&next);
+}
+
+static void checks_and_hooks_are_compared(void **state)
+{
+	const char *base = "version: 1\n"
+			   "vips: {web: {on: eth0, vrid: 1, addresses: [10.0.0.3]}}\n"
+			   "checks:\n"
+			   "  a: {command: [/bin/a, x, y], user: nobody}\n"
+			   "  b: {tcp: '10.0.0.3:80'}\n"
+			   "  c: {unit: c.service}\n"
+			   "hooks:\n"
+			   "  up: {when: 'vip:web active', start: c.service}\n";
+	const char *other = "version: 1\n"
+			    "vips: {web: {on: eth0, vrid: 1, addresses: [10.0.0.3]}}\n"
+			    "hooks:\n"
+			    "  up: {when: ['vip:web active', 'check:b failed'], stop: c.service}\n"
+			    "  down: {when: 'vip:*', run: [/bin/d]}\n"
+			    "checks:\n"
+			    "  d: {unit: c.service}\n"
+			    "  b: {tcp: '10.0.0.3:80', timeout: 1s, late: skip}\n"
+			    "  a: {command: [/bin/a, y, x], limits: {memory: 2GiB}}\n";
+	(void)state;
+	assert_diff(base, base, "");
+	assert_diff(base, other,
+		    "- check 'a': user: nobody\n"
+		    "~ check 'a': command [\"/bin/a\", \"x\", \"y\"] → [\"/bin/a\", \"y\", \"x\"]\n"
+		    "~ check 'a': limits {output: 4KiB, memory: 1GiB, processes: 256} → {output: 4KiB, memory: 2GiB, processes: 256}\n"
+		    "+ check 'b': timeout: 1s\n"
+		    "+ check 'b': late: skip\n"
+		    "- check 'c'\n"
+		    "+ check 'd'\n"
+		    "+ hook 'down'\n"
+		    "- hook 'up': start: c.service\n"
+		    "+ hook 'up': when \"check:b failed\"\n"
+		    "+ hook 'up': stop: c.service\n");
 }
 
 static void nodes_and_heartbeats_are_compared(void **state)
@@ -1117,6 +1252,11 @@ int main(void)
 		cmocka_unit_test(node_is_the_host_name),
 		cmocka_unit_test(the_example_is_right_on_both_nodes),
 		cmocka_unit_test(the_example_of_heartbeats_is_right_on_both_nodes),
+		cmocka_unit_test(the_example_of_haproxy_is_right_on_both_nodes),
+		cmocka_unit_test(checks_are_filled),
+		cmocka_unit_test(hooks_are_filled),
+		cmocka_unit_test(users_of_other_nodes_are_theirs),
+		cmocka_unit_test(checks_and_hooks_are_compared),
 		cmocka_unit_test(digest_is_of_the_meaning),
 		cmocka_unit_test(digest_is_of_the_protocol),
 		cmocka_unit_test(digest_is_the_same_on_every_node),
