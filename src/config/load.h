@@ -21,7 +21,7 @@ struct config *config_load_as(const char *path, const char *node, FILE *diagnost
 
 void config_free(struct config *);
 
-/* Who says whether a user exists; for tests. NULL: this machine (getpwnam), which is where it starts. It is asked about users that are
+/* Who says whether a user exists; for tests. NULL: this machine (getpwnam(3)), which is where it starts. It is asked about users that are
  * written for this node. */
 void config_set_user_lookup(bool (*exists)(const char *name));
 

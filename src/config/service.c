@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Checks: what is asked of a service, and how often. */
+#include <errno.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,17 @@
 
 /* ---- what checks and hooks share ---- */
 
+/* On the loader's thread. A list that cannot be read now does not say that a user is not in it. */
 static bool ask_machine(const char *name)
 {
-	return getpwnam(name) != NULL;
+	static const int unknown[] = { EIO, EINTR, EMFILE, ENFILE, ENOMEM, ERANGE };
+	struct passwd entry, *found;
+	char text[4096];
+	int error = getpwnam_r(name, &entry, text, sizeof text, &found);
+	for (unsigned i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+		if (error == unknown[i])
+			return true;
+	return found != NULL;
 }
 
 static bool (*user_exists)(const char *) = ask_machine;

@@ -1200,6 +1200,10 @@ static void memory_may_run_out_anywhere(void **state)
 			  "2}}\nnode: a\n");
 	run_out_of_memory(two_nodes);
 	run_out_of_memory(heartbeat_vips);
+	run_out_of_memory("version: 1\nnode: a\nvips: {web: {on: eth0, vrid: 5, addresses: [10.0.0.1], require: [c]}}\nchecks:\n"
+			  "  c: {command: [/bin/c, long text], user: nobody, tcp: '127.0.0.1:1'}\n"
+			  "  d: {http: {url: 'http://127.0.0.1/', match: text}}\n"
+			  "hooks: {h: {when: ['vip:web', 'check:*'], run: [/bin/h]}, t: {when: 'vip:web active', test: d}}\n");
 	run_out_of_memory("version: 1\nvips:\n  web: {on: eth0, vrid: 0, address: [192.0.2.1]}\nnode: a\n");
 }
 
