@@ -28,7 +28,10 @@ const char *when_state(enum hook_object object, unsigned bit)
 			       [VIP_ACTIVE] = "active",
 			       [VIP_LEAVING] = "leaving",
 			       [VIP_FAULT] = "fault" },
-		[HOOK_BOND] = { [BOND_DOWN] = "down", [BOND_DEGRADED] = "degraded", [BOND_UP] = "up", [HOOK_BOND_PORT] = "port" },
+		[HOOK_BOND] = { [BOND_DOWN] = "down",
+				[BOND_DEGRADED] = "degraded",
+				[BOND_UP] = "up",
+				[HOOK_BOND_PORT] = "port" },
 		[HOOK_PORT] = { [PORT_ABSENT] = "absent",
 				[PORT_DOWN] = "down",
 				[PORT_HOLD] = "hold",
@@ -112,7 +115,8 @@ static void try_objects(struct search *search, const struct config *config, enum
 	}
 }
 
-static void check_object(struct build *build, const struct place *place, const struct config_when *when, const char *title)
+static void check_object(struct build *build, const struct place *place, const struct config_when *when,
+			 const char *title)
 {
 	struct search search = { .glob = when->glob, .near = { .typed = when->glob } };
 	const char *kind = kinds[when->object], *word;
@@ -120,11 +124,12 @@ static void check_object(struct build *build, const struct place *place, const s
 	word = is_glob(when->glob) ? NULL : search.near.word;
 	if (!search.found)
 		ERROR(place, "'when' of %s: '%s' %s %s of this configuration%s%s%s", title, when->glob,
-		      is_glob(when->glob) ? "matches no" : "is no", kind, word ? "; did you mean '" : "", word ? word : "",
-		      word ? "'?" : "");
+		      is_glob(when->glob) ? "matches no" : "is no", kind, word ? "; did you mean '" : "",
+		      word ? word : "", word ? "'?" : "");
 }
 
-static void take_states(struct build *build, const struct place *place, struct config_when *when, const char *glob, const char *title)
+static void take_states(struct build *build, const struct place *place, struct config_when *when, const char *glob,
+			const char *title)
 {
 	struct suggestion near = { .typed = glob };
 	const char *known = "";
@@ -136,12 +141,15 @@ static void take_states(struct build *build, const struct place *place, struct c
 		known = arena_format(build->reader->arena, "%s%s%s", known, i ? ", " : "", state);
 	}
 	if (!when->states && near.word)
-		ERROR(place, "'when' of %s: a %s is never '%.40s'; did you mean '%s'?", title, kinds[when->object], glob, near.word);
+		ERROR(place, "'when' of %s: a %s is never '%.40s'; did you mean '%s'?", title, kinds[when->object],
+		      glob, near.word);
 	else if (!when->states)
-		ERROR(place, "'when' of %s: a %s is never '%.40s'; it is one of: %s", title, kinds[when->object], glob, known);
+		ERROR(place, "'when' of %s: a %s is never '%.40s'; it is one of: %s", title, kinds[when->object], glob,
+		      known);
 }
 
-static bool find_kind(struct build *build, const struct place *place, const char *text, enum hook_object *kind, const char *title)
+static bool find_kind(struct build *build, const struct place *place, const char *text, enum hook_object *kind,
+		      const char *title)
 {
 	const char *word = arena_text(build->reader->arena, text, strcspn(text, ":"));
 	struct suggestion near = { .typed = word ? word : "" };
@@ -152,8 +160,9 @@ static bool find_kind(struct build *build, const struct place *place, const char
 		*kind = (enum hook_object)i;
 		return true;
 	}
-	ERROR(place, "'when' of %s: '%.40s:' is no kind of object%s%s%s; an object is vip:, bond:, port:, check: or node: and its name",
-	      title, near.typed, near.word ? "; did you mean '" : "", near.word ? near.word : "", near.word ? ":'?" : "");
+	ERROR(place, "'when' of %s: '%.40s:' is no kind of object; %s%s%s", title, near.typed,
+	      near.word ? "did you mean '" : "an object is vip:, bond:, port:, check: or node: and its name",
+	      near.word ? near.word : "", near.word ? ":'?" : "");
 	return false;
 }
 
@@ -164,9 +173,11 @@ static void take_when(struct build *build, struct config_hook *hook, const struc
 	size_t length = strcspn(text, " "), gap = strspn(text + length, " ");
 	const char *state = text + length + gap;
 	*when = (struct config_when){ 0 };
-	if (!colon || colon > text + length || colon + 1 == text + length || (gap && !*state) || strpbrk(state, " \t")) {
-		ERROR(&value->place, "'when' of %s must be an object and perhaps its state, such as 'vip:web active', not '%.60s'", title,
-		      text);
+	if (!colon || colon > text + length || colon + 1 == text + length || (gap && !*state) ||
+	    strpbrk(state, " \t")) {
+		ERROR(&value->place,
+		      "'when' of %s must be an object and perhaps its state, such as 'vip:web active', not '%.60s'",
+		      title, text);
 		return;
 	}
 	const char *glob = arena_text(build->reader->arena, colon + 1, length - (size_t)(colon + 1 - text));
@@ -191,14 +202,16 @@ static bool find_action(struct build *build, struct config_hook *hook, const str
 		if (!value->given)
 			continue;
 		if (first >= 0) {
-			ERROR(&value->place, "%s has '%s' and '%s'; it can do only one, make two hooks of it", source->title,
-			      schema_hook.keys[HOOK_KEY_RUN + first].name, schema_hook.keys[HOOK_KEY_RUN + i].name);
+			ERROR(&value->place, "%s has '%s' and '%s'; it can do only one, make two hooks of it",
+			      source->title, schema_hook.keys[HOOK_KEY_RUN + first].name,
+			      schema_hook.keys[HOOK_KEY_RUN + i].name);
 			return false;
 		}
 		first = (int)i;
 	}
 	if (first < 0) {
-		ERROR(&source->name->place, "%s does nothing; give it one of: run, start, stop, restart, test", source->title);
+		ERROR(&source->name->place, "%s does nothing; give it one of: run, start, stop, restart, test",
+		      source->title);
 		return false;
 	}
 	hook->action = (enum hook_action)first;
@@ -220,15 +233,17 @@ static void take_test(struct build *build, struct config_hook *hook, const struc
 }
 
 /* Whether nothing but a vip that becomes active is waited for; the first condition that says otherwise is told. */
-static void check_active(struct build *build, const struct config_hook *hook, const struct object_source *source, const char *key)
+static void check_active(struct build *build, const struct config_hook *hook, const struct object_source *source,
+			 const char *key)
 {
 	const struct value *whens = &source->values[HOOK_KEY_WHEN];
 	for (unsigned i = 0; whens->valid && hook->n_whens == whens->n_items && i < hook->n_whens; i++) {
 		const struct config_when *when = &build->config->whens[hook->first_when + i];
 		if (when->object == HOOK_VIP && when->states == 1U << VIP_ACTIVE)
 			continue;
-		ERROR(&whens->items[i].place, "'%s' of %s is for a vip that becomes active: 'vip:NAME active', not '%.60s'", key,
-		      source->title, whens->items[i].text);
+		ERROR(&whens->items[i].place,
+		      "'%s' of %s is for a vip that becomes active: 'vip:NAME active', not '%.60s'", key, source->title,
+		      whens->items[i].text);
 		return;
 	}
 }

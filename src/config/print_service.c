@@ -52,7 +52,8 @@ static void print_tcp(FILE *out, const struct config *config, const struct confi
 {
 	char ip[TEXT_IP_SIZE];
 	bool six = check->tcp.ip.family == FAMILY_6;
-	fprintf(out, "    tcp: {to: \"%s%s%s:%d\"", six ? "[" : "", text_ip(&check->tcp.ip, ip), six ? "]" : "", check->tcp.port);
+	fprintf(out, "    tcp: {to: \"%s%s%s:%d\"", six ? "[" : "", text_ip(&check->tcp.ip, ip), six ? "]" : "",
+		check->tcp.port);
 	print_part(out, config, "send", check->tcp.send);
 	print_part(out, config, "expect", check->tcp.expect);
 	fputs("}\n", out);
@@ -62,8 +63,8 @@ static void print_http(FILE *out, const struct config *config, const struct conf
 {
 	fputs("    http: {url: ", out);
 	print_text(out, config_text_of(config, check->http.url));
-	fprintf(out, ", method: %s, status: \"%d-%d\"", check->http.method == HTTP_HEAD ? "HEAD" : "GET", check->http.status_min,
-		check->http.status_max);
+	fprintf(out, ", method: %s, status: \"%d-%d\"", check->http.method == HTTP_HEAD ? "HEAD" : "GET",
+		check->http.status_min, check->http.status_max);
 	print_part(out, config, "match", check->http.match);
 	print_part(out, config, "host", check->http.host);
 	print_part(out, config, "ca-file", check->http.ca_file);
@@ -167,8 +168,8 @@ static void print_when(FILE *out, const struct config_when *when, bool first)
 	for (unsigned i = 0; i < (when->states == all ? 1 : n); i++) {
 		if (!(when->states & 1U << i))
 			continue;
-		snprintf(text, sizeof text, "%s:%s%s%s", when_kind(when->object), when->glob, when->states == all ? "" : " ",
-			 when->states == all ? "" : when_state(when->object, i));
+		snprintf(text, sizeof text, "%s:%s%s%s", when_kind(when->object), when->glob,
+			 when->states == all ? "" : " ", when->states == all ? "" : when_state(when->object, i));
 		fputs(first ? "" : ", ", out);
 		print_text(out, text);
 		first = false;
@@ -185,7 +186,9 @@ static void print_whens(FILE *out, const struct config *config, const struct con
 
 void print_one_hook(const struct config *config, const struct config_hook *hook, FILE *out)
 {
-	static const char *const actions[] = { [HOOK_START] = "start", [HOOK_STOP] = "stop", [HOOK_RESTART] = "restart" };
+	static const char *const actions[] = {
+		[HOOK_START] = "start", [HOOK_STOP] = "stop", [HOOK_RESTART] = "restart"
+	};
 	char limit[TEXT_DURATION_SIZE];
 	fputs("  ", out);
 	print_name(out, hook->name);
@@ -202,7 +205,8 @@ void print_one_hook(const struct config *config, const struct config_hook *hook,
 	}
 	print_duration(out, "timeout", hook->timeout_ns);
 	if (hook->blocking_ns)
-		fprintf(out, "    blocking: {before: active, limit: %s}\n", text_duration_exact(hook->blocking_ns, limit));
+		fprintf(out, "    blocking: {before: active, limit: %s}\n",
+			text_duration_exact(hook->blocking_ns, limit));
 	print_line(out, config, "user", hook->user);
 	if (hook->action == HOOK_RUN)
 		print_limits(out, &hook->limits);

@@ -19,16 +19,16 @@ static bool parse_text(struct reader *reader, const struct field *field, const c
 	if (length < field->key->min)
 		return REFUSE("%s is empty", NAME);
 	if (length > field->key->max)
-		return REFUSE("%s is too long: %zu bytes; at most %" PRIu64 " are possible%s", NAME, length, field->key->max,
-			      scalar_reason(reader, field->key));
+		return REFUSE("%s is too long: %zu bytes; at most %" PRIu64 " are possible%s", NAME, length,
+			      field->key->max, scalar_reason(reader, field->key));
 	return true;
 }
 
 static bool parse_name(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
 	return read_is_name(text, NAME_SIZE) ||
-	       REFUSE("%s must be a name of 1 to %d of the characters A-Z a-z 0-9 . _ -, not '" SHOWN "'", NAME, NAME_SIZE - 1,
-		      SHOW(text));
+	       REFUSE("%s must be a name of 1 to %d of the characters A-Z a-z 0-9 . _ -, not '" SHOWN "'", NAME,
+		      NAME_SIZE - 1, SHOW(text));
 }
 
 /* What systemd takes without a complaint, and useradd with --badname (User and Group Name Syntax of systemd). */
@@ -60,15 +60,17 @@ static bool parse_unit(struct reader *reader, const struct field *field, const c
 {
 	size_t length = strlen(text);
 	const char *dot = strrchr(text, '.'), *at = strchr(text, '@');
-	if (length == 0 || length > 240 || text[0] == '.' || text[0] == '@' || strspn(text, LETTERS DIGITS ":_.\\@-") != length)
-		return REFUSE("%s must be the name of a systemd unit such as haproxy.service, not '" SHOWN "'", NAME, SHOW(text));
+	if (length == 0 || length > 240 || text[0] == '.' || text[0] == '@' ||
+	    strspn(text, LETTERS DIGITS ":_.\\@-") != length)
+		return REFUSE("%s must be the name of a systemd unit such as haproxy.service, not '" SHOWN "'", NAME,
+			      SHOW(text));
 	const char *suffix = dot ? nearest_suffix(dot + 1) : NULL;
 	if (!suffix || strcmp(suffix, dot + 1) != 0)
-		return REFUSE("%s: '" SHOWN "' has no suffix that systemd knows; did you mean '%.*s.%s'?", NAME, SHOW(text),
-			      suffix ? (int)(dot - text) : (int)length, text, suffix ? suffix : "service");
+		return REFUSE("%s: '" SHOWN "' has no suffix that systemd knows; did you mean '%.*s.%s'?", NAME,
+			      SHOW(text), suffix ? (int)(dot - text) : (int)length, text, suffix ? suffix : "service");
 	if (at && at + 1 == dot)
-		return REFUSE("%s: '" SHOWN "' is a template; name an instance of it, such as '%.*s1%s'", NAME, SHOW(text),
-			      (int)(dot - text), text, dot);
+		return REFUSE("%s: '" SHOWN "' is a template; name an instance of it, such as '%.*s1%s'", NAME,
+			      SHOW(text), (int)(dot - text), text, dot);
 	return true;
 }
 
@@ -89,7 +91,8 @@ static bool check_host(struct reader *reader, const struct field *field, const c
 static bool parse_host(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
 	if (text_parse_ip(text, &value->address.ip) != 0)
-		return REFUSE("%s must be an IPv4 or IPv6 address, not '" SHOWN "'; a name would need DNS to be well", NAME, SHOW(text));
+		return REFUSE("%s must be an IPv4 or IPv6 address, not '" SHOWN "'; a name would need DNS to be well",
+			      NAME, SHOW(text));
 	return check_host(reader, field, text, value);
 }
 
@@ -120,7 +123,8 @@ static bool parse_endpoint(struct reader *reader, const struct field *field, con
 	if (text[0] != '[' && text_parse_ip(text, ip) == 0 && ip->family == FAMILY_6)
 		return REFUSE("%s: an IPv6 address goes into brackets: '[%s]:443'", NAME, text);
 	if (!host || text_parse_ip(host, ip) != 0 || (ip->family == FAMILY_6) != (text[0] == '['))
-		return REFUSE("%s must be ADDRESS:PORT, such as 127.0.0.1:443 or [::1]:443, not '" SHOWN "'%s", NAME, SHOW(text),
+		return REFUSE("%s must be ADDRESS:PORT, such as 127.0.0.1:443 or [::1]:443, not '" SHOWN "'%s", NAME,
+			      SHOW(text),
 			      host && strspn(host, LETTERS DIGITS ".-") == strlen(host) && strpbrk(host, LETTERS)
 				      ? "; a name would need DNS to be well"
 				      : "");
@@ -141,7 +145,8 @@ static bool is_host_name(const char *text)
 
 static bool parse_host_name(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
-	return is_host_name(text) || REFUSE("%s must be a name such as www.example.com, not '" SHOWN "'", NAME, SHOW(text));
+	return is_host_name(text) ||
+	       REFUSE("%s must be a name such as www.example.com, not '" SHOWN "'", NAME, SHOW(text));
 }
 
 /* What looks like an address must be one. */
@@ -155,14 +160,15 @@ static bool is_url_host(const char *text, bool brackets)
 	return is_host_name(text);
 }
 
-static bool check_authority(struct reader *reader, const struct field *field, const char *authority, struct value *value)
+static bool check_authority(struct reader *reader, const struct field *field, const char *authority,
+			    struct value *value)
 {
 	const char *port = "", *host = split_port(reader, authority, &port);
 	if (strchr(authority, '@'))
 		return REFUSE("%s: a URL with a user or password cannot be used", NAME);
 	if (!host || !is_url_host(host, authority[0] == '['))
-		return REFUSE("%s: '" SHOWN "' is no host; it is a name, an IPv4 address or an IPv6 one in brackets", NAME,
-			      SHOW(authority));
+		return REFUSE("%s: '" SHOWN "' is no host; it is a name, an IPv4 address or an IPv6 one in brackets",
+			      NAME, SHOW(authority));
 	if (*port && !parse_port(port + 1))
 		return REFUSE("%s: '%.20s' is no port; it is a number from 1 to 65535", NAME, port + 1);
 	return true;
@@ -172,16 +178,19 @@ static bool parse_url(struct reader *reader, const struct field *field, const ch
 {
 	size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : strncmp(text, "https://", 8) == 0 ? 8 : 0;
 	if (!scheme)
-		return REFUSE("%s must be a URL such as http://127.0.0.1/health, with http:// or https://, not '" SHOWN "'", NAME,
-			      SHOW(text));
+		return REFUSE("%s must be a URL such as http://127.0.0.1/health, with http:// or https://, not '" SHOWN
+			      "'",
+			      NAME, SHOW(text));
 	if (strlen(text) > field->key->max)
 		return REFUSE("%s is too long: at most %" PRIu64 " bytes", NAME, field->key->max);
 	for (const char *p = text; *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return REFUSE("%s has a character that a URL cannot have; write it as %%%02X", NAME, (unsigned char)*p);
+			return REFUSE("%s has a character that a URL cannot have; write it as %%%02X", NAME,
+				      (unsigned char)*p);
 	if (strchr(text, '#'))
 		return REFUSE("%s has a '#', which is not sent; leave it out with what follows", NAME);
-	return check_authority(reader, field, arena_text(reader->arena, text + scheme, strcspn(text + scheme, "/?")), value);
+	return check_authority(reader, field, arena_text(reader->arena, text + scheme, strcspn(text + scheme, "/?")),
+			       value);
 }
 
 /* ---- numbers ---- */
@@ -193,8 +202,9 @@ static bool parse_status(struct reader *reader, const struct field *field, const
 	unsigned long first = strspn(text, DIGITS) == 3 ? strtoul(text, NULL, 10) : 0;
 	unsigned long last = range ? strtoul(text + 4, NULL, 10) : first;
 	if ((length != 3 && !range) || first < 100 || last > 599 || last < first)
-		return REFUSE("%s must be a status of HTTP, 100 to 599, or two of them such as 200-399, not '" SHOWN "'", NAME,
-			      SHOW(text));
+		return REFUSE("%s must be a status of HTTP, 100 to 599, or two of them such as 200-399, not '" SHOWN
+			      "'",
+			      NAME, SHOW(text));
 	value->number = first * 1000 + last;
 	return true;
 }
@@ -223,7 +233,8 @@ static bool parse_size(struct reader *reader, const struct field *field, const c
 		if (strcmp(text + length, size_units[i].name) != 0)
 			continue;
 		value->number = strtoull(text, NULL, 10);
-		if (value->number > field->key->max / size_units[i].bytes || value->number * size_units[i].bytes < field->key->min)
+		if (value->number > field->key->max / size_units[i].bytes ||
+		    value->number * size_units[i].bytes < field->key->min)
 			return REFUSE("%s must be %s to %s, not '" SHOWN "'", NAME, scalar_size(field->key->min, min),
 				      scalar_size(field->key->max, max), SHOW(text));
 		value->number *= size_units[i].bytes;
@@ -237,7 +248,8 @@ enum { MICRO = 1000000, MICRO_DIGITS = 6, WHOLE_DIGITS = 12 };
 const char *scalar_decimal(int64_t micro, char out[SCALAR_SIZE])
 {
 	uint64_t size = micro < 0 ? -(uint64_t)micro : (uint64_t)micro;
-	int length = snprintf(out, SCALAR_SIZE, "%s%" PRIu64 ".%06" PRIu64, micro < 0 ? "-" : "", size / MICRO, size % MICRO);
+	int length = snprintf(out, SCALAR_SIZE, "%s%" PRIu64 ".%06" PRIu64, micro < 0 ? "-" : "", size / MICRO,
+			      size % MICRO);
 	while (out[length - 1] == '0')
 		out[--length] = '\0';
 	if (out[length - 1] == '.')
@@ -254,7 +266,8 @@ static bool parse_decimal(struct reader *reader, const struct field *field, cons
 	if (!length || *end || (whole[length] == '.' && !fraction))
 		return REFUSE("%s must be a number such as 10, -5 or 0.75, not '" SHOWN "'", NAME, SHOW(text));
 	if (length > WHOLE_DIGITS || fraction > MICRO_DIGITS)
-		return REFUSE("%s has too many digits: at most %d, and %d behind the point", NAME, WHOLE_DIGITS, MICRO_DIGITS);
+		return REFUSE("%s has too many digits: at most %d, and %d behind the point", NAME, WHOLE_DIGITS,
+			      MICRO_DIGITS);
 	for (size_t i = 0; i < length + MICRO_DIGITS; i++) {
 		const char *digit = i < length ? whole + i : whole + i + 1;
 		number = number * 10 + (i < length + fraction ? (uint64_t)(*digit - '0') : 0);
@@ -272,18 +285,12 @@ static bool parse_condition(struct reader *reader, const struct field *field, co
 bool scalar_parse_service(struct reader *reader, const struct field *field, const char *text, struct value *value)
 {
 	static bool (*const parsers[])(struct reader *, const struct field *, const char *, struct value *) = {
-		[SCHEMA_TEXT] = parse_text,
-		[SCHEMA_NAME] = parse_name,
-		[SCHEMA_USER] = parse_user,
-		[SCHEMA_UNIT] = parse_unit,
-		[SCHEMA_HOST] = parse_host,
-		[SCHEMA_ENDPOINT] = parse_endpoint,
-		[SCHEMA_HOST_NAME] = parse_host_name,
-		[SCHEMA_URL] = parse_url,
-		[SCHEMA_STATUS] = parse_status,
-		[SCHEMA_SIZE] = parse_size,
-		[SCHEMA_DECIMAL] = parse_decimal,
-		[SCHEMA_CONDITION] = parse_condition,
+		[SCHEMA_TEXT] = parse_text,	      [SCHEMA_NAME] = parse_name,
+		[SCHEMA_USER] = parse_user,	      [SCHEMA_UNIT] = parse_unit,
+		[SCHEMA_HOST] = parse_host,	      [SCHEMA_ENDPOINT] = parse_endpoint,
+		[SCHEMA_HOST_NAME] = parse_host_name, [SCHEMA_URL] = parse_url,
+		[SCHEMA_STATUS] = parse_status,	      [SCHEMA_SIZE] = parse_size,
+		[SCHEMA_DECIMAL] = parse_decimal,     [SCHEMA_CONDITION] = parse_condition,
 	};
 	return parsers[field->key->type](reader, field, text, value);
 }

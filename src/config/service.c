@@ -83,8 +83,8 @@ unsigned build_command(struct build *build, const struct value *list, const char
 	struct config *config = build->config;
 	const char *program = list->n_items ? list->items[0].text : "";
 	if (list->valid && (program[0] != '/' || program[strlen(program) - 1] == '/'))
-		ERROR(&list->items[0].place, "'%s' of %s must begin with the absolute path of a program, not '%.60s'", key, title,
-		      program);
+		ERROR(&list->items[0].place, "'%s' of %s must begin with the absolute path of a program, not '%.60s'",
+		      key, title, program);
 	for (unsigned i = 0; i < list->n_items; i++)
 		config->args[config->n_args++] = build_text(build, list->items[i].text);
 	return list->n_items;
@@ -96,7 +96,8 @@ config_text build_user(struct build *build, const struct value *user, const char
 	if (!user->valid)
 		return 0;
 	if (!build->reader->diagnostics->node && !user_exists(user->text))
-		ERROR(&user->place, "'user' of %s is '%s', and this machine has no such user; create it, or name another", title,
+		ERROR(&user->place,
+		      "'user' of %s is '%s', and this machine has no such user; create it, or name another", title,
 		      user->text);
 	return build_text(build, user->text);
 }
@@ -146,17 +147,19 @@ static void take_http(struct build *build, struct config_check *check, const str
 	check->http.status_max = (uint16_t)(values[HTTP_STATUS].number % 1000);
 	check->http.method = (enum http_method)values[HTTP_METHOD].number;
 	if (match->given && check->http.method == HTTP_HEAD)
-		ERROR(&match->place, "'match' of 'http' of %s cannot be with 'method: HEAD', whose answers have no body", title);
+		ERROR(&match->place,
+		      "'match' of 'http' of %s cannot be with 'method: HEAD', whose answers have no body", title);
 	if (plain && (ca->given || insecure->given))
 		ERROR(ca->given ? &ca->place : &insecure->place,
-		      "'%s' of 'http' of %s is for https:// alone; leave it out, or ask by https", ca->given ? "ca-file" : "insecure",
-		      title);
+		      "'%s' of 'http' of %s is for https:// alone; leave it out, or ask by https",
+		      ca->given ? "ca-file" : "insecure", title);
 	else if (ca->given && check->http.insecure)
-		ERROR(&ca->place, "'ca-file' of 'http' of %s has no effect with 'insecure: true'; leave one of them out", title);
+		ERROR(&ca->place,
+		      "'ca-file' of 'http' of %s has no effect with 'insecure: true'; leave one of them out", title);
 }
 
-static void take_process(struct build *build, struct config_check *check, const struct value *values, const struct place *place,
-			 const char *title)
+static void take_process(struct build *build, struct config_check *check, const struct value *values,
+			 const struct place *place, const char *title)
 {
 	const struct value *pid = &values[PROCESS_PID_FILE], *name = &values[PROCESS_NAME];
 	check->process.pid_file = build_text(build, pid->text);
@@ -165,12 +168,13 @@ static void take_process(struct build *build, struct config_check *check, const 
 		ERROR(place, "'process' of %s must have %s: the path of a PID file, or {name: NAME}", title,
 		      pid->given ? "one of 'pid-file' and 'name'" : "'pid-file' or 'name'");
 	else if (name->valid && strchr(name->text, '/'))
-		ERROR(&name->place, "'name' of 'process' of %s is the name that the kernel has, without a path; did you mean '%s'?",
+		ERROR(&name->place,
+		      "'name' of 'process' of %s is the name that the kernel has, without a path; did you mean '%s'?",
 		      title, strrchr(name->text, '/') + 1);
 }
 
-static void take_file(struct build *build, struct config_check *check, const struct value *values, const struct place *place,
-		      const char *title)
+static void take_file(struct build *build, struct config_check *check, const struct value *values,
+		      const struct place *place, const char *title)
 {
 	const struct value *min = &values[FILE_MIN], *max = &values[FILE_MAX];
 	check->file.path = build_text(build, values[FILE_PATH].text);
@@ -246,7 +250,8 @@ static void take_kind(struct build *build, struct config_check *check, enum chec
 
 static void take_times(struct build *build, struct config_check *check, const struct value *values, const char *title)
 {
-	const struct value *interval = &values[CHECK_INTERVAL], *timeout = &values[CHECK_TIMEOUT], *jitter = &values[CHECK_JITTER];
+	const struct value *interval = &values[CHECK_INTERVAL], *timeout = &values[CHECK_TIMEOUT],
+			   *jitter = &values[CHECK_JITTER];
 	char text[TEXT_DURATION_SIZE];
 	const uint64_t tenth = interval->number / 10;
 	check->interval_ns = interval->number;
@@ -255,7 +260,8 @@ static void take_times(struct build *build, struct config_check *check, const st
 	check->jitter_ns = jitter->valid ? jitter->number : tenth - tenth % 1000;
 	if (interval->valid && timeout->valid && !values[CHECK_LATE].given && timeout->number >= interval->number)
 		ERROR(&timeout->place,
-		      "'timeout' of %s is not shorter than its interval, %s; shorten it, or write 'late: skip': a run that is due while "
+		      "'timeout' of %s is not shorter than its interval, %s; shorten it, or write 'late: skip': a run "
+		      "that is due while "
 		      "one runs is left out",
 		      title, text_duration_exact(interval->number, text));
 	if (interval->valid && jitter->valid && jitter->number > interval->number)
@@ -263,7 +269,8 @@ static void take_times(struct build *build, struct config_check *check, const st
 		      text_duration_exact(interval->number, text));
 }
 
-static void take_command_keys(struct build *build, struct config_check *check, const struct value *values, const char *title)
+static void take_command_keys(struct build *build, struct config_check *check, const struct value *values,
+			      const char *title)
 {
 	const struct value *user = &values[CHECK_USER], *limits = &values[CHECK_LIMITS];
 	const bool command = values[CHECK_COMMAND].given;
@@ -311,7 +318,8 @@ static void check_name(struct build *build, unsigned index)
 	int bond = build_find_bond(build->config, source->name->text);
 	if (bond < 0)
 		return;
-	ERROR(&source->name->place, "%s has the name of %s, and a vip's 'require' could mean either; rename one of them", source->title,
+	ERROR(&source->name->place,
+	      "%s has the name of %s, and a vip's 'require' could mean either; rename one of them", source->title,
 	      build->bonds[bond].title);
 	diagnostics_note(build->reader->diagnostics, &build->bonds[bond].name->place, "it is here");
 }
