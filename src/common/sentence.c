@@ -220,6 +220,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_NODE_LET_GO] = "{name} lets go of it",
 	[REASON_CLAIM_LOST] = "{name} holds it now, and goes before this node by {a by}",
 	[REASON_ISOLATED] = "no other node is heard by any path, and the LAN is dead",
+	[REASON_CHECK_FAILED] = "the check fails",
 };
 
 static void say_reason(struct words *w, const struct reason *r)

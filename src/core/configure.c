@@ -39,6 +39,7 @@ void core_free_tables(struct core *core)
 	free(core->vips);
 	free(core->vmacs);
 	free(core->tracks);
+	free(core->checks);
 	free(core->watched);
 	free(core->config.tracks);
 	free(core->addr_hash);
@@ -297,6 +298,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->config.peers = calloc(size->peers + 1, sizeof *core->config.peers);
 	core->config.tracks = calloc(config->n_tracks + 1, sizeof *core->config.tracks);
 	core->tracks = calloc(size->tracks + 1, sizeof *core->tracks);
+	core->checks = calloc(config->n_checks + 1, sizeof *core->checks);
 	core->watched = calloc(size->tracks + 1, sizeof *core->watched);
 	core->bonds = calloc(size->bonds + 1, sizeof *core->bonds);
 	core->vips = calloc(size->vips + 1, sizeof *core->vips);
@@ -310,7 +312,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->config.nodes = calloc(config->n_nodes + 1, sizeof *core->config.nodes);
 	core->config.paths = calloc(config->n_paths + 1, sizeof *core->config.paths);
 	if (!core->peers || !core->lanes || !core->config.nodes || !core->config.paths || !core->ifaces || !core->lans || !core->addrs || !core->places || !core->route_places || !core->targets ||
-	    !core->config.probes || !core->config.peers || !core->config.tracks || !core->tracks || !core->watched ||
+	    !core->config.probes || !core->config.peers || !core->config.tracks || !core->tracks || !core->watched || !core->checks ||
 	    !core->bonds || !core->vmacs || !core->rules || !core->config.rules ||
 	    !core->vips || !core->addr_hash || !core->iface_hash || !core->config.addresses || !core->config.routes)
 		return -ENOMEM;
@@ -769,6 +771,7 @@ static int build(struct core *core, const struct change_over *over)
 	const struct config *config = over->config;
 
 	copy_config(core, config);
+	check_build(core, config, over->old);
 	for (unsigned i = 0; i < config->n_bonds; i++)
 		add_bond(core, &config->bonds[i], false);
 	for (unsigned i = 0; i < config->n_bonds; i++)

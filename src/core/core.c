@@ -416,6 +416,9 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_HEARTBEAT:
 		peer_heartbeat(core, &event->u.heartbeat);
 		break;
+	case EV_CHECK:
+		check_result(core, &event->u.check);
+		break;
 	case EV_TYPES:
 		assert(!"an event of no type");
 	}

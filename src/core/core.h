@@ -281,6 +281,7 @@ enum event_type {
 	EV_RULE,          /* RTM_NEWRULE */
 	EV_RULE_GONE,
 	EV_HEARTBEAT,     /* a heartbeat came in, or what was to be one */
+	EV_CHECK,         /* one run of a check has ended */
 	EV_TYPES
 };
 
@@ -448,6 +449,11 @@ struct event_resume_target {
 	uint64_t sent_ns, answered_ns, silent_ns, sent;
 };
 
+struct event_check {
+	char check[NAME_SIZE];
+	bool passed;
+};
+
 struct event_leftover {
 	char ifname[IFNAME_SIZE];
 	struct ip ip;
@@ -489,6 +495,7 @@ struct event {
 		struct event_resume_target resume_target;
 		struct event_loan loan;
 		struct event_heartbeat heartbeat;
+		struct event_check check;
 	} u;
 };
 

@@ -388,6 +388,14 @@ struct vmac {
 	struct change change;
 };
 
+struct check {
+	char name[NAME_SIZE];
+	unsigned fall, rise;
+	enum check_state state;
+	unsigned in_a_row;       /* so many results said something else */
+	uint64_t since_ns;       /* of the state; 0: since the start */
+};
+
 /* One thing that a vip rests on, as the configuration's table has them. */
 struct track {
 	const struct config_track *cfg;
@@ -511,6 +519,8 @@ struct core {
 	uint64_t loans_serial;
 	struct track *tracks;
 	unsigned n_tracks;
+	struct check *checks;    /* in the configuration's order */
+	unsigned n_checks;
 	struct watched_route *watched;
 	unsigned n_watched;
 	bool tracks_changed;     /* something may have come or gone: track_update */
@@ -833,6 +843,10 @@ void track_route(struct core *, const struct event *);
 void track_device_gone(struct core *, int ifindex);
 void track_sweep(struct core *);
 void track_update(struct core *);
+
+/* check.c */
+void check_result(struct core *, const struct event_check *);
+void check_build(struct core *, const struct config *, const struct core *old); /* those that both have go on */
 
 /* peer.c: the other nodes */
 void peer_build(struct core *);

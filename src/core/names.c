@@ -176,6 +176,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_NODE_LET_GO: return "node-let-go";
 	case REASON_CLAIM_LOST: return "claim-lost";
 	case REASON_ISOLATED: return "isolated";
+	case REASON_CHECK_FAILED: return "check-failed";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -322,6 +323,7 @@ const char *event_type_name(enum event_type type)
 	case EV_RESUME_TARGET: return "resume-target";
 	case EV_LOAN: return "loan";
 	case EV_HEARTBEAT: return "heartbeat";
+	case EV_CHECK: return "check";
 	case EV_TYPES: break;
 	}
 	return "unknown";

@@ -251,6 +251,12 @@ static const struct field heartbeat_fields[] = {
 	END,
 };
 
+static const struct field check_fields[] = {
+	F("check", u.check.check, KIND_TEXT),
+	F("passed", u.check.passed, KIND_BOOL),
+	END,
+};
+
 static const struct field no_fields[] = { END };
 
 static const struct field *event_fields(enum event_type type)
@@ -281,6 +287,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_RESUME_TARGET: return resume_target_fields;
 	case EV_LOAN: return loan_fields;
 	case EV_HEARTBEAT: return heartbeat_fields;
+	case EV_CHECK: return check_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}

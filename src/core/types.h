@@ -193,6 +193,8 @@ enum reason_code {
 	REASON_NODE_LET_GO,       /* active: who held it does not any more, or leaves it */
 	REASON_CLAIM_LOST,        /* leaving: that one holds it now, with the better claim */
 	REASON_ISOLATED,          /* fault: no node is heard by any path, and the LAN is dead */
+	/* what vips rest on */
+	REASON_CHECK_FAILED,      /* of what is required: so many results in a row said so */
 	REASON_COUNT
 };
 

@@ -693,6 +693,18 @@ static bool word_switch(struct golden *g, const struct words *w)
 	return true;
 }
 
+static bool word_check(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_CHECK };
+
+	if (w->n < 3)
+		return wrong(g, "check NAME passed|failed");
+	strncpy(event.u.check.check, w->word[1], sizeof event.u.check.check - 1);
+	event.u.check.passed = strcmp(w->word[2], "passed") == 0;
+	golden_feed(g, &event);
+	return true;
+}
+
 static void show_preview(void *closure, const struct core *next, const struct action *action)
 {
 	struct golden *g = closure;
@@ -863,6 +875,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_answered(g, w);
 	if (strcmp(verb, "device") == 0)
 		return word_device(g, w);
+	if (strcmp(verb, "check") == 0)
+		return word_check(g, w);
 	if (strcmp(verb, "switch") == 0)
 		return word_switch(g, w);
 	if (strcmp(verb, "advert") == 0)
