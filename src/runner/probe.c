@@ -8,10 +8,9 @@
 #include "runner/protocol.h"
 
 static const struct probe_verbs *const kinds[CHECK_KINDS] = {
-	[CHECK_TCP] = &probe_tcp,
-	[CHECK_PROCESS] = &probe_process,
-	[CHECK_FILE] = &probe_file,
-	[CHECK_HAPROXY] = &probe_haproxy,
+	[CHECK_TCP] = &probe_tcp,	  [CHECK_HTTP] = &probe_http, [CHECK_UNIT] = &probe_unit,
+	[CHECK_PROCESS] = &probe_process, [CHECK_FILE] = &probe_file, [CHECK_HAPROXY] = &probe_haproxy,
+	[CHECK_PING] = &probe_ping,
 };
 
 int probes_new(sd_event *event, struct probes **probes)
@@ -27,6 +26,8 @@ void probes_free(struct probes *probes)
 {
 	if (!probes)
 		return;
+	http_hub_free(probes->http);
+	unit_hub_free(probes->units);
 	sd_event_unref(probes->event);
 	free(probes);
 }

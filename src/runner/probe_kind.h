@@ -19,7 +19,12 @@ enum {
 
 struct probes {
 	sd_event *event;
+	struct http_hub *http;  /* probe_http.c's, NULL before its first probe */
+	struct unit_hub *units; /* probe_unit.c's, in the same way */
 };
+
+void http_hub_free(struct http_hub *); /* NULL is fine */
+void unit_hub_free(struct unit_hub *);
 
 /* The beginning of each kind's own structure. */
 struct probe {
@@ -42,7 +47,7 @@ struct probe_verbs {
 	void (*close)(struct probe *);
 };
 
-extern const struct probe_verbs probe_tcp, probe_process, probe_file, probe_haproxy;
+extern const struct probe_verbs probe_tcp, probe_http, probe_unit, probe_process, probe_file, probe_haproxy, probe_ping;
 
 /* Ends the run under way. The caller must not touch the probe any more: it may be gone. */
 __attribute__((format(printf, 3, 4))) void probe_end(struct probe *, bool passed, const char *format, ...);
