@@ -262,9 +262,8 @@ static void ping_run(struct probe *probe)
 	if (r >= 0)
 		request(ping);
 	else if (r == -EPERM)
-		probe_end(
-			probe, false,
-			"not permitted: net.ipv4.ping_group_range does not have the group, and CAP_NET_RAW is missing");
+		probe_end(probe, false,
+			  "not permitted: the group is not in net.ipv4.ping_group_range, and CAP_NET_RAW is missing");
 	else
 		probe_fail(probe, -r);
 }
