@@ -85,12 +85,12 @@ static void judge(struct haproxy *haproxy)
 
 	if (haproxy->heard == 0)
 		probe_end(probe, false, "HAProxy closed without an answer");
+	else if ((stat->complete && !stat->found) || strcmp(stat->first, "No such proxy.") == 0)
+		probe_end(probe, false, "HAProxy has no backend %s", probe_quote(haproxy->backend, quote));
 	else if (stat->has_line && !stat->has_header)
 		probe_end(probe, false, "HAProxy answered %s", probe_quote(stat->first, quote));
 	else if (!stat->complete)
 		probe_end(probe, false, "HAProxy closed within its answer");
-	else if (!stat->found)
-		probe_end(probe, false, "HAProxy has no backend %s", probe_quote(haproxy->backend, quote));
 	else if (stat->up < haproxy->needed)
 		probe_end(probe, false, "%u of %u servers up, %u needed", stat->up, stat->servers, haproxy->needed);
 	else

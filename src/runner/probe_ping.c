@@ -39,6 +39,8 @@ struct ping {
 	struct echo request; /* the last */
 	unsigned sent;
 	uint64_t gap_us;
+	int error; /* the last that a request met; 0: none */
+	bool over; /* as much time after the last request has passed as before the next, if there were one */
 };
 
 static int ping_open(struct probe *probe, const json_t *definition)
@@ -89,13 +91,21 @@ static uint16_t checksum(const struct echo *echo)
 	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
-/* A request got this error, or the network gave it as an answer. False: the run has ended, as no request is left. */
+/* False: the run has ended. An error tells enough when no request is left. Not every request gets one: routers send so
+ * many in a second only. */
+static bool judge(struct ping *ping)
+{
+	if (ping->error == 0 || !ping->over)
+		return true;
+	probe_fail(&ping->probe, ping->error);
+	return false;
+}
+
+/* A request could not be sent, or the network answered so. False: the run has ended. */
 static bool note_error(struct ping *ping, int error)
 {
-	if (ping->sent < ping->count)
-		return true;
-	probe_fail(&ping->probe, error);
-	return false;
+	ping->error = error;
+	return judge(ping);
 }
 
 /* False: the run has ended. */
@@ -118,7 +128,12 @@ static int on_timer(sd_event_source *source, uint64_t now, void *userdata)
 	struct ping *ping = userdata;
 
 	(void)now;
-	if (!request(ping) || ping->sent == ping->count)
+	ping->over = ping->sent == ping->count;
+	if (ping->over) {
+		judge(ping);
+		return 0;
+	}
+	if (!request(ping))
 		return 0;
 	ping->gap_us = ping->gap_us * 2 < GAP_MAX_US ? ping->gap_us * 2 : GAP_MAX_US;
 	sd_event_source_set_time_relative(source, ping->gap_us);
@@ -258,6 +273,8 @@ static void ping_run(struct probe *probe)
 
 	ping->sent = 0;
 	ping->gap_us = GAP_FIRST_US;
+	ping->error = 0;
+	ping->over = ping->count == 1;
 	int r = prepare(ping);
 	if (r >= 0)
 		request(ping);
