@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a check asks, each kind in a file of its own (command is exec.h's). When a run begins and how long it may last is
- * schedule.h's: a probe has no clock. All functions return at once; nothing here waits. */
+ * schedule.h's: a probe has no clock. All functions return at once; nothing here waits. The process ignores SIGPIPE: a TLS
+ * library says its last words to who may be gone. */
 #ifndef STANDBYD_RUNNER_PROBE_H
 #define STANDBYD_RUNNER_PROBE_H
 

@@ -13,13 +13,13 @@
 
 enum {
 	PROBE_REASON_SIZE = 80,
-	PROBE_QUOTE_SIZE  = 64,
-	PROBE_ANSWER_MAX  = 1 << 20, /* bytes of one answer that are looked through at most */
+	PROBE_QUOTE_SIZE = 64,
+	PROBE_ANSWER_MAX = 1 << 20, /* bytes of one answer that are looked through at most */
 };
 
 struct probes {
 	sd_event *event;
-	struct http_hub *http;  /* probe_http.c's, NULL before its first probe */
+	struct http_hub *http;	/* probe_http.c's, NULL before its first probe */
 	struct unit_hub *units; /* probe_unit.c's, in the same way */
 };
 

@@ -120,6 +120,18 @@ static bool say(struct tcp *tcp)
 	return false;
 }
 
+/* Where nobody listens on a port of this machine's own range, the kernel may choose that very port for this end, which
+ * then is connected with itself. */
+static bool is_own(const struct tcp *tcp)
+{
+	struct sockaddr_storage own;
+	socklen_t size = sizeof own;
+
+	memset(&own, 0, sizeof own);
+	return getsockname(tcp->fd, (struct sockaddr *)&own, &size) == 0 && size == tcp->address_length &&
+	       memcmp(&own, &tcp->address, size) == 0;
+}
+
 static bool is_connected(struct tcp *tcp)
 {
 	int error = 0;
@@ -127,6 +139,8 @@ static bool is_connected(struct tcp *tcp)
 
 	if (getsockopt(tcp->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
 		error = errno;
+	if (error == 0 && is_own(tcp))
+		error = ECONNREFUSED;
 	if (error == 0)
 		return true;
 	probe_fail(&tcp->probe, error);

@@ -95,7 +95,7 @@ const char *probe_quote(const char *text, char out[PROBE_QUOTE_SIZE])
 		memcpy(out + used, one, n);
 		used += n;
 	}
-	while (*text && ((unsigned char)*text & 0xc0) == 0x80) { /* not in the middle of a character */
+	while (used > 1 && ((unsigned char)*text & 0xc0) == 0x80) { /* not in the middle of a character */
 		text--;
 		used--;
 	}

@@ -121,7 +121,7 @@ static void answered(struct unit *unit, const char *error)
 	if (!unit->probe.running && unit->known)
 		probe_change(&unit->probe); /* the run that asked had no time left */
 	else if (unit->probe.running && error)
-		probe_end(&unit->probe, false, "systemd: %s", error);
+		probe_end(&unit->probe, false, "asking systemd: %s", error);
 	else if (unit->probe.running)
 		tell(unit);
 }
@@ -243,13 +243,16 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 	return 0;
 }
 
-/* The manager has begun or ended; a new one does not know who listens. */
+/* A new manager does not know who listens. That the old one is gone says nothing of its units: it runs itself anew at
+ * times. */
 static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
 	struct unit_hub *hub = userdata;
+	const char *name, *before, *owner;
 
-	(void)message;
 	(void)error;
+	if (sd_bus_message_read(message, "sss", &name, &before, &owner) < 0 || owner[0] == '\0')
+		return 0;
 	sd_bus_call_method_async(hub->bus, NULL, SYSTEMD, MANAGER, SYSTEMD ".Manager", "Subscribe", NULL, NULL, NULL);
 	renew(hub);
 	return 0;

@@ -9,7 +9,8 @@
 /* Zero: looks for the empty text, which is in everything. */
 struct search {
 	char *text;
-	size_t *back; /* where to go on after so many bytes matched and the next does not: Knuth, Morris and Pratt's table */
+	size_t *back; /* where to go on after so many bytes matched and the next does not: Knuth, Morris and Pratt's
+			 table */
 	size_t length, matched;
 };
 

@@ -2,6 +2,7 @@
 /* One run of one kind of check: probe_once KIND DEFINITION, the kind as in the configuration, the definition as in JSON
  * (see protocol.h). Says "passed" or "failed" and the text, and exits with 0 or 1; with 2 where it is asked wrongly, or
  * not answered in time. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ int main(int argc, char **argv)
 
 	if (!definition || sd_event_new(&event) < 0 || probes_new(event, &probes) < 0)
 		return 2;
+	signal(SIGPIPE, SIG_IGN);
 	struct probe_watch watch = { on_ended, on_changed, event };
 	if (probe_open(probes, kind_of(argv[1]), definition, &watch, &probe) < 0 ||
 	    sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, SECONDS * 1000000ULL, 0, NULL, (void *)2) < 0)

@@ -176,6 +176,15 @@ def test_haproxy(lab):
     assert ask("web") == (False, f"{path}: connection refused")
 
 
+# ---- tcp ----
+
+def test_tcp_to_itself(lab):
+    """A connection whose two ends are one says nothing of a server."""
+    lab.client.sysctl("ipv4/ip_local_port_range", "40000 40001")
+    results = [once(lab.client, "tcp", address=address, port=40000) for address in ["127.0.0.1"] * 8]
+    assert results == [(False, "connection refused")] * 8
+
+
 # ---- ping ----
 
 @pytest.mark.parametrize("sockets", ("raw", "ping"))

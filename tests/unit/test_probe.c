@@ -554,6 +554,12 @@ static void test_haproxy_answers(void **state)
 		{ HEADER "other,a,0,UP,1,\nweb2,a,0,UP,1,\nweb,FRONTEND,0,OPEN,,\n\n", 1, false,
 		  "HAProxy has no backend \"web\"" },
 		{ HEADER "\n", 1, false, "HAProxy has no backend \"web\"" },
+		{ "\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200"
+		  "\200\200\200"
+		  "\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200\200"
+		  "\200\200\200"
+		  "\200\200\200\200\200\200\200\200\n\n",
+		  1, false, "HAProxy answered \"…\"" }, /* no characters */
 		{ "No such proxy.\n\n", 1, false, "HAProxy has no backend \"web\"" },
 		{ HEADER "web,a,0,UP,1,\n", 1, false, "HAProxy closed within its answer" },
 		{ HEADER "web,a,0,UP,1,\nweb,b,0,U", 1, false, "HAProxy closed within its answer" },

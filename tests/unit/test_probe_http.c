@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -95,6 +96,15 @@ static void test_host(void **state)
 	snprintf(host, sizeof host, "\r\nHost: www.example.org:%u\r\n", server.port);
 	assert_non_null(strstr(server.heard, host));
 	assert_non_null(strstr(server.heard, "GET /health?x=1 HTTP/1.1\r\n"));
+	lab_close(&run);
+	server_close(&server);
+
+	if (access("/proc/net/if_inet6", F_OK) < 0)
+		return;
+	server_listen(&server, "::1");
+	open_http(&run, "http://[::1]", &server, ", \"host\": \"www.example.org\"");
+	lab_expect(&run, true, "status 200");
+	assert_non_null(strstr(server.heard, "\r\nHost: www.example.org:"));
 	lab_close(&run);
 	server_close(&server);
 }

@@ -226,14 +226,15 @@ static void reload(bool begins)
 	send_signal(signal, ":1.1");
 }
 
-static void change_owner(void)
+/* before, after: who is the manager; "": nobody. */
+static void change_owner(const char *before, const char *after)
 {
 	sd_bus_message *signal;
 
 	assert_true(matches("NameOwnerChanged", "arg0='org.freedesktop.systemd1'"));
 	assert_true(sd_bus_message_new_signal(bus.connection, &signal, "/org/freedesktop/DBus", "org.freedesktop.DBus",
 					      "NameOwnerChanged") >= 0);
-	assert_true(sd_bus_message_append(signal, "sss", "org.freedesktop.systemd1", ":1.1", ":1.9") >= 0);
+	assert_true(sd_bus_message_append(signal, "sss", "org.freedesktop.systemd1", before, after) >= 0);
 	send_signal(signal, "org.freedesktop.DBus");
 }
 
@@ -330,20 +331,24 @@ static void test_manager(void **state)
 	lab_expect(&run, true, "active (running)");
 
 	be("failed", "failed", "loaded");
-	change_owner();
+	change_owner(":1.1", "");
+	lab_drain();
+	lab_expect(&run, true, "active (running)"); /* as it was when there was a manager */
+	assert_int_equal(run.changed, 2);
+	change_owner("", ":1.9");
 	lab_until(run.changed == 3);
 	lab_expect(&run, false, "failed");
 	assert_int_equal(bus.subscribed, 2);
 	bus.silent = true; /* while it is asked */
-	change_owner();
+	change_owner(":1.9", ":1.10");
 	lab_until(run.changed == 4);
 	lab_run(&run);
 	lab_until(bus.held);
 	bus.held = sd_bus_message_unref(bus.held);
 	bus.silent = false;
 	be(ACTIVE, "loaded");
-	change_owner();
-	lab_until(run.ended == 5);
+	change_owner(":1.10", ":1.11");
+	lab_until(run.ended == 6);
 	assert_string_equal(run.text, "active (running)");
 	lab_close(&run);
 }
@@ -355,7 +360,7 @@ static void test_refused(void **state)
 	(void)state;
 	bus.refusal = "Unit name web.service is not valid.";
 	lab_open(&run, CHECK_UNIT, UNIT);
-	lab_expect(&run, false, "systemd: Unit name web.service is not valid.");
+	lab_expect(&run, false, "asking systemd: Unit name web.service is not valid.");
 	bus.refusal = NULL;
 	lab_expect(&run, true, "active (running)");
 	lab_close(&run);
