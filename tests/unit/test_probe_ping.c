@@ -28,17 +28,13 @@ static bool put(const char *path, const char *text)
 	return written;
 }
 
-static bool enter_namespace(void)
+/* A new one in any case, as this may not be taken back: where one group is mapped, a range without it cannot be
+ * written. */
+static bool enter_network(void)
 {
 	struct ifreq loopback = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	char uids[32], gids[32];
 	int fd;
 
-	snprintf(uids, sizeof uids, "0 %u 1", (unsigned)geteuid());
-	snprintf(gids, sizeof gids, "0 %u 1", (unsigned)getegid());
-	if (geteuid() != 0 && (unshare(CLONE_NEWUSER) < 0 || !put("/proc/self/setgroups", "deny") ||
-			       !put("/proc/self/uid_map", uids) || !put("/proc/self/gid_map", gids)))
-		return false;
 	if (unshare(CLONE_NEWNET) < 0)
 		return false;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -47,9 +43,23 @@ static bool enter_namespace(void)
 	return up;
 }
 
-static void allow_ping_sockets(bool allow)
+/* Without root: root in a user namespace of our own. */
+static bool become_root(void)
 {
-	assert_true(put("/proc/sys/net/ipv4/ping_group_range", allow ? "0 0" : "1 0"));
+	char uids[32], gids[32];
+
+	snprintf(uids, sizeof uids, "0 %u 1", (unsigned)geteuid());
+	snprintf(gids, sizeof gids, "0 %u 1", (unsigned)getegid());
+	return geteuid() == 0 || (unshare(CLONE_NEWUSER) == 0 && put("/proc/self/setgroups", "deny") &&
+				  put("/proc/self/uid_map", uids) && put("/proc/self/gid_map", gids));
+}
+
+/* A network that has only the loopback, and lets nobody have ping sockets, or lets our group. */
+static void make_network(bool ping_sockets)
+{
+	assert_true(enter_network());
+	if (ping_sockets)
+		assert_true(put("/proc/sys/net/ipv4/ping_group_range", "0 0"));
 }
 
 static void answer(bool answers)
@@ -95,7 +105,7 @@ static void test_answered(void **state)
 {
 	(void)state;
 	for (unsigned ping_sockets = 0; ping_sockets < 2; ping_sockets++) {
-		allow_ping_sockets(ping_sockets);
+		make_network(ping_sockets);
 		have_raw(!ping_sockets);
 		expect_answers("127.0.0.1");
 		if (access("/proc/net/if_inet6", F_OK) == 0)
@@ -111,7 +121,7 @@ static void test_answered_late(void **state)
 
 	(void)state;
 	for (unsigned ping_sockets = 0; ping_sockets < 2; ping_sockets++) {
-		allow_ping_sockets(ping_sockets);
+		make_network(ping_sockets);
 		answer(false);
 		open_ping(&run, "127.0.0.1", 1);
 		open_ping(&other, "127.0.0.1", 20);
@@ -139,12 +149,12 @@ static void test_no_way(void **state)
 
 	(void)state;
 	for (unsigned ping_sockets = 0; ping_sockets < 2; ping_sockets++) {
-		allow_ping_sockets(ping_sockets);
+		make_network(ping_sockets);
 		open_ping(&run, "192.0.2.1", 3);
 		lab_expect(&run, false, "network is unreachable");
 		lab_close(&run);
 	}
-	allow_ping_sockets(false);
+	make_network(false);
 	have_raw(false);
 	open_ping(&run, "127.0.0.1", 1);
 	lab_expect(&run, false,
@@ -159,7 +169,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lab_begin, lab_end)
 	const struct CMUnitTest tests[] = { TEST(test_answered), TEST(test_answered_late), TEST(test_no_way) };
 
-	if (!enter_namespace()) {
+	if (!become_root() || !enter_network()) {
 		perror("this process may not make a network namespace");
 		return 77;
 	}
