@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "runner/privileges.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "runner/user.h"
+
+static const unsigned kept[] = { CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_NET_RAW };
+
+static bool may_become;
+
+static int fail(const char *what)
+{
+	log_at(LOG_ERR, "cannot %s: %s", what, strerror(errno));
+	return -1;
+}
+
+static bool has(unsigned capability)
+{
+	return capng_have_capability(CAPNG_EFFECTIVE, capability);
+}
+
+/* As the user and group that this process is now. */
+static bool has_ping_sockets(void)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_ICMP);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* Of what this process has. Nothing is left in the bounding set, so that no program gets any; where that cannot be cut,
+ * without CAP_SETPCAP, no_new_privs makes up for it. */
+static int apply(bool bounding)
+{
+	bool had[sizeof kept / sizeof *kept];
+
+	for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++)
+		had[i] = has(kept[i]);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (unsigned i = 0; i < sizeof kept / sizeof *kept; i++) {
+		if (had[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, kept[i]);
+	}
+	return capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? fail("give up capabilities") : 0;
+}
+
+/* Capabilities stay permitted while the user changes; those that are kept become effective again. */
+static int become(const struct user *user)
+{
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups((size_t)user->n_groups, user->groups) < 0 ||
+	    setresgid(user->gid, user->gid, user->gid) < 0 || setresuid(user->uid, user->uid, user->uid) < 0 ||
+	    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+		return fail("become another user");
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? fail("keep capabilities") : 0;
+}
+
+static int leave_root(void)
+{
+	struct user *user;
+	int r = user_find(user_default(), &user);
+
+	if (r < 0) {
+		errno = -r;
+		return fail("ask for the user that standby-runner runs as");
+	}
+	r = become(user);
+	user_free(user);
+	return r;
+}
+
+int privileges_settle(void)
+{
+	if (capng_get_caps_process() < 0)
+		return fail("read this process's capabilities");
+	may_become = has(CAP_SETUID) && has(CAP_SETGID);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail("set no_new_privs");
+	if (apply(has(CAP_SETPCAP)) < 0 || (geteuid() == 0 && may_become && leave_root() < 0))
+		return -1;
+	if (!has(CAP_NET_RAW) || !has_ping_sockets())
+		return 0;
+	capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? fail("give up capabilities") : 0;
+}
+
+bool privileges_may_become(void)
+{
+	return may_become;
+}

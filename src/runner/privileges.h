@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Giving up what the runner does not need. */
+#ifndef STANDBYD_RUNNER_PRIVILEGES_H
+#define STANDBYD_RUNNER_PRIVILEGES_H
+
+#include <stdbool.h>
+
+/* From root to user_default; for good. Of its capabilities this process keeps SETUID, SETGID and KILL, and NET_RAW if
+ * the kernel gives its group no ping sockets; nothing that it executes has any. As another user, or without SETUID and
+ * SETGID, it stays who it is. Before any thread is made. 0, or -1 and the reason was logged. */
+int privileges_settle(void);
+
+/* Whether commands may run as another user than this process. After privileges_settle. */
+bool privileges_may_become(void);
+
+#endif
