@@ -207,7 +207,7 @@ enum http_method { HTTP_GET, HTTP_HEAD };
 
 /* Of a command that is run for a check or a hook; all 0 where there is none. */
 struct config_limits {
-	uint64_t output;    /* bytes that are read of what it says, 1 … 1 MiB; the rest is dropped */
+	uint64_t output;    /* bytes that are kept of what it says, the last, 1 … 1 MiB */
 	uint64_t memory;    /* bytes of each process's address space, 1 MiB … 1 TiB */
 	unsigned processes; /* of its user at the same time, 1 … 65535 */
 };

@@ -339,6 +339,20 @@ static int settle_user(struct program *program, char reason[EXEC_TEXT_SIZE])
 	return -EPERM;
 }
 
+/* Who may not enter a directory finds nothing below it, so its user looks. */
+static int check_program(const struct program *program, char reason[EXEC_TEXT_SIZE])
+{
+	bool other = program->user->uid != geteuid();
+	int r;
+
+	if (other)
+		privileges_look_as(program->user);
+	r = program_check(program->arguments[0], program->user->uid, reason);
+	if (other)
+		privileges_look_as(NULL);
+	return r;
+}
+
 /* Without CAP_SETUID the user is this process's; with it, and the same user, its groups are the user's all the same. */
 static pid_t start(struct commands *commands, const struct program *program, char *const *environment, int input,
 		   int output, uint64_t mark)
@@ -445,7 +459,7 @@ enum command_start command_start(struct commands *commands, struct program *prog
 	uint64_t mark = ++commands->last_mark;
 	int output = -1;
 
-	if (settle_user(program, reason) < 0 || program_check(program->arguments[0], program->user->uid, reason) < 0)
+	if (settle_user(program, reason) < 0 || check_program(program, reason) < 0)
 		return COMMAND_REFUSED;
 
 	int r = open_and_start(commands, program, environment, input, mark, &output);

@@ -137,6 +137,8 @@ static int on_message(sd_event_source *source, int fd, uint32_t events, void *us
 	}
 	if (r > 0 || r == -EAGAIN || r == -EINTR)
 		return 0;
+	if (r < 0 && r != -ECONNRESET)
+		log_at(LOG_ERR, "cannot hear the daemon: %s", strerrordesc_np(-r));
 	return sd_event_exit(runner->bench.event, 0);
 }
 

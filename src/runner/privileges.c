@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <grp.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -17,6 +19,7 @@
 static const unsigned kept[] = { CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_NET_RAW };
 
 static bool may_become;
+static struct user self; /* of it uid, gid and groups, after privileges_settle */
 
 static int fail(const char *what)
 {
@@ -79,6 +82,17 @@ static int leave_root(void)
 	return r;
 }
 
+static int note_self(void)
+{
+	int room = getgroups(0, NULL);
+
+	self.uid = geteuid();
+	self.gid = getegid();
+	self.groups = calloc((size_t)room + 1, sizeof *self.groups);
+	self.n_groups = self.groups ? getgroups(room, self.groups) : -1;
+	return self.n_groups < 0 ? fail("ask for this process's groups") : 0;
+}
+
 int privileges_settle(void)
 {
 	if (capng_get_caps_process() < 0)
@@ -86,12 +100,23 @@ int privileges_settle(void)
 	may_become = has(CAP_SETUID) && has(CAP_SETGID);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail("set no_new_privs");
-	if (apply(has(CAP_SETPCAP)) < 0 || (geteuid() == 0 && may_become && leave_root() < 0))
+	if (apply(has(CAP_SETPCAP)) < 0 || (geteuid() == 0 && may_become && leave_root() < 0) || note_self() < 0)
 		return -1;
 	if (!has(CAP_NET_RAW) || !has_ping_sockets())
 		return 0;
 	capng_update(CAPNG_DROP, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_RAW);
 	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? fail("give up capabilities") : 0;
+}
+
+/* By the kernel's calls: the C library's setgroups would change all threads. */
+void privileges_look_as(const struct user *user)
+{
+	if (!user)
+		user = &self;
+	if (syscall(SYS_setgroups, user->n_groups, user->groups) < 0)
+		log_at(LOG_ERR, "cannot set groups: %s", strerror(errno));
+	syscall(SYS_setfsgid, user->gid);
+	syscall(SYS_setfsuid, user->uid);
 }
 
 bool privileges_may_become(void)

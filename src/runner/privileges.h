@@ -10,6 +10,12 @@
  * SETGID, it stays who it is. Before any thread is made. 0, or -1 and the reason was logged. */
 int privileges_settle(void);
 
+struct user;
+
+/* From now on this thread finds files as that user would, until it is NULL: this process's own. Only where it may
+ * become it, and with nothing else in between. */
+void privileges_look_as(const struct user *user);
+
 /* Whether commands may run as another user than this process. After privileges_settle. */
 bool privileges_may_become(void);
 

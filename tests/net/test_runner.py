@@ -36,7 +36,7 @@ def other_user():
 class Runner:
     """The program, and what it says. Scripts are in a directory that only root may write to, which /tmp is not."""
 
-    def __init__(self, before=None, environment=None):
+    def __init__(self, before=None, environment=None, program=None):
         self.directory = Path(tempfile.mkdtemp(dir="/run", prefix="standby-runner-"))
         self.directory.chmod(0o755)
         self.notes = self.directory / "notes"  # where scripts of any user may write
@@ -44,7 +44,7 @@ class Runner:
         self.notes.chmod(0o777)
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.socket.settimeout(DEADLINE)
-        self.process = subprocess.Popen([binary("standby-runner"), "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()], preexec_fn=before,
+        self.process = subprocess.Popen([program or binary("standby-runner"), "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()], preexec_fn=before,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
         theirs.close()
         self.heard = []
@@ -116,7 +116,7 @@ def make_runner():
         return runners[-1]
     yield make
     for runner in runners:
-        runner.close()
+        assert runner.close() in (0, -signal.SIGKILL)
 
 
 @pytest.fixture
@@ -216,11 +216,11 @@ def test_unprivileged(make_runner):
         os.setgroups([])
         os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
         os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
-    program = Path(tempfile.mkdtemp(dir="/run", prefix="standby-runner-program-"))
+    program = Path(tempfile.mkdtemp(dir="/run", prefix="standby-runner-program-"))  # a build tree is not always open to all
     program.chmod(0o755)
     shutil.copy(binary("standby-runner"), program)
     try:
-        runner = make_runner(before=before)
+        runner = make_runner(before=before, program=str(program / "standby-runner"))
         own = runner.script("look", f"grep Uid /proc/self/status >{runner.notes}/status")
         assert runner.end_of(runner.run(own))["passed"]
         assert runner.note("status").split()[1:] == [str(user.pw_uid)] * 4
@@ -375,15 +375,22 @@ def test_refused(runner):
     no_interpreter.chmod(0o755)
     end = runner.end_of(runner.run(str(no_interpreter)))
     assert end["type"] == "refused" and end["reason"] == f"cannot start {no_interpreter}: No such file or directory"
-    for path, as_user in ((fine, None), (f"{d}/safe", None), (owned, user.pw_name)):
+    own = runner.script("own/program", "")
+    of_root = runner.script("of-root/program", "")
+    of_group = runner.script("of-group/program", "")
+    for path, owner, mode in (("own", (user.pw_uid, user.pw_gid), 0o700), ("of-root", (0, 0), 0o700), ("of-group", (0, user.pw_gid), 0o750)):
+        os.chown(d / path, *owner)
+        (d / path).chmod(mode)
+    for path, as_user in ((fine, None), (f"{d}/safe", None), (owned, user.pw_name), (own, user.pw_name), (of_root, "root"), (of_group, user.pw_name)):
         assert runner.end_of(runner.run(path, user=as_user))["passed"], path
+    assert runner.end_of(runner.run(of_root))["reason"] == f"{of_root} Permission denied"
 
 
 def test_refused_check_is_tried_again(runner):
     path = runner.directory / "late"
     runner.apply(command("late", str(path)))
     assert runner.answer(type="refused", check="late") == {"type": "refused", "check": "late", "generation": 1, "reason": f"{path} does not exist"}
-    runner.script("late.new", "echo here").replace("", "")
+    runner.script("late.new", "echo here")
     os.rename(f"{path}.new", path)
     end = runner.answer(type="result", check="late")
     assert end["passed"] and end["output"] == "here"
@@ -563,3 +570,47 @@ def test_no_bus(make_runner):
     for _ in range(3):
         end = runner.answer(check="unit")
         assert not end["passed"] and "bus" in end["output"]
+
+
+@contextlib.contextmanager
+def system_bus(runner_directory):
+    """A manager of units; its address, and the calls that it has heard."""
+    path = Path(runner_directory) / "bus"
+    with subprocess.Popen([binary("tests/net/systemd_bus"), str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        yield f"unix:path={path}", process.stdout
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_units(make_runner):
+    """Jobs are followed to their end, whichever it is; a lost bus is found again."""
+    directory = tempfile.mkdtemp(dir="/run", prefix="standby-runner-bus-")
+    os.chmod(directory, 0o755)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, directory)
+        address, calls = stack.enter_context(system_bus(directory))
+        runner = make_runner(environment={"DBUS_SYSTEM_BUS_ADDRESS": address})
+        for verb, method in (("start", "StartUnit"), ("stop", "StopUnit"), ("restart", "RestartUnit")):
+            end = runner.end_of(runner.unit(verb, "done.service"))
+            assert (end["passed"], end["status"], end["reason"], end["timed_out"]) == (True, -1, "", False)
+            assert calls.readline() == f"{method} done.service replace\n"
+        for unit, reason in (("failed.service", "systemd's job for failed.service failed"),
+                             ("dependency.service", "systemd's job for dependency.service failed, for another unit that it needs"),
+                             ("timeout.service", "systemd's job for timeout.service took too long for systemd"),
+                             ("unknown.service", "systemd: Unit unknown.service not found."),
+                             ("denied.service", "systemd: Interactive authentication required. (standby-runner(8) tells which rule allows it)")):
+            end = runner.end_of(runner.unit("start", unit))
+            assert (end["type"], end["passed"], end["reason"]) == ("done", False, reason)
+        run = runner.unit("start", "never.service", timeout=0.5)
+        end = runner.end_of(run)
+        assert (end["passed"], end["timed_out"], end["reason"]) == (False, True, "systemd's job has not ended in time")
+        waits = runner.unit("start", "never.service", timeout=60)
+        cancelled = runner.unit("start", "never.target", timeout=60)
+        runner.send(type="cancel", id=cancelled)
+        assert runner.end_of(cancelled)["reason"] == "cancelled"
+        lost = runner.unit("start", "lost.service")
+        ends = {end["id"]: end for end in (runner.answer(type="done") for _ in range(2))}
+        assert set(ends) == {waits, lost} and not any(end["passed"] for end in ends.values())
+        assert ends[waits]["reason"] == "the connection to the system's bus is lost"
+        assert runner.end_of(runner.unit("start", "done.service"))["passed"]
