@@ -261,6 +261,8 @@ static void test_tcp_much_said(void **state)
 	json_object_set_new(definition, "expect", json_string("enough"));
 	lab_open_json(&run, CHECK_TCP, definition);
 	lab_expect(&run, true, "");
+	server.then = SERVER_CLOSE; /* what is said cannot all be said any more; what was answered is there */
+	lab_expect(&run, true, "");
 	lab_close(&run);
 	json_decref(definition);
 	server_close(&server);
@@ -527,6 +529,31 @@ static void test_file_changes(void **state)
 	lab_close(&run);
 }
 
+/* Another directory comes to have the path, of which that directory itself hears nothing. */
+static void test_file_other_directory(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_int_equal(mkdir(lab_path("above"), 0700), 0);
+	assert_int_equal(mkdir(lab_path("above/d"), 0700), 0);
+	lab_write(lab_path("above/d/n"), "1");
+	lab_open(&run, CHECK_FILE, "{\"path\": \"%s\", \"max_micro\": 5000000}", lab_path("above/d/n"));
+	lab_expect(&run, true, "1");
+	assert_int_equal(rename(lab_path("above"), lab_path("before")), 0);
+	assert_int_equal(mkdir(lab_path("above"), 0700), 0);
+	assert_int_equal(mkdir(lab_path("above/d"), 0700), 0);
+	lab_write(lab_path("above/d/n"), "2");
+	lab_expect(&run, true, "2");
+	assert_int_equal(run.changed, 0);
+	lab_write(lab_path("before/d/n"), "3");
+	lab_drain();
+	assert_int_equal(run.changed, 0);
+	lab_write(lab_path("above/d/n"), "4");
+	lab_until(run.changed == 1);
+	lab_close(&run);
+}
+
 /* ---- haproxy ---- */
 
 #define HEADER "# pxname,svname,qcur,status,weight,\n"
@@ -650,12 +677,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lab_begin, lab_end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_definitions),	    TEST(test_search),		TEST(test_tcp_accepted),
-		TEST(test_tcp_ipv6),	    TEST(test_tcp_refused),	TEST(test_tcp_expected),
-		TEST(test_tcp_unexpected),  TEST(test_tcp_stopped),	TEST(test_tcp_much_said),
-		TEST(test_process_by_file), TEST(test_process_by_name), TEST(test_file_numbers),
-		TEST(test_file_extremes),   TEST(test_file_kinds),	TEST(test_file_changes),
-		TEST(test_haproxy_answers), TEST(test_haproxy_bounds),	TEST(test_haproxy_absent),
+		TEST(test_definitions),		 TEST(test_search),
+		TEST(test_tcp_accepted),	 TEST(test_tcp_ipv6),
+		TEST(test_tcp_refused),		 TEST(test_tcp_expected),
+		TEST(test_tcp_unexpected),	 TEST(test_tcp_stopped),
+		TEST(test_tcp_much_said),	 TEST(test_process_by_file),
+		TEST(test_process_by_name),	 TEST(test_file_numbers),
+		TEST(test_file_extremes),	 TEST(test_file_kinds),
+		TEST(test_file_changes),	 TEST(test_haproxy_answers),
+		TEST(test_file_other_directory), TEST(test_haproxy_bounds),
+		TEST(test_haproxy_absent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -117,7 +117,7 @@ static void test_answered(void **state)
 /* A later request is answered; by a raw socket the answers to another's are heard too. */
 static void test_answered_late(void **state)
 {
-	struct run run, other;
+	struct run run, other, third;
 
 	(void)state;
 	for (unsigned ping_sockets = 0; ping_sockets < 2; ping_sockets++) {
@@ -132,6 +132,9 @@ static void test_answered_late(void **state)
 		answer(true);
 		lab_until(other.ended == 1);
 		assert_true(other.passed);
+		open_ping(&third, "127.0.0.1", 1); /* its request is a first one, too */
+		lab_expect(&third, true, "");
+		lab_close(&third);
 		lab_drain();
 		assert_int_equal(run.ended, 0); /* it has no request left */
 		probe_stop(run.probe);

@@ -353,6 +353,21 @@ static void test_manager(void **state)
 	lab_close(&run);
 }
 
+/* It is there by now, though no reload was told. */
+static void test_found(void **state)
+{
+	struct run run;
+
+	(void)state;
+	be(INACTIVE, "not-found");
+	lab_open(&run, CHECK_UNIT, UNIT);
+	lab_expect(&run, false, "there is no unit web.service");
+	become("failed", "failed");
+	lab_until(run.changed == 1);
+	lab_expect(&run, false, "failed");
+	lab_close(&run);
+}
+
 static void test_refused(void **state)
 {
 	struct run run;
@@ -439,7 +454,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_states),  TEST(test_changes), TEST(test_manager),
+		TEST(test_states),  TEST(test_changes), TEST(test_manager), TEST(test_found),
 		TEST(test_refused), TEST(test_stopped), TEST(test_bus),
 	};
 
