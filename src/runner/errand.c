@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "runner/clock.h"
 
 /* One of command, job and trial is not NULL while it is under way. */
 struct errand {
@@ -29,14 +30,6 @@ struct errands {
 	struct outbox *outbox;
 	struct errand *list;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- answers ---- */
 
@@ -125,10 +118,10 @@ static void refuse_for(struct errand *errand, int error)
 
 /* ---- ends ---- */
 
-static void on_command_ended(void *userdata, int status, const char line[EXEC_TEXT_SIZE])
+static void on_command_ended(void *userdata, int status, const char line[PROGRAM_TEXT_SIZE])
 {
 	struct errand *errand = userdata;
-	char reason[EXEC_TEXT_SIZE] = "";
+	char reason[PROGRAM_TEXT_SIZE] = "";
 
 	errand->command = NULL;
 	if (errand->unfinished)
@@ -234,28 +227,21 @@ static int take_environment(const json_t *map, char ***out)
 	return 0;
 }
 
-static void free_list(char **list)
-{
-	for (char **entry = list; entry && *entry; entry++)
-		free(*entry);
-	free(list);
-}
-
 /* The errand is gone if it cannot be run. */
 static void start_program(struct errand *errand, char *const *environment, const char *input)
 {
 	const struct command_watch watch = { .ended = on_command_ended, .userdata = errand };
-	char reason[EXEC_TEXT_SIZE];
+	char reason[PROGRAM_TEXT_SIZE];
 
 	switch (command_start(errand->errands->bench->commands, &errand->program, environment, input, &watch,
 			      &errand->command, reason)) {
-	case COMMAND_STARTED:
+	case PROGRAM_STARTED:
 		break;
-	case COMMAND_REFUSED:
+	case PROGRAM_REFUSED:
 		errand->command = NULL;
 		refuse_and_forget(errand, reason);
 		break;
-	case COMMAND_FAILED:
+	case PROGRAM_FAILED:
 		errand->command = NULL;
 		done(errand, false, -1, "", reason);
 		forget(errand);
@@ -277,14 +263,14 @@ static void run_program(struct errand *errand, const json_t *hook, const json_t 
 		refuse_for(errand, -r);
 	else
 		start_program(errand, environment, json_string_value(input));
-	free_list(environment);
+	program_free_texts(environment);
 }
 
 /* False: the hook has no such action. */
 static bool run_job(struct errand *errand, const json_t *hook)
 {
 	static const char *const keys[] = { [HOOK_START] = "start", [HOOK_STOP] = "stop", [HOOK_RESTART] = "restart" };
-	char reason[EXEC_TEXT_SIZE];
+	char reason[PROGRAM_TEXT_SIZE];
 
 	for (unsigned action = HOOK_START; action <= HOOK_RESTART; action++) {
 		const char *unit = json_string_value(json_object_get(hook, keys[action]));

@@ -4,34 +4,17 @@
 #ifndef STANDBYD_RUNNER_EXEC_H
 #define STANDBYD_RUNNER_EXEC_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
-#include "runner/protocol.h"
-#include "runner/user.h"
+#include "runner/program.h"
 
 enum {
 	EXEC_GRACE_US = 250 * 1000, /* between SIGTERM and SIGKILL */
 	EXEC_LOST_US =
 		1000 * 1000, /* after SIGKILL: so long a program may be within the kernel before it is given up */
-	EXEC_TEXT_SIZE = RUNNER_OUTPUT_MAX + 1,
 };
-
-/* A program as a check's or hook's definition has it. */
-struct program {
-	char **arguments;  /* NULL at the end */
-	char *user_name;   /* NULL: the runner's choice */
-	struct user *user; /* NULL before the first start */
-	size_t output_max; /* bytes */
-	uint64_t memory_max, processes_max;
-};
-
-/* Takes them from that definition, whose arguments have that key. 0, for program_free; -EBADMSG: it is not as
- * protocol.h has it; -ENOMEM. */
-int program_read(const json_t *definition, const char *key, struct program *program);
-void program_free(struct program *); /* one that is all zero is fine */
 
 /* All programs of this process. */
 struct commands;
@@ -47,17 +30,13 @@ struct command; /* one that runs */
 struct command_watch {
 	/* Its end, once, not from within command_start: exit status or 128 + signal; -1: it does not end though it was
 	 * killed. What came from it is being killed, too. line: the last one of its output. The command is gone. */
-	void (*ended)(void *userdata, int status, const char line[EXEC_TEXT_SIZE]);
+	void (*ended)(void *userdata, int status, const char line[PROGRAM_TEXT_SIZE]);
 	void *userdata;
 };
 
-enum command_start { COMMAND_STARTED, COMMAND_REFUSED, COMMAND_FAILED };
-
-/* environment: "NAME=text" besides the usual, NULL at the end, or NULL; input: its standard input's text, NULL: none.
- * Both are copied. REFUSED: it cannot be run as things are; FAILED: the system has no room for it at the moment; with a
- * sentence why. */
-enum command_start command_start(struct commands *, struct program *, char *const *environment, const char *input,
-				 const struct command_watch *, struct command **, char reason[EXEC_TEXT_SIZE]);
+/* As program_start, which has the words for it. */
+enum program_start command_start(struct commands *, struct program *, char *const *environment, const char *input,
+				 const struct command_watch *, struct command **, char reason[PROGRAM_TEXT_SIZE]);
 
 /* SIGTERM to its process group, SIGKILL after EXEC_GRACE_US; its end comes. */
 void command_stop(struct command *);
@@ -66,6 +45,6 @@ void command_stop(struct command *);
 void command_abandon(struct command *);
 
 /* How a status is said: "exit status 1", "killed by SIGKILL". */
-void command_status_text(int status, char out[EXEC_TEXT_SIZE]);
+void command_status_text(int status, char out[PROGRAM_TEXT_SIZE]);
 
 #endif

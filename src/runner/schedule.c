@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/random.h>
 #include <syslog.h>
-#include <time.h>
 
 #include "common/log.h"
+#include "runner/clock.h"
 
 enum state { RESTING, WAITING, RUNNING };
 
@@ -28,6 +28,7 @@ struct check {
 	bool spread;	   /* the second run has been planned */
 	bool taken;	   /* within schedule_apply: goes on in the new generation */
 	struct check *next_waiting;
+	uint64_t waiting_us; /* since when */
 };
 
 /* Those of a generation, by name. */
@@ -47,15 +48,8 @@ struct schedule {
 	unsigned n_commands;
 	bool beginning; /* within begin_waiting */
 	struct check *first_waiting, **end_waiting;
+	sd_event_source *patience; /* the first one's */
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* 0 … max, which is an hour at most */
 static uint64_t random_to(uint64_t max)
@@ -94,6 +88,7 @@ static void wait_turn(struct check *check)
 
 	check->state = WAITING;
 	check->next_waiting = NULL;
+	check->waiting_us = now_us();
 	*schedule->end_waiting = check;
 	schedule->end_waiting = &check->next_waiting;
 }
@@ -111,19 +106,38 @@ static void leave_queue(struct check *check)
 	check->state = RESTING;
 }
 
+static bool has_room(const struct schedule *schedule, uint64_t waiting_us)
+{
+	bool long_ago = now_us() >= waiting_us + SCHEDULE_PATIENCE_US;
+
+	return schedule->n_commands < (long_ago ? SCHEDULE_COMMANDS_MAX : SCHEDULE_COMMANDS);
+}
+
 /* Not within itself: what is begun may end at once. */
 static void begin_waiting(struct schedule *schedule)
 {
 	if (schedule->beginning)
 		return;
 	schedule->beginning = true;
-	while (schedule->first_waiting && schedule->n_commands < SCHEDULE_COMMANDS) {
+	while (schedule->first_waiting && has_room(schedule, schedule->first_waiting->waiting_us)) {
 		struct check *check = schedule->first_waiting;
 
 		leave_queue(check);
 		begin(check);
 	}
 	schedule->beginning = false;
+	if (!schedule->first_waiting || schedule->n_commands >= SCHEDULE_COMMANDS_MAX)
+		return; /* the end of one comes next */
+	sd_event_source_set_time(schedule->patience, schedule->first_waiting->waiting_us + SCHEDULE_PATIENCE_US);
+	sd_event_source_set_enabled(schedule->patience, SD_EVENT_ONESHOT);
+}
+
+static int on_patience(sd_event_source *source, uint64_t due, void *userdata)
+{
+	(void)source;
+	(void)due;
+	begin_waiting(userdata);
+	return 0;
 }
 
 static int on_due(sd_event_source *source, uint64_t due, void *userdata)
@@ -133,10 +147,12 @@ static int on_due(sd_event_source *source, uint64_t due, void *userdata)
 
 	(void)source;
 	(void)due;
-	if (trial_has_command(check->trial) && (schedule->first_waiting || schedule->n_commands >= SCHEDULE_COMMANDS))
-		wait_turn(check);
-	else
+	if (!trial_has_command(check->trial)) {
 		begin(check);
+		return 0;
+	}
+	wait_turn(check);
+	begin_waiting(schedule);
 	return 0;
 }
 
@@ -399,9 +415,17 @@ const json_t *schedule_find(const struct schedule *schedule, const char *name)
 int schedule_new(struct bench *bench, struct outbox *outbox, struct schedule **out)
 {
 	struct schedule *schedule = calloc(1, sizeof *schedule);
+	int r;
 
 	if (!schedule)
 		return -ENOMEM;
+	r = sd_event_add_time(bench->event, &schedule->patience, CLOCK_MONOTONIC, UINT64_MAX, 10 * 1000, on_patience,
+			      schedule);
+	if (r < 0) {
+		free(schedule);
+		return r;
+	}
+	sd_event_source_set_enabled(schedule->patience, SD_EVENT_OFF);
 	schedule->bench = bench;
 	schedule->outbox = outbox;
 	schedule->end_waiting = &schedule->first_waiting;
@@ -415,5 +439,6 @@ void schedule_free(struct schedule *schedule)
 		return;
 	free_untaken(&schedule->checks);
 	forget_said(schedule);
+	sd_event_source_disable_unref(schedule->patience);
 	free(schedule);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* When each check runs. From the start of one run to that of the next is its interval, and up to its jitter more; the
  * second run comes earlier, at random, so that checks which began together do not go on together. A run that is late
- * moves the others. At most SCHEDULE_COMMANDS commands run at the same time; who waits for its turn goes first come,
- * first served. */
+ * moves the others. SCHEDULE_COMMANDS commands run
+ * at the same time, and who waits for its turn goes first come, first served; who has waited for SCHEDULE_PATIENCE_US
+ * begins all the same, up to SCHEDULE_COMMANDS_MAX, since those that run may hang for long. */
 #ifndef STANDBYD_RUNNER_SCHEDULE_H
 #define STANDBYD_RUNNER_SCHEDULE_H
 
@@ -14,12 +15,14 @@
 
 enum {
 	SCHEDULE_COMMANDS = 128,
+	SCHEDULE_COMMANDS_MAX = 1024,
+	SCHEDULE_PATIENCE_US = 1000 * 1000,
 	SCHEDULE_GAP_US = 10 * 1000, /* at least, between the starts of two runs of a check, whatever changes */
 };
 
 struct schedule;
 
-/* The bench and the outbox must outlive it. 0 or -ENOMEM. */
+/* The bench and the outbox must outlive it. 0 or -errno. */
 int schedule_new(struct bench *bench, struct outbox *outbox, struct schedule **schedule);
 void schedule_free(struct schedule *); /* NULL is fine */
 

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "runner/clock.h"
 
 static const char *const keys[CHECK_KINDS] = {
 	[CHECK_COMMAND] = "command", [CHECK_TCP] = "tcp",   [CHECK_HTTP] = "http",	 [CHECK_UNIT] = "unit",
@@ -33,14 +34,6 @@ struct trial {
 	bool running, beginning, decided;
 	struct trial_result result;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* ---- the end ---- */
 
@@ -77,9 +70,9 @@ static void decide(struct trial *trial)
 static void set_text(struct trial *trial, enum check_kind kind, const char *text)
 {
 	if (trial->n_parts > 1 && !trial->result.passed && text[0])
-		snprintf(trial->result.text, EXEC_TEXT_SIZE, "%s: %.180s", keys[kind], text);
+		snprintf(trial->result.text, PROGRAM_TEXT_SIZE, "%s: %.180s", keys[kind], text);
 	else
-		snprintf(trial->result.text, EXEC_TEXT_SIZE, "%s", text);
+		snprintf(trial->result.text, PROGRAM_TEXT_SIZE, "%s", text);
 }
 
 /* A part's end. The first that fails decides, or the last. */
@@ -109,10 +102,10 @@ static void on_probe_changed(void *userdata)
 	part->trial->watch.changed(part->trial->watch.userdata);
 }
 
-static void on_command_ended(void *userdata, int status, const char line[EXEC_TEXT_SIZE])
+static void on_command_ended(void *userdata, int status, const char line[PROGRAM_TEXT_SIZE])
 {
 	struct trial *trial = userdata;
-	char text[EXEC_TEXT_SIZE];
+	char text[PROGRAM_TEXT_SIZE];
 
 	trial->command = NULL;
 	if (!trial->running) {
@@ -131,7 +124,7 @@ static int on_timeout(sd_event_source *source, uint64_t due, void *userdata)
 {
 	struct trial *trial = userdata;
 	unsigned kind = 0;
-	char text[EXEC_TEXT_SIZE];
+	char text[PROGRAM_TEXT_SIZE];
 
 	(void)source;
 	(void)due;
@@ -150,15 +143,15 @@ static int on_timeout(sd_event_source *source, uint64_t due, void *userdata)
 static void begin_command(struct trial *trial)
 {
 	const struct command_watch watch = { .ended = on_command_ended, .userdata = trial };
-	char reason[EXEC_TEXT_SIZE];
+	char reason[PROGRAM_TEXT_SIZE];
 
 	switch (command_start(trial->bench->commands, &trial->program, NULL, NULL, &watch, &trial->command, reason)) {
-	case COMMAND_STARTED:
+	case PROGRAM_STARTED:
 		return;
-	case COMMAND_REFUSED:
+	case PROGRAM_REFUSED:
 		trial->result.refused = true;
 		break;
-	case COMMAND_FAILED:
+	case PROGRAM_FAILED:
 		break;
 	}
 	trial->command = NULL;

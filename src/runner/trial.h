@@ -24,8 +24,8 @@ struct trial_result {
 	bool refused; /* it could not be run; text: why */
 	bool passed, timed_out;
 	uint64_t duration_us;
-	int status;		   /* of the command; -1: there is none, or it has not ended */
-	char text[EXEC_TEXT_SIZE]; /* for people: of the kind that failed, or what there is to say */
+	int status;		      /* of the command; -1: there is none, or it has not ended */
+	char text[PROGRAM_TEXT_SIZE]; /* for people: of the kind that failed, or what there is to say */
 };
 
 struct trial_watch {

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -140,6 +141,40 @@ def is_alive(pid):
 
 def await_gone(pid, what):
     wait_for(lambda: not is_alive(pid), DEADLINE, f"{what} ({pid}) is gone")
+
+
+# ---- its start ----
+
+def test_socket_activation():
+    """As systemd starts it: the connection is descriptor 3."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(DEADLINE)
+    start = ("import os, sys; os.dup2(int(sys.argv[2]), 3); "
+             "os.execve(sys.argv[1], ['standby-runner'], {**os.environ, 'LISTEN_PID': str(os.getpid()), 'LISTEN_FDS': '1'})")
+    with subprocess.Popen([sys.executable, "-c", start, binary("standby-runner"), str(theirs.fileno())], pass_fds=[theirs.fileno()]) as process:
+        theirs.close()
+        hook = {"name": "hook", "timeout_us": DEADLINE * 10**6, "run": ["/bin/true"], **LIMITS}
+        ours.send(json.dumps({"type": "run", "id": 1, "object": "vip:web", "hook": hook}).encode())
+        assert json.loads(ours.recv(1 << 17))["passed"]
+        ours.close()
+        assert process.wait(DEADLINE) == 0
+
+
+@pytest.mark.parametrize("wrong", [[], ["--fd", "2"], ["--fd", "x"], ["--fd", "99"], ["--what"], ["more"], "stream", "listening"])
+def test_usage(wrong):
+    """Without a connection there is nothing to do."""
+    with contextlib.ExitStack() as stack:
+        fds = []
+        if isinstance(wrong, str):
+            kind = socket.SOCK_STREAM if wrong == "stream" else socket.SOCK_SEQPACKET
+            given = stack.enter_context(socket.socketpair(socket.AF_UNIX, kind)[0] if wrong == "stream" else socket.socket(socket.AF_UNIX, kind))
+            if wrong == "listening":
+                given.bind(b"\0standby-runner-%d" % os.getpid())
+                given.listen()
+            fds = [given.fileno()]
+            wrong = ["--fd", str(given.fileno())]
+        done = subprocess.run([binary("standby-runner"), *wrong], pass_fds=fds, capture_output=True, text=True, timeout=DEADLINE)
+    assert done.returncode == 2 and "standby-runner" in done.stderr and not done.stdout
 
 
 # ---- what a program finds ----
@@ -511,6 +546,8 @@ def test_late_skip(runner):
 def test_queue(runner):
     """More hanging commands than may run at once keep no other from its turn, nor a hook from running."""
     hang = runner.script("hang", "exec sleep 1000")
+    runner.apply(*[command(f"hang{n:03}", hang, interval=3600, timeout=3600) for n in range(160)], command("turn", "/bin/true", interval=3600))
+    assert runner.answer(check="turn")["passed"]
     runner.apply(*[command(f"hang{n:03}", hang, interval=1, timeout=1) for n in range(160)], command("turn", "/bin/true", interval=60))
     assert runner.end_of(runner.run("/bin/true"))["passed"]
     seen = set()
