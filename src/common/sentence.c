@@ -221,6 +221,8 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_CLAIM_LOST] = "{name} holds it now, and goes before this node by {a by}",
 	[REASON_ISOLATED] = "no other node is heard by any path, and the LAN is dead",
 	[REASON_CHECK_FAILED] = "the check fails",
+	[REASON_CHECK_WAITING] = "no run of the check has ended yet",
+	[REASON_CHECK_PASSED] = "the check passes",
 };
 
 static void say_reason(struct words *w, const struct reason *r)
@@ -275,6 +277,8 @@ static const char *state_name(enum object_type type, uint8_t state)
 		return node_state_name(state);
 	case OBJECT_PATH:
 		return path_state_name(state);
+	case OBJECT_CHECK:
+		return check_state_name(state);
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
@@ -367,6 +371,8 @@ static void say_subject(struct words *w, const struct core *core, const struct o
 		words_add(w, "%s/%s: ", core_object_name(core, &bond), name);
 	} else if (o->type == OBJECT_PEER) {
 		words_add(w, "node %s: ", name);
+	} else if (o->type == OBJECT_CHECK) {
+		words_add(w, "check %s: ", name);
 	} else if (o->type == OBJECT_PATH && o->index < core_n_nodes(core)) {
 		struct path_view path;
 		core_node_path(core, o->index, o->sub, &path);
@@ -427,6 +433,8 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_TARGET_SILENT] = "{ip|the target} has never answered a probe through any port, so it decides nothing",
 	[NOTE_CHECKSUM] = "{ip|another node} sends adverts with the {a checksum} checksum, so do we from now on",
 	[NOTE_DRAINED] = "is drained by hand: leaves every vip and takes none until 'standbyctl undrain'",
+	[NOTE_CHECK_SILENT] = "has had no result for {a time}; what it was before is held on to",
+	[NOTE_CHECK_BACK] = "has results again, after {a time} without",
 	[NOTE_UNDRAINED] = "is undrained: its vips stand again",
 };
 
@@ -435,7 +443,8 @@ static void say_state(struct words *w, enum object_type type, const struct note 
 	if (n->previous != n->state)
 		words_add(w, "%s → ", state_name(type, n->previous));
 	words_add(w, "%s", state_name(type, n->state));
-	say_why(w, &n->reason);
+	if (type != OBJECT_CHECK) /* its state says it all */
+		say_why(w, &n->reason);
 }
 
 /* told: whether the kernel's message would have named the program. */
@@ -537,6 +546,8 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_CHECKSUM:
 	case NOTE_DRAINED:
 	case NOTE_UNDRAINED:
+	case NOTE_CHECK_SILENT:
+	case NOTE_CHECK_BACK:
 		say_pattern(w, note_patterns[n->code], &material);
 		break;
 	case NOTE_REBUILT:

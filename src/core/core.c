@@ -39,6 +39,11 @@ void core_dirty_peers(struct core *core)
 	queue_add(&core->dirty, unit_peers(core));
 }
 
+void core_dirty_checks(struct core *core)
+{
+	queue_add(&core->dirty, unit_checks(core));
+}
+
 void core_dirty_owner(struct core *core, const struct addr *addr)
 {
 	switch (addr->owner) {
@@ -312,6 +317,8 @@ static void handle_timers(struct core *core)
 			fire_rest(core);
 		else if (unit == unit_peers(core))
 			peer_timer(core);
+		else if (unit == unit_checks(core))
+			check_timer(core);
 	}
 }
 
@@ -418,6 +425,9 @@ void core_dispatch(struct core *core, const struct event *event)
 		break;
 	case EV_CHECK:
 		check_result(core, &event->u.check);
+		break;
+	case EV_RESUME_CHECK:
+		check_resume(core, &event->u.resume_check);
 		break;
 	case EV_TYPES:
 		assert(!"an event of no type");

@@ -113,6 +113,8 @@ enum note_code {
 	NOTE_REEXECUTED,     /* of the shell: another program goes on in this process; name "OLD → NEW", arg0 how long nobody acted */
 	NOTE_DIGEST,         /* another node runs another configuration (arg0 1), or the same again (0) */
 	NOTE_NEWER,          /* another node speaks a later version of the heartbeat (arg0), which is understood in part */
+	NOTE_CHECK_SILENT,   /* no run of a check has ended for so long (arg0); what it counts as stays */
+	NOTE_CHECK_BACK,     /* one has again; arg0 how long none had */
 	NOTE_CODES
 };
 
@@ -282,6 +284,7 @@ enum event_type {
 	EV_RULE_GONE,
 	EV_HEARTBEAT,     /* a heartbeat came in, or what was to be one */
 	EV_CHECK,         /* one run of a check has ended */
+	EV_RESUME_CHECK,  /* as EV_RESUME_BOND */
 	EV_TYPES
 };
 
@@ -454,6 +457,15 @@ struct event_check {
 	bool passed;
 };
 
+struct event_resume_check {
+	char check[NAME_SIZE];
+	uint8_t state;            /* enum check_state */
+	bool silent;
+	uint32_t in_a_row;        /* so many results said something else … */
+	uint64_t definition;      /* … by that definition */
+	uint64_t since_ns, heard_ns;
+};
+
 struct event_leftover {
 	char ifname[IFNAME_SIZE];
 	struct ip ip;
@@ -496,6 +508,7 @@ struct event {
 		struct event_loan loan;
 		struct event_heartbeat heartbeat;
 		struct event_check check;
+		struct event_resume_check resume_check;
 	} u;
 };
 
@@ -651,6 +664,19 @@ struct track_view {
 	const char *name;
 	uint8_t lower;         /* 0: it is required */
 	struct reason reason;  /* why it is not there; REASON_NONE: it is */
+	int check;             /* index of the check that it is, -1: it is none */
+};
+
+struct check_view {
+	const char *name;
+	enum check_state state;
+	struct reason reason;
+	uint64_t since_ns;
+	uint64_t heard_ns;     /* the last result; 0: none yet */
+	bool silent;           /* there was none for too long (a warning) */
+	uint64_t awaited_ns;   /* since when one is awaited: heard_ns, or when it was first configured */
+	unsigned in_a_row;     /* so many results in a row said the other thing … */
+	unsigned needed;       /* … and so many change its state */
 };
 
 /* What a vip's state was decided on. Times are absolute but for those that say "long"; NEVER: it does not run. */
@@ -734,6 +760,8 @@ void core_bond(const struct core *, unsigned i, struct bond_view *);
 void core_port(const struct core *, unsigned bond, unsigned i, struct port_view *);
 void core_probe(const struct core *, unsigned bond, unsigned port, unsigned i, struct probe_view *);
 void core_vip(const struct core *, unsigned i, struct vip_view *);
+unsigned core_n_checks(const struct core *);
+void core_check(const struct core *, unsigned i, struct check_view *);
 unsigned core_n_nodes(const struct core *); /* this one too; 0: none are configured */
 /* What another node, that lives, claims of vip i; false: it does not live, or has said nothing of it. */
 struct claim_view {
@@ -763,6 +791,7 @@ const char *node_state_name(enum node_state);
 const char *path_state_name(enum path_state);
 const char *lan_verdict_name(enum lan_verdict);
 const char *heartbeat_drop_name(enum heartbeat_drop);
+const char *check_state_name(enum check_state);
 const char *bond_state_name(enum bond_state);
 const char *port_state_name(enum port_state);
 const char *probe_state_name(enum probe_state);

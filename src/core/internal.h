@@ -391,9 +391,15 @@ struct vmac {
 struct check {
 	char name[NAME_SIZE];
 	unsigned fall, rise;
-	enum check_state state;
+	uint64_t patience_ns;    /* so long it may be without a result */
+	uint64_t definition;     /* equal for equal definitions */
+	enum check_state state, told;
 	unsigned in_a_row;       /* so many results said something else */
-	uint64_t since_ns;       /* of the state; 0: since the start */
+	uint64_t since_ns;       /* of the state */
+	uint64_t heard_ns;       /* the last result; 0: none yet */
+	uint64_t awaited_ns;     /* the same, or when it was first configured */
+	bool silent, told_silent;
+	uint64_t silence_ns;     /* how long it was when that changed */
 };
 
 /* One thing that a vip rests on, as the configuration's table has them. */
@@ -475,7 +481,7 @@ struct peer {
 	bool told_all;           /* and that was each of its claims */
 };
 
-/* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest, then the other nodes. */
+/* Units are what has deadlines and work: vips, then bonds, then ifaces, then the rest, then the other nodes, then the checks. */
 struct unit_queue {
 	uint32_t *items;
 	uint8_t *queued;
@@ -600,9 +606,14 @@ static inline unsigned unit_peers(const struct core *core)
 	return unit_rest(core) + 1;
 }
 
-static inline unsigned unit_count(const struct core *core)
+static inline unsigned unit_checks(const struct core *core)
 {
 	return unit_peers(core) + 1;
+}
+
+static inline unsigned unit_count(const struct core *core)
+{
+	return unit_checks(core) + 1;
 }
 
 /* Index of a family in tables of two. */
@@ -640,6 +651,7 @@ void core_dirty_iface(struct core *, const struct iface *);
 void core_dirty_rest(struct core *);
 void core_dirty_route(struct core *, const struct route_place *); /* whose it is */
 void core_dirty_peers(struct core *);
+void core_dirty_checks(struct core *);
 /* Dirties whoever owns the address. */
 void core_dirty_owner(struct core *, const struct addr *);
 /* What a reload left of that IP and waits to go until it is elsewhere: orphans, removed vips. */
@@ -847,6 +859,10 @@ void track_update(struct core *);
 /* check.c */
 void check_result(struct core *, const struct event_check *);
 void check_build(struct core *, const struct config *, const struct core *old); /* those that both have go on */
+void check_resume(struct core *, const struct event_resume_check *);
+struct reason check_reason(const struct check *);
+void check_timer(struct core *);               /* some may have been without a result for too long */
+uint64_t check_deadline(const struct core *);
 
 /* peer.c: the other nodes */
 void peer_build(struct core *);

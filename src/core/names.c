@@ -14,6 +14,16 @@ const char *vip_state_name(enum vip_state state)
 	return "unknown";
 }
 
+const char *check_state_name(enum check_state state)
+{
+	switch (state) {
+	case CHECK_UNKNOWN: return "unknown";
+	case CHECK_PASSED: return "passed";
+	case CHECK_FAILED: return "failed";
+	}
+	return "unknown";
+}
+
 const char *bond_state_name(enum bond_state state)
 {
 	switch (state) {
@@ -177,6 +187,8 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_CLAIM_LOST: return "claim-lost";
 	case REASON_ISOLATED: return "isolated";
 	case REASON_CHECK_FAILED: return "check-failed";
+	case REASON_CHECK_WAITING: return "check-waiting";
+	case REASON_CHECK_PASSED: return "check-passed";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -243,6 +255,8 @@ const char *note_code_name(enum note_code code)
 	case NOTE_REEXECUTED: return "re-executed";
 	case NOTE_DIGEST: return "digest";
 	case NOTE_NEWER: return "newer";
+	case NOTE_CHECK_SILENT: return "check-silent";
+	case NOTE_CHECK_BACK: return "check-back";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -324,6 +338,7 @@ const char *event_type_name(enum event_type type)
 	case EV_LOAN: return "loan";
 	case EV_HEARTBEAT: return "heartbeat";
 	case EV_CHECK: return "check";
+	case EV_RESUME_CHECK: return "resume-check";
 	case EV_TYPES: break;
 	}
 	return "unknown";

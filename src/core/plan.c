@@ -610,7 +610,7 @@ static void plan_changes(struct core *core, struct out *out, unsigned unit)
 {
 	unsigned bonds = core->n_vips, ifaces = core->n_vips + core->n_bonds;
 
-	if (unit == unit_peers(core)) {
+	if (unit == unit_peers(core) || unit == unit_checks(core)) {
 		return;
 	} else if (unit == unit_rest(core)) {
 		plan_rest(core, out);
@@ -718,6 +718,28 @@ static void note_peers(struct core *core, struct out *out)
 	}
 }
 
+static void note_checks(struct core *core, struct out *out)
+{
+	for (unsigned i = 0; i < core->n_checks && !out->full; i++) {
+		struct check *check = &core->checks[i];
+		struct object object = { .type = OBJECT_CHECK, .index = (uint16_t)i };
+		struct reason reason = check_reason(check), told_reason = reason;
+		uint8_t told = (uint8_t)check->told;
+		struct action *action;
+
+		emit_state(out, object, &told, (uint8_t)check->state, &told_reason, reason);
+		check->told = told;
+		if (check->silent == check->told_silent)
+			continue;
+		action = plan_emit(out, ACT_NOTE, object);
+		if (!action)
+			return;
+		action->u.note = (struct note){ .code = check->silent ? NOTE_CHECK_SILENT : NOTE_CHECK_BACK };
+		action->u.note.reason.arg[0] = (int64_t)check->silence_ns;
+		check->told_silent = check->silent;
+	}
+}
+
 static void plan_notes(struct core *core, struct out *out)
 {
 	unsigned done = 0;
@@ -727,6 +749,8 @@ static void plan_notes(struct core *core, struct out *out)
 		if (unit >= core->n_vips && unit < core->n_vips + core->n_bonds)
 			note_bond(core, out, &core->bonds[unit - core->n_vips]);
 	}
+	if (core->dirty.queued[unit_checks(core)]) /* before what rests on them */
+		note_checks(core, out);
 	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
 		if (core->dirty.items[i] < core->n_vips)
 			note_vip(core, out, &core->vips[core->dirty.items[i]]);
@@ -785,6 +809,8 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 		return bond_deadline(core, &core->bonds[unit - bonds]);
 	if (unit == unit_peers(core))
 		return peer_deadline(core);
+	if (unit == unit_checks(core))
+		return check_deadline(core);
 	if (unit < unit_rest(core))
 		return iface_deadline(core, &core->ifaces[unit - ifaces]);
 	return rest_deadline(core);

@@ -2,7 +2,7 @@
 /* What a core hands on to the next one in the same process, and takes over from the one before.
  *
  * The kernel has most of it: devices, addresses, active ports. This is the rest: who is followed and until when, what people
- * chose, what ports are punished for, what their targets answered, and since when all of it is so. It comes as events, so that a
+ * chose, what ports are punished for, what their targets answered, what checks say, and since when all of it is so. It comes as events, so that a
  * core of another version takes what it understands. */
 #include "core/internal.h"
 
@@ -86,6 +86,20 @@ static void tell_target(const struct core *core, const struct bond *bond, unsign
 	resume->sent = target->sent;
 }
 
+static void tell_check(const struct check *check, struct event *event)
+{
+	struct event_resume_check *resume = &event->u.resume_check;
+
+	event->type = EV_RESUME_CHECK;
+	memcpy(resume->check, check->name, sizeof resume->check);
+	resume->state = (uint8_t)check->state;
+	resume->silent = check->silent;
+	resume->in_a_row = check->in_a_row;
+	resume->definition = check->definition;
+	resume->since_ns = check->since_ns;
+	resume->heard_ns = check->heard_ns;
+}
+
 /* The at-th event about the bond: itself, then each port with its targets. False: it has fewer; at is lowered by how many. */
 static bool tell_of_bond(const struct core *core, const struct bond *bond, unsigned *at, struct event *event)
 {
@@ -124,7 +138,10 @@ bool core_succession(const struct core *core, unsigned *cursor, struct event *ev
 		if (tell_of_bond(core, &core->bonds[i], &at, event))
 			return true;
 	}
-	return false;
+	if (at >= core->n_checks)
+		return false;
+	tell_check(&core->checks[at], event);
+	return true;
 }
 
 bool core_may_succeed(const struct core *core, struct object *what)

@@ -257,6 +257,17 @@ static const struct field check_fields[] = {
 	END,
 };
 
+static const struct field resume_check_fields[] = {
+	F("check", u.resume_check.check, KIND_TEXT),
+	F("state", u.resume_check.state, KIND_U8),
+	F("silent", u.resume_check.silent, KIND_BOOL),
+	F("in-a-row", u.resume_check.in_a_row, KIND_U32),
+	F("definition", u.resume_check.definition, KIND_HEX),
+	F("since", u.resume_check.since_ns, KIND_U64),
+	F("heard", u.resume_check.heard_ns, KIND_U64),
+	END,
+};
+
 static const struct field no_fields[] = { END };
 
 static const struct field *event_fields(enum event_type type)
@@ -288,6 +299,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_LOAN: return loan_fields;
 	case EV_HEARTBEAT: return heartbeat_fields;
 	case EV_CHECK: return check_fields;
+	case EV_RESUME_CHECK: return resume_check_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}
@@ -642,6 +654,7 @@ static const char *object_word(enum object_type type)
 	case OBJECT_RULE: return "rule";
 	case OBJECT_PEER: return "peer";
 	case OBJECT_PATH: return "path";
+	case OBJECT_CHECK: return "check";
 	}
 	return "unknown";
 }
@@ -656,6 +669,8 @@ static const char *state_word(enum object_type type, uint8_t state)
 		return node_state_name((enum node_state)state);
 	if (type == OBJECT_PATH)
 		return path_state_name((enum path_state)state);
+	if (type == OBJECT_CHECK)
+		return check_state_name((enum check_state)state);
 	return port_state_name((enum port_state)state);
 }
 

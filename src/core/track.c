@@ -130,8 +130,11 @@ static enum reason_code judge(struct core *core, const struct track *track)
 		return iface->carrier ? REASON_NONE : REASON_LINK_DOWN;
 	case TRACK_ROUTE:
 		return has_route(core, &core->watched[track->watched]) ? REASON_NONE : REASON_ROUTE_ABSENT;
-	case TRACK_CHECK: /* one without a result yet has not failed */
-		return core->checks[track->cfg->check].state == CHECK_FAILED ? REASON_CHECK_FAILED : REASON_NONE;
+	case TRACK_CHECK: /* one without a result yet has not failed, and lowers nothing */
+		if (core->checks[track->cfg->check].state == CHECK_FAILED)
+			return REASON_CHECK_FAILED;
+		return core->checks[track->cfg->check].state == CHECK_UNKNOWN && !track->cfg->lower ? REASON_CHECK_WAITING
+												    : REASON_NONE;
 	}
 	return REASON_NONE;
 }

@@ -79,6 +79,7 @@ enum object_type {
 	OBJECT_NONE, OBJECT_NODE, OBJECT_BOND, OBJECT_PORT, OBJECT_VIP, OBJECT_ADDRESS, OBJECT_ROUTE, OBJECT_VIP_ROUTE, OBJECT_RULE,
 	OBJECT_PEER, /* another node; index: of the node in the configuration */
 	OBJECT_PATH, /* to another node; index: of the node, sub: of the path, as core_node_path counts */
+	OBJECT_CHECK, /* index: in the configuration */
 };
 
 struct object {
@@ -195,6 +196,8 @@ enum reason_code {
 	REASON_ISOLATED,          /* fault: no node is heard by any path, and the LAN is dead */
 	/* what vips rest on */
 	REASON_CHECK_FAILED,      /* of what is required: so many results in a row said so */
+	REASON_CHECK_WAITING,     /* of what is required, or a check: no run has ended yet, and `start` says nothing */
+	REASON_CHECK_PASSED,      /* of a check */
 	REASON_COUNT
 };
 

@@ -237,7 +237,33 @@ void core_track(const struct core *core, unsigned v, unsigned i, struct track_vi
 	const struct track *track = &core->tracks[vip->first_track + i];
 
 	assert(v < core->n_vips && i < vip->n_tracks);
-	*view = (struct track_view){ .name = track->cfg->name, .lower = track->cfg->lower, .reason = { .code = track->why } };
+	*view = (struct track_view){ .name = track->cfg->name, .lower = track->cfg->lower, .reason = { .code = track->why },
+				     .check = track->cfg->kind == TRACK_CHECK ? track->cfg->check : -1 };
+}
+
+unsigned core_n_checks(const struct core *core)
+{
+	return core->n_checks;
+}
+
+void core_check(const struct core *core, unsigned i, struct check_view *view)
+{
+	const struct check *check = &core->checks[i];
+
+	assert(i < core->n_checks);
+	*view = (struct check_view){
+		.name = check->name,
+		.state = check->state,
+		.reason = check_reason(check),
+		.since_ns = check->since_ns,
+		.heard_ns = check->heard_ns,
+		.silent = check->silent,
+		.awaited_ns = check->awaited_ns,
+		.in_a_row = check->in_a_row,
+		.needed = check->state == CHECK_PASSED ? check->fall : check->rise,
+	};
+	if (check->state == CHECK_UNKNOWN)
+		view->needed = 1;
 }
 
 const char *core_object_name(const struct core *core, const struct object *object)
@@ -257,6 +283,8 @@ const char *core_object_name(const struct core *core, const struct object *objec
 	case OBJECT_PEER:
 	case OBJECT_PATH:
 		return object->index < core->n_peers ? core->config.nodes[object->index].name : "";
+	case OBJECT_CHECK:
+		return object->index < core->n_checks ? core->checks[object->index].name : "";
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:

@@ -125,13 +125,24 @@ void vip_check_joining(struct core *core, struct vip *vip)
 	vip->newcomer &= vip->joining;
 }
 
+bool vip_is_undecided(const struct reason *required)
+{
+	return required->code == REASON_REQUIRED && required->arg[0] == REASON_CHECK_WAITING;
+}
+
+/* What is undecided keeps nobody who holds it from going on, and lets nobody take it. */
+static struct reason requirement(const struct vip *vip)
+{
+	return vip_is_undecided(&vip->required) && has_role(vip) ? (struct reason){ .code = REASON_NONE } : vip->required;
+}
+
 /* Why it may not be held here, other than for its own part, whatever other nodes do; and where it waits meanwhile. */
 static struct reason bar(const struct core *core, const struct vip *vip)
 {
 	struct reason reason = { .code = core->drained ? REASON_DRAINED : REASON_NONE };
 
 	if (!reason.code)
-		reason = vip->required;
+		reason = requirement(vip);
 	if (!reason.code)
 		reason = vmac_trouble(core, vip);
 	for (const struct vip *m = vip_next_member(core, vip); m != vip && !reason.code; m = vip_next_member(core, m)) {
@@ -143,9 +154,9 @@ static struct reason bar(const struct core *core, const struct vip *vip)
 	return reason;
 }
 
-static enum vip_phase barred_phase(enum reason_code code)
+static enum vip_phase barred_phase(const struct reason *barred)
 {
-	return code == REASON_DRAINED ? PHASE_INIT : PHASE_FAULT;
+	return barred->code == REASON_DRAINED || vip_is_undecided(barred) ? PHASE_INIT : PHASE_FAULT;
 }
 
 static bool is_bar(enum reason_code code)
@@ -385,7 +396,7 @@ void vip_leave_done(struct core *core, struct vip *vip)
 		return;
 	}
 	if (barred.code != REASON_NONE) {
-		enter_rest(core, vip, barred_phase(barred.code), barred);
+		enter_rest(core, vip, barred_phase(&barred), barred);
 		return;
 	}
 	/* Was removed, or barred, and is back before it had gone. */
@@ -559,11 +570,16 @@ static void wait_init(struct core *core, struct vip *vip, struct reason reason)
 	enter_rest(core, vip, PHASE_INIT, reason);
 }
 
+static bool has_source(const struct vip *vip)
+{
+	return vip->source.family != FAMILY_NONE || vip_by_claims(vip);
+}
+
 static void stand(struct core *core, struct vip *vip)
 {
 	const struct iface *iface = vip_iface(core, vip);
 
-	if (vip->source.family == FAMILY_NONE && !vip_by_claims(vip)) {
+	if (!has_source(vip)) {
 		wait_init(core, vip, (struct reason){ .code = REASON_NO_SOURCE });
 		return;
 	}
@@ -641,7 +657,7 @@ static bool judge(struct core *core, struct vip *vip)
 	else if (vip->retry_ns != NEVER)
 		vip->disabled = vip->reason;
 	else
-		vip->disabled = vip->required.code ? vip->required : vmac_trouble(core, vip);
+		vip->disabled = requirement(vip).code ? vip->required : vmac_trouble(core, vip);
 	return was != (vip->disabled.code == REASON_NONE);
 }
 
@@ -658,8 +674,10 @@ static void settle_phase(struct core *core, struct vip *vip)
 	if (vip->stopping)
 		return;
 	barred = bar(core, vip);
+	if (vip_is_undecided(&barred) && vip->phase == PHASE_INIT && has_source(vip) && resume(core, vip))
+		return;
 	if (barred.code != REASON_NONE)
-		depart(core, vip, barred_phase(barred.code), barred);
+		depart(core, vip, barred_phase(&barred), barred);
 	else if (vip->retry_ns == NEVER && (vip->phase == PHASE_INIT || vip->phase == PHASE_FAULT))
 		stand(core, vip);
 	else if (vip->won_ns)

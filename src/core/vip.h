@@ -11,6 +11,7 @@ bool vip_has_group(const struct core *, const struct vip *);
 
 bool vip_is_owner(const struct vip *);  /* priority 255 */
 bool vip_may_stand(const struct core *, const struct vip *); /* it does not stop, and nothing bars it */
+bool vip_is_undecided(const struct reason *); /* it requires a check that has no result yet */
 bool vip_preempts(const struct vip *);  /* it takes over from a worse one that is active */
 
 /* Changes of phase. To take: the addresses first; with all of them there it is active. To leave: it answers until another is

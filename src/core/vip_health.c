@@ -50,8 +50,7 @@ static void share_priority(struct core *core, struct vip *vip)
 
 void vip_health(struct core *core, struct vip *vip)
 {
-	struct reason required = { .code = REASON_NONE };
-	bool could = vip->required.code == REASON_NONE;
+	struct reason required = { .code = REASON_NONE }, before = vip->required;
 
 	vip->lowered = 0;
 	for (unsigned i = vip->n_tracks; i-- > 0;) { /* the first of those that are required is the one that is named */
@@ -59,7 +58,7 @@ void vip_health(struct core *core, struct vip *vip)
 		if (!track->why)
 			continue;
 		vip->lowered += track->cfg->lower;
-		if (track->cfg->lower)
+		if (track->cfg->lower || (track->why == REASON_CHECK_WAITING && required.code && !vip_is_undecided(&required)))
 			continue;
 		required = (struct reason){ .code = REASON_REQUIRED, .arg = { track->why } };
 		memcpy(required.name, track->cfg->name, sizeof required.name);
@@ -69,6 +68,6 @@ void vip_health(struct core *core, struct vip *vip)
 		core_dirty_vip(core, vip);
 	}
 	share_priority(core, vip);
-	if (could != (required.code == REASON_NONE))
+	if ((before.code == REASON_NONE) != (required.code == REASON_NONE) || vip_is_undecided(&before) != vip_is_undecided(&required))
 		vip_link(core, vip);
 }

@@ -229,7 +229,8 @@ static bool take_event(struct handover *h, const char *line)
 	if (event.type == EV_RESUME) {
 		place = grow((void **)&h->vips, h->n_vips, sizeof *place);
 		h->n_vips += place != NULL;
-	} else if (event.type == EV_RESUME_BOND || event.type == EV_RESUME_PORT || event.type == EV_RESUME_TARGET) {
+	} else if (event.type == EV_RESUME_BOND || event.type == EV_RESUME_PORT || event.type == EV_RESUME_TARGET ||
+		   event.type == EV_RESUME_CHECK) {
 		place = grow((void **)&h->bonds, h->n_bonds, sizeof *place);
 		h->n_bonds += place != NULL;
 	} else {

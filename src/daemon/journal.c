@@ -226,6 +226,8 @@ static int level_of_state(const struct entry *e)
 		return e->note.state == NODE_SILENT ? LOG_WARNING : LOG_NOTICE;
 	case OBJECT_PATH:
 		return e->note.state >= PATH_ONE_WAY ? LOG_WARNING : LOG_INFO;
+	case OBJECT_CHECK:
+		return e->note.state == CHECK_FAILED ? LOG_WARNING : LOG_NOTICE;
 	case OBJECT_NONE:
 	case OBJECT_NODE:
 	case OBJECT_ADDRESS:
@@ -250,6 +252,7 @@ static int level_of(const struct entry *e)
 	case NOTE_REBUILT:
 	case NOTE_UNDRAINED:
 	case NOTE_REEXECUTED:
+	case NOTE_CHECK_BACK:
 		return LOG_NOTICE;
 	case NOTE_PROBE_LOST:
 	case NOTE_TARGET_SILENT:
@@ -267,6 +270,7 @@ static int level_of(const struct entry *e)
 	case NOTE_DRAINED:
 	case NOTE_DIGEST:
 	case NOTE_NEWER:
+	case NOTE_CHECK_SILENT:
 	case NOTE_CODES:
 		break;
 	}
@@ -460,6 +464,8 @@ static const char *object_type_name(enum object_type type)
 		return "peer";
 	case OBJECT_PATH:
 		return "path";
+	case OBJECT_CHECK:
+		return "check";
 	}
 	return "none";
 }
@@ -478,6 +484,8 @@ static json_t *state_json(const struct entry *e, uint8_t state)
 		return json_string(node_state_name(state));
 	if (e->object.type == OBJECT_PATH)
 		return json_string(path_state_name(state));
+	if (e->object.type == OBJECT_CHECK)
+		return json_string(check_state_name(state));
 	return json_null();
 }
 

@@ -32,6 +32,9 @@ static void print_note(struct golden *g, const struct action *a)
 		core_node_path(g->core, a->object.index, a->object.sub, &path);
 		fprintf(g->out, "%s/%s: %s -> %s, %s", name, path.name, path_state_name(n->previous), path_state_name(n->state),
 			reason_code_name(n->reason.code));
+	} else if (a->object.type == OBJECT_CHECK) {
+		fprintf(g->out, "%s: %s -> %s, %s", name, check_state_name(n->previous), check_state_name(n->state),
+			reason_code_name(n->reason.code));
 	} else {
 		fprintf(g->out, "%s: %s -> %s, %s", name, port_state_name(n->previous), port_state_name(n->state),
 			reason_code_name(n->reason.code));

@@ -187,6 +187,14 @@ static bool word_early(struct golden *g, const struct words *w)
 		event->u.loan.device = strcmp(w->word[2], "device") == 0;
 		event->u.loan.key = strcmp(w->word[2], "arp_announce") == 0 ? SYSCTL_ARP_ANNOUNCE : SYSCTL_ARP_IGNORE;
 		event->u.loan.value = w->n > 3 ? atoi(w->word[3]) : 0;
+	} else if (strcmp(w->word[0], "check-was") == 0) {
+		event->type = EV_RESUME_CHECK;
+		strncpy(event->u.resume_check.check, w->word[1], NAME_SIZE - 1);
+		event->u.resume_check.state = strcmp(w->word[2], "passed") == 0 ? CHECK_PASSED : CHECK_FAILED;
+		if (!after(w, "since") || text_parse_duration(after(w, "since"), &ns) != 0)
+			return wrong(g, "since DURATION is missing");
+		event->u.resume_check.since_ns = g->now - ns;
+		event->u.resume_check.heard_ns = g->now;
 	} else if (strcmp(w->word[0], "resume") == 0) {
 		event->type = EV_RESUME;
 		strncpy(event->u.resume.vip, w->word[1], NAME_SIZE - 1);
@@ -855,7 +863,7 @@ static bool perform(struct golden *g, const struct words *w)
 	if (strcmp(verb, "reach") == 0 || strcmp(verb, "deaf") == 0)
 		return word_reach(g, w);
 	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0 || strcmp(verb, "given") == 0 ||
-	    strcmp(verb, "lent") == 0)
+	    strcmp(verb, "lent") == 0 || strcmp(verb, "check-was") == 0)
 		return word_early(g, w);
 	if (strcmp(verb, "fail") == 0)
 		return word_fail(g, w);
