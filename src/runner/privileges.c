@@ -58,14 +58,25 @@ static int apply(bool bounding)
 	return capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? fail("give up capabilities") : 0;
 }
 
-/* Capabilities stay permitted while the user changes; those that are kept become effective again. */
+/* Capabilities stay permitted while the user changes; those that are kept become effective again. 0 or -errno. */
 static int become(const struct user *user)
 {
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups((size_t)user->n_groups, user->groups) < 0 ||
 	    setresgid(user->gid, user->gid, user->gid) < 0 || setresuid(user->uid, user->uid, user->uid) < 0 ||
-	    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
-		return fail("become another user");
-	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? fail("keep capabilities") : 0;
+	    prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0 || capng_apply(CAPNG_SELECT_CAPS) < 0)
+		return -errno;
+	return 0;
+}
+
+/* In a user namespace that has no other users there is nobody to become: then programs can be root's alone, and only
+ * where that is written. */
+static int stay_root(int error)
+{
+	log_at(LOG_WARNING, "cannot become user %s: %s: only programs with 'user: root' can run", user_default(),
+	       strerrordesc_np(error));
+	may_become = false;
+	capng_clear(CAPNG_SELECT_CAPS);
+	return capng_apply(CAPNG_SELECT_CAPS) < 0 ? fail("give up capabilities") : 0;
 }
 
 static int leave_root(void)
@@ -73,13 +84,14 @@ static int leave_root(void)
 	struct user *user;
 	int r = user_find(user_default(), &user);
 
-	if (r < 0) {
-		errno = -r;
-		return fail("ask for the user that standby-runner runs as");
+	if (r == 0) {
+		r = become(user);
+		user_free(user);
 	}
-	r = become(user);
-	user_free(user);
-	return r;
+	if (r == -EPERM || r == -EINVAL)
+		return stay_root(-r);
+	errno = -r;
+	return r < 0 ? fail("become another user") : 0;
 }
 
 static int note_self(void)

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /* From root to user_default; for good. Of its capabilities this process keeps SETUID, SETGID and KILL, and NET_RAW if
- * the kernel gives its group no ping sockets; nothing that it executes has any. As another user, or without SETUID and
- * SETGID, it stays who it is. Before any thread is made. 0, or -1 and the reason was logged. */
+ * the kernel gives its group no ping sockets; nothing that it executes has any. As another user, without SETUID and
+ * SETGID, or where there is no user to become, it stays who it is. Before any thread is made. 0, or -1 and the reason was logged. */
 int privileges_settle(void);
 
 struct user;
