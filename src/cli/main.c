@@ -9,7 +9,7 @@
 
 const struct command commands[] = {
 	{ "status", "j", NULL, "what this node holds, and why", command_status },
-	{ "explain", "j", "NAME", "why a vip, bond, vlan or port is in its state, with the figures", command_explain },
+	{ "explain", "j", "NAME", "why a vip, check, bond, vlan or port is in its state, with the figures", command_explain },
 	{ "watch", "", NULL, "the status, live; into a pipe: and then a line for each event", command_watch },
 	{ "events", "fj", NULL, "what happened, when and why; -f: and what happens from now on", command_events },
 	{ "check", "v", "[FILE]", "check a configuration; no daemon is needed", command_check },

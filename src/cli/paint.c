@@ -42,6 +42,7 @@ enum paint paint_of_state(const char *state)
 		{ "degraded", PAINT_WARN }, { "init", PAINT_WARN }, { "leaving", PAINT_WARN },
 		{ "alive", PAINT_GOOD },    { "left", PAINT_WARN }, { "waiting", PAINT_WARN },
 		{ "one-way", PAINT_BAD },   { "silent", PAINT_BAD },
+		{ "passed", PAINT_GOOD },   { "failed", PAINT_BAD }, { "unknown", PAINT_WARN },
 		{ "down", PAINT_BAD },      { "fault", PAINT_BAD }, { "absent", PAINT_BAD },
 	};
 

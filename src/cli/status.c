@@ -399,6 +399,16 @@ static void print_peer(const json_t *node)
 	json_array_foreach(paths, i, path) print_path(path, width);
 }
 
+/* "check haproxy  failed  for 3 s: connection refused" */
+static void print_check(const json_t *check)
+{
+	printf("%scheck %s%s  ", paint(PAINT_BOLD), string(check, "name"), paint(PAINT_PLAIN));
+	print_state(string(check, "state"), 0);
+	print_age(check);
+	tail(": ", string(check, "output")[0] ? string(check, "output") : string(check, "reason"));
+	putchar('\n');
+}
+
 void print_status(const json_t *status)
 {
 	const json_t *bonds = json_object_get(status, "bonds"), *vips = json_object_get(status, "vips"), *item;
@@ -410,6 +420,7 @@ void print_status(const json_t *status)
 	json_array_foreach(bonds, i, item) print_bond(item, json_object_get(status, "vlans"));
 	json_array_foreach(vips, i, item)
 		print_vip(item, node);
+	json_array_foreach(json_object_get(status, "checks"), i, item) print_check(item);
 	json_array_foreach(json_object_get(status, "nodes"), i, item) print_peer(item);
 	if (json_array_size(bonds) + json_array_size(vips) + json_array_size(json_object_get(status, "nodes")) == 0)
 		puts("nothing is configured");

@@ -736,6 +736,19 @@ void engine_switch(struct engine *e, const char *bond, const char *port)
 	feed(e, &event);
 }
 
+void engine_check(struct engine *e, const char *check, bool passed, const char *output)
+{
+	struct event event = { .type = EV_CHECK };
+
+	if (strlen(check) >= sizeof event.u.check.check)
+		return;
+	strcpy(event.u.check.check, check);
+	event.u.check.passed = passed;
+	journal_check_says(e->journal, output);
+	feed(e, &event);
+	journal_check_says(e->journal, "");
+}
+
 void engine_role(struct engine *e, enum role_order order, const char *vip, bool force)
 {
 	struct event event = { .type = EV_ROLE };

@@ -22,6 +22,8 @@
 #include "kernel/netlink.h"
 #include "kernel/packet.h"
 
+struct runner;
+
 struct engine {
 	struct core *core;
 	struct config *config;          /* in force; owned */
@@ -32,6 +34,7 @@ struct engine {
 	struct netlink_events *netlink;
 	struct applier *applier;
 	struct devices *devices;
+	const struct runner *runner;    /* borrowed; NULL: there is none yet, or no more */
 	struct journal *journal;
 	struct record *record;
 	int rundir;                     /* borrowed: where the orders are kept */
@@ -73,6 +76,9 @@ void engine_plan(struct engine *);
 /* A person chooses a bond's port: EV_SWITCH. The names as in struct event_switch; what is unknown or too long changes
  * nothing. The core's views show at once whether it took the choice. */
 void engine_switch(struct engine *, const char *bond, const char *port);
+
+/* A run of a check has ended; output: what it said, for people. */
+void engine_check(struct engine *, const char *check, bool passed, const char *output);
 
 /* A person says who shall hold what: EV_ROLE, and what a restart must not forget of it is written before this returns. vip:
  * "" where the order needs none; what is unknown or too long changes nothing. */

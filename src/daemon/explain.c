@@ -10,6 +10,7 @@
 #include "common/text.h"
 #include "config/suggest.h"
 #include "daemon/clock.h"
+#include "daemon/runner.h"
 #include "daemon/status.h"
 
 enum { EVENTS_SHOWN = 5, PENDING_SHOWN = 32 };
@@ -180,6 +181,26 @@ static void say_place(struct explanation *x, const struct vip_view *vip, const s
 		say(x, "It stands again in %s.", text_duration(f->retry_at_ns > f->now_ns ? f->retry_at_ns - f->now_ns : 0, left));
 }
 
+/* "passed" for how long, and what it said last. */
+static void say_check(struct explanation *x, unsigned i)
+{
+	char age[TEXT_DURATION_SIZE], last[TEXT_DURATION_SIZE];
+	const char *output = runner_output(x->engine->runner, i);
+	uint64_t now_ns = clock_boot();
+	struct check_view check;
+
+	core_check(x->engine->core, i, &check);
+	text_duration(since(now_ns, check.since_ns), age);
+	text_duration(since(now_ns, check.heard_ns), last);
+	say(x, "The check %s has been %s for %s; %s%s%s%s%s.", check.name, check_state_name(check.state), age,
+	    check.heard_ns ? "its last run ended " : "no run of it has ended", check.heard_ns ? last : "",
+	    check.heard_ns ? " ago" : "", check.heard_ns && output[0] ? " and said: " : "", check.heard_ns ? output : "");
+	if (check.in_a_row)
+		say(x, "%u in a row said the other thing; %u make it so.", check.in_a_row, check.needed);
+	if (check.silent)
+		say(x, "It should have had a result for long; until it has one, it stays what it is.");
+}
+
 /* What it rests on, each with what its absence does. */
 static void say_tracks(struct explanation *x, unsigned v, const struct vip_view *vip)
 {
@@ -189,13 +210,15 @@ static void say_tracks(struct explanation *x, unsigned v, const struct vip_view 
 		core_track(x->engine->core, v, i, &track);
 		sentence_of_reason(&track.reason, why);
 		if (track.reason.code == REASON_NONE && track.lower)
-			say(x, "%s is there; without it the priority would be lower by %u.", track.name, track.lower);
+			say(x, track.check >= 0 ? "%s does not fail; else the priority would be lower by %u." : "%s is there; without it the priority would be lower by %u.", track.name, track.lower);
 		else if (track.reason.code == REASON_NONE)
-			say(x, "It requires %s, which is there.", track.name);
+			say(x, track.check >= 0 ? "It requires %s, which passes." : "It requires %s, which is there.", track.name);
 		else if (track.lower)
-			say(x, "%s is not there, which lowers the priority by %u: %s.", track.name, track.lower, why);
+			say(x, track.check >= 0 ? "%s lowers the priority by %u: %s." : "%s is not there, which lowers the priority by %u: %s.", track.name, track.lower, why);
 		else
-			say(x, "It requires %s, which is not there: %s.", track.name, why);
+			say(x, track.check >= 0 ? "It requires %s: %s." : "It requires %s, which is not there: %s.", track.name, why);
+		if (track.check >= 0)
+			say_check(x, (unsigned)track.check);
 	}
 }
 
@@ -485,6 +508,22 @@ static void add_bonds(struct engine *e, const char *name, json_t *list)
 	}
 }
 
+static void add_checks(struct engine *e, const char *name, json_t *list)
+{
+	for (unsigned i = 0; i < core_n_checks(e->core); i++) {
+		struct check_view check;
+		struct explanation x;
+		core_check(e->core, i, &check);
+		if (strcmp(check.name, name) != 0)
+			continue;
+		x = begin(e);
+		say_check(&x, i);
+		json_object_set_new(x.figures, "output", json_string(runner_output(e->runner, i)));
+		json_array_append_new(list, end(&x, "check", check.name, check_state_name(check.state), &check.reason, check.since_ns,
+						json_array()));
+	}
+}
+
 static void suggest(const struct engine *e, const char *name, char text[EXPLAIN_TEXT_SIZE])
 {
 	struct suggestion suggestion = { .typed = name };
@@ -499,7 +538,12 @@ static void suggest(const struct engine *e, const char *name, char text[EXPLAIN_
 		core_bond(e->core, i, &bond);
 		suggest_try(&suggestion, bond.name);
 	}
-	snprintf(text, EXPLAIN_TEXT_SIZE, "there is no vip, bond, vlan or port '%.64s'%s%.64s%s", name,
+	for (unsigned i = 0; i < core_n_checks(e->core); i++) {
+		struct check_view check;
+		core_check(e->core, i, &check);
+		suggest_try(&suggestion, check.name);
+	}
+	snprintf(text, EXPLAIN_TEXT_SIZE, "there is no vip, check, bond, vlan or port '%.64s'%s%.64s%s", name,
 		 suggestion.word ? "; did you mean '" : "", suggestion.word ? suggestion.word : "", suggestion.word ? "'?" : "");
 }
 
@@ -510,6 +554,7 @@ json_t *explain_json(struct engine *e, const char *name, char text[EXPLAIN_TEXT_
 	journal_flush(e->journal, e->core);
 	add_vips(e, name, list);
 	add_bonds(e, name, list);
+	add_checks(e, name, list);
 	if (json_array_size(list) > 0)
 		return json_pack("{s:i, s:s, s:o}", "schema", STATUS_SCHEMA, "node", e->config->node, "explanations", list);
 	json_decref(list);

@@ -219,6 +219,18 @@ static bool take_client(struct handover *h, const char *values)
 	return take_item((void **)&h->clients, &h->n_clients, &client, sizeof client, client.fd);
 }
 
+static bool take_output(struct handover *h, const char *values)
+{
+	struct handover_output *place = grow((void **)&h->outputs, h->n_outputs, sizeof *place);
+
+	if (!place || sscanf(values, "%31s", place->check) != 1)
+		return false;
+	values += strcspn(values, " ");
+	snprintf(place->text, sizeof place->text, "%s", values + (*values == ' '));
+	h->n_outputs++;
+	return true;
+}
+
 static bool take_event(struct handover *h, const char *line)
 {
 	struct event event, *place;
@@ -256,6 +268,8 @@ static bool take_line(struct handover *h, const char *line)
 		return take_path(h, values);
 	if (length == 6 && memcmp(line, "client", length) == 0)
 		return take_client(h, values);
+	if (length == 6 && memcmp(line, "output", length) == 0)
+		return take_output(h, values);
 	if (sscanf(line, "version %31s", h->version) == 1 || sscanf(line, "at %" SCNu64, &h->at_ns) == 1 ||
 	    sscanf(line, "stand-in %d", &h->stand_in) == 1)
 		return true;
@@ -263,6 +277,10 @@ static bool take_line(struct handover *h, const char *line)
 		return (h->lock = take_fd(fd)) >= 0;
 	if (sscanf(line, "control %d", &fd) == 1)
 		return (h->control = take_fd(fd)) >= 0;
+	if (sscanf(line, "launcher %d", &fd) == 1)
+		return (h->launcher = take_fd(fd)) >= 0;
+	if (sscanf(line, "runner %d %" SCNu64, &fd, &h->runner_generation) == 2)
+		return (h->runner = take_fd(fd)) >= 0;
 	if (sscanf(line, "journal %d %" SCNu64, &fd, &h->journal_seq) == 2)
 		return (h->journal = take_fd(fd)) >= 0;
 	return false;
@@ -306,7 +324,7 @@ struct handover *handover_take(void)
 		return NULL;
 	file = fdopen(fd, "r");
 	if (file && is_known(file) && (h = calloc(1, sizeof *h)) != NULL) {
-		h->lock = h->control = h->journal = -1;
+		h->lock = h->control = h->journal = h->launcher = h->runner = -1;
 		take_lines(h, file);
 	} else {
 		log_at(LOG_WARNING, "what the predecessor in this process gave on cannot be read, ignored");
@@ -327,5 +345,6 @@ void handover_done(struct handover *h)
 	free(h->clients);
 	free(h->vips);
 	free(h->bonds);
+	free(h->outputs);
 	free(h);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "core/core.h"
+#include "runner/protocol.h"
 
 struct beats;
 struct packets;
@@ -50,9 +51,18 @@ struct handover_client {
 	uint64_t next_seq;   /* … else it follows the events from this one on */
 };
 
+/* What the last run of a check said. */
+struct handover_output {
+	char check[NAME_SIZE], text[RUNNER_OUTPUT_MAX + 1];
+};
+
 struct handover {
 	char version[32];    /* of the predecessor */
 	uint64_t at_ns;      /* when it ended */
+	int launcher, runner; /* of checks and hooks: descriptors, as lock; -1: there is none */
+	uint64_t runner_generation; /* the last one that the runner was told */
+	struct handover_output *outputs;
+	unsigned n_outputs;
 	int stand_in;        /* the child that sends the adverts until this program does; 0: none */
 	int lock, control;   /* descriptors, the caller's from now on; -1: there is none */
 	int journal;         /* a file of the events it remembered, one JSON object a line; -1 */

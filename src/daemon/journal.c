@@ -23,7 +23,7 @@ struct entry {
 	struct note note;
 	char *name, *text;     /* one allocation, at name; NULL: not published yet */
 	json_t *carried;       /* published by a predecessor in this process: this is all that is known of it; NULL: it was not */
-	char *kernel;          /* what the kernel said to it until it is published, NULL: nothing */
+	char *said;            /* what the kernel said to it until it is published, or a check's run; NULL: nothing */
 };
 
 struct journal {
@@ -33,7 +33,7 @@ struct journal {
 	uint64_t open_seq[MAX_BONDS];   /* the entry that waits to know when traffic was back, 0: none */
 	unsigned n_open;
 	uint64_t held_ns[MAX_VIPS];     /* the last sign of life of a predecessor of this process, 0: it did not hold it */
-	const char *kernel;             /* borrowed, NULL: nothing */
+	const char *kernel, *check;     /* what they say; borrowed, NULL: nothing */
 	journal_subscriber *subscriber;
 	void *subscriber_data;
 	FILE *predecessor;              /* entries that are still to be read; NULL: none */
@@ -52,7 +52,7 @@ struct journal *journal_new(void)
 static void entry_forget(struct entry *entry)
 {
 	free(entry->name);
-	free(entry->kernel);
+	free(entry->said);
 	json_decref(entry->carried);
 	*entry = (struct entry){ 0 };
 }
@@ -197,6 +197,16 @@ void journal_kernel_says(struct journal *journal, const char *text)
 	journal->kernel = text[0] ? text : NULL;
 }
 
+void journal_check_says(struct journal *journal, const char *text)
+{
+	journal->check = text[0] ? text : NULL;
+}
+
+static bool is_of_check(const struct entry *entry)
+{
+	return entry->object.type == OBJECT_CHECK && entry->note.code == NOTE_STATE;
+}
+
 static void publish(struct journal *journal, const struct core *core);
 
 void journal_add(struct journal *journal, const struct core *core, const struct action *note, uint64_t now_ns)
@@ -210,7 +220,9 @@ void journal_add(struct journal *journal, const struct core *core, const struct 
 	*entry = (struct entry){ .boot_ns = now_ns, .wall_ns = clock_wall(now_ns), .object = note->object,
 				 .note = note->u.note, .away_ns = away(journal, core, note, now_ns) };
 	if (journal->kernel && entry->note.code == NOTE_REFUSED)
-		entry->kernel = strdup(journal->kernel); /* without memory the errno must do */
+		entry->said = strdup(journal->kernel); /* without memory the errno must do */
+	if (journal->check && is_of_check(entry))
+		entry->said = strdup(journal->check);
 }
 
 static int level_of_state(const struct entry *e)
@@ -338,10 +350,12 @@ static void publish(struct journal *journal, const struct core *core)
 		close_entry(journal, entry->object.index % MAX_BONDS);
 	sentence_of_note(core, &action, text);
 	add_culprit(&entry->note, text);
-	if (entry->kernel)
-		add_words(text, "; it says: ", entry->kernel);
-	free(entry->kernel);
-	entry->kernel = NULL;
+	if (entry->said)
+		add_words(text, is_of_check(entry) ? ": " : "; it says: ", entry->said);
+	if (!is_of_check(entry)) {
+		free(entry->said);
+		entry->said = NULL;
+	}
 	log_at(level_of(entry), "%s", text);
 	text_size = strlen(text) + 1;
 	entry->name = malloc(name_size + text_size);
@@ -500,6 +514,8 @@ static json_t *entry_json(const struct entry *e, uint64_t seq)
 			 state_json(e, e->note.previous), "state", state_json(e, e->note.state), "reason_code",
 			 reason_code_name(e->note.reason.code), "reason",
 			 sentence_of_reason(&e->note.reason, reason), "text", e->text);
+	if (json && is_of_check(e))
+		json_object_set_new(json, "output", json_string(e->said ? e->said : ""));
 	if (json)
 		json_object_set_new(json, "away_ms",
 				    e->away_ns < 0 ? json_null() : json_real((double)e->away_ns / 1e6));

@@ -22,6 +22,8 @@ void journal_add(struct journal *, const struct core *, const struct action *not
 /* What the kernel says in its own words to the change that it refused: refusals that are noted from now on carry it,
  * until it is told "". Borrowed meanwhile. */
 void journal_kernel_says(struct journal *, const char *text);
+/* The same of what a check's run said, for its change of state. */
+void journal_check_says(struct journal *, const char *text);
 /* Whether journal_publish has something to do. */
 bool journal_pending(const struct journal *);
 /* Tells that an address of that object was just announced: traffic that was away is back. Cheap when none was. */

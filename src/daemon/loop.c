@@ -15,6 +15,7 @@
 #include "daemon/loader.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/runner.h"
 #include "daemon/transition.h"
 
 enum {
@@ -54,6 +55,7 @@ struct loop {
 	uint64_t ticket;
 	bool reload_again;
 	struct transition *transition;
+	struct runner *runner;
 	int lock;
 	const struct handover *handover; /* until the first decision; NULL: there was none */
 	bool ready, stopping;
@@ -123,6 +125,7 @@ static void reload_apply(struct loop *l, struct config *config, struct keys *key
 		return;
 	}
 	engine_plan(l->engine);
+	runner_configure(l->runner, l->engine->config);
 	l->engine->refused_ns = 0;
 	log_lines(LOG_WARNING, diagnostics);
 	log_at(LOG_NOTICE, "configuration %s is in force", l->engine->config->digest);
@@ -351,7 +354,7 @@ static int add_sources(struct loop *l)
 		r = sd_event_source_set_enabled(l->retell, SD_EVENT_OFF);
 	if (r >= 0)
 		r = sd_event_source_set_priority(l->idle, SD_EVENT_PRIORITY_IDLE);
-	if (r >= 0 && !(l->transition = transition_new(l->event, e, l->control, l->lock)))
+	if (r >= 0 && !(l->transition = transition_new(l->event, e, l->control, l->runner, l->lock)))
 		r = -ENOMEM;
 	if (r >= 0)
 		r = control_attach(l->control, l->event, e, l->config_path, reload_request, reexec_request, l);
@@ -438,12 +441,15 @@ static int turn(struct loop *l)
 }
 
 int loop_run(struct engine *engine, struct control *control, const char *config_path, const struct handover *handover,
-	     int lock)
+	     int lock, const char *rundir, int launcher)
 {
 	struct loop l = { .engine = engine, .control = control, .config_path = config_path, .status = -1,
 			  .handover = handover, .lock = lock, .armed_us = UINT64_MAX, .gather.until_ns = NEVER };
 	int r = sd_event_new(&l.event);
 
+	if (r >= 0 && !(l.runner = runner_new(l.event, engine, rundir, launcher, handover)))
+		r = -ENOMEM;
+	engine->runner = l.runner;
 	if (r >= 0)
 		r = add_sources(&l);
 	if (r >= 0)
@@ -454,6 +460,7 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 	} else {
 		for (unsigned i = 0; handover && i < handover->n_clients; i++)
 			control_adopt(control, &handover->clients[i]);
+		runner_configure(l.runner, engine->config);
 		after_turn(&l);
 	}
 	while (l.status < 0) {
@@ -467,6 +474,8 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 	control_close(control);
 	sd_event_source_disable_unref(l.packets);
 	transition_free(l.transition);
+	engine->runner = NULL;
+	runner_free(l.runner);
 	sd_event_source_disable_unref(l.timer);
 	sd_event_source_disable_unref(l.idle);
 	sd_event_source_disable_unref(l.watchdog);

@@ -17,6 +17,7 @@
 #include "daemon/clock.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
+#include "daemon/launcher.h"
 #include "daemon/loader.h"
 #include "daemon/loop.h"
 #include "daemon/options.h"
@@ -32,7 +33,7 @@ struct daemon {
 	struct config *config;
 	struct keys *keys;
 	struct filter filter;
-	int rundir, lock;
+	int rundir, lock, launcher;
 	struct handover *handover; /* of a predecessor in this process; NULL: there was none */
 	struct control *control;
 	struct record_world world;
@@ -226,7 +227,7 @@ static int run(struct daemon *d)
 	engine_plan(&d->engine);
 	engine_settle(&d->engine);
 	d->control = NULL; /* the loop closes it */
-	return loop_run(&d->engine, control, d->options.config, d->handover, d->lock);
+	return loop_run(&d->engine, control, d->options.config, d->handover, d->lock, d->options.rundir, d->launcher);
 }
 
 static void clean_up(struct daemon *d)
@@ -273,6 +274,7 @@ static int start(struct daemon *d)
 	if (status < 0)
 		status = privileges_check() < 0 ? EXIT_FAILED : -1;
 	if (status < 0) {
+		d->launcher = d->handover ? d->handover->launcher : launcher_start(d->options.runner);
 		d->rundir = rundir_open(d->options.rundir, &d->lock);
 		status = d->rundir < 0 ? EXIT_FAILED : -1;
 	}
@@ -296,7 +298,7 @@ static int start(struct daemon *d)
 
 int main(int argc, char **argv)
 {
-	static struct daemon d = { .rundir = -1, .lock = -1 };
+	static struct daemon d = { .rundir = -1, .lock = -1, .launcher = -1 };
 	int status;
 
 	reexec_remember(argc, argv);

@@ -15,6 +15,7 @@ static const char usage[] =
 	"\n"
 	"  -f, --config FILE      configuration (default " CONFIG_DEFAULT_PATH ")\n"
 	"  -r, --run-dir DIR      control socket, state file, lock (default " RUNDIR_DEFAULT ")\n"
+	"      --runner PROGRAM   runs checks and hooks (default " STANDBYD_RUNNER ")\n"
 	"      --check            check the configuration and exit: 0 if it is right, else 4\n"
 	"      --reexec           with --check: also whether this program can go on in the place of a running daemon\n"
 	"      --log-level LEVEL  err, warning, notice, info (default) or debug\n"
@@ -54,10 +55,11 @@ static int print(const char *text)
 
 int options_parse(int argc, char **argv, struct options *o)
 {
-	enum { OPT_CHECK = 256, OPT_REEXEC, OPT_LEVEL, OPT_TRACE, OPT_VERSION, OPT_HELP };
+	enum { OPT_CHECK = 256, OPT_RUNNER, OPT_REEXEC, OPT_LEVEL, OPT_TRACE, OPT_VERSION, OPT_HELP };
 	static const struct option table[] = {
 		{ "config", required_argument, NULL, 'f' },
 		{ "run-dir", required_argument, NULL, 'r' },
+		{ "runner", required_argument, NULL, OPT_RUNNER },
 		{ "check", no_argument, NULL, OPT_CHECK },
 		{ "reexec", no_argument, NULL, OPT_REEXEC },
 		{ "log-level", required_argument, NULL, OPT_LEVEL },
@@ -71,12 +73,14 @@ int options_parse(int argc, char **argv, struct options *o)
 
 	if (argc > 0)
 		argv[0] = name; /* for getopt, which would say the path */
-	*o = (struct options){ .config = CONFIG_DEFAULT_PATH, .rundir = RUNDIR_DEFAULT, .level = LOG_INFO };
+	*o = (struct options){ .config = CONFIG_DEFAULT_PATH, .rundir = RUNDIR_DEFAULT, .runner = STANDBYD_RUNNER, .level = LOG_INFO };
 	while ((c = getopt_long(argc, argv, "f:r:", table, NULL)) >= 0) {
 		if (c == 'f') {
 			o->config = optarg;
 		} else if (c == 'r') {
 			o->rundir = optarg;
+		} else if (c == OPT_RUNNER) {
+			o->runner = optarg;
 		} else if (c == OPT_CHECK) {
 			o->check = true;
 		} else if (c == OPT_REEXEC) {

@@ -10,7 +10,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_CONFIG = 4 };
 #define RUNDIR_DEFAULT "/run/standbyd"
 
 struct options {
-	const char *config, *rundir, *trace; /* trace: NULL: none */
+	const char *config, *rundir, *runner, *trace; /* runner: the program; trace: NULL: none */
 	int level;                           /* syslog's */
 	bool check, reexec;                  /* reexec: of check alone */
 };

@@ -45,6 +45,33 @@ int privileges_drop(void)
 	return 0;
 }
 
+/* NET_RAW: for echo requests where there are no sockets for them; SETPCAP: to empty the bounding set. */
+static const unsigned runners[] = { CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_NET_RAW, CAP_SETPCAP };
+enum { RUNNERS_NEEDED = 3 };
+
+bool privileges_for_runner(void)
+{
+	for (unsigned i = 0; i < RUNNERS_NEEDED; i++) {
+		if (!capng_have_capability(CAPNG_EFFECTIVE, runners[i]))
+			return false;
+	}
+	return true;
+}
+
+int privileges_keep_runners(void)
+{
+	bool had[sizeof runners / sizeof *runners], bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+
+	for (unsigned i = 0; i < sizeof runners / sizeof *runners; i++)
+		had[i] = capng_have_capability(CAPNG_EFFECTIVE, runners[i]);
+	capng_clear(CAPNG_SELECT_BOTH);
+	for (unsigned i = 0; i < sizeof runners / sizeof *runners; i++) {
+		if (had[i])
+			capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, runners[i]);
+	}
+	return capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS) < 0 ? -1 : 0;
+}
+
 /* A program that is executed has what is ambient, root's besides what its files and the bounding set give (capabilities(7)). */
 int privileges_inherit(bool inherit)
 {

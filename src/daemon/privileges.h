@@ -12,6 +12,12 @@ int privileges_check(void);
  * 0, or -1 and the reason was logged. */
 int privileges_drop(void);
 
+/* Whether this process has what a runner needs (standby-runner(8)). */
+bool privileges_for_runner(void);
+
+/* Keeps that alone, for good. 0 or -1. */
+int privileges_keep_runners(void);
+
 /* Whether a program that this thread executes has what privileges_drop kept, be it root or not. Only shortly before. 0 or -errno. */
 int privileges_inherit(bool inherit);
 

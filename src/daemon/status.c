@@ -9,6 +9,7 @@
 #include "common/sentence.h"
 #include "common/text.h"
 #include "daemon/clock.h"
+#include "daemon/runner.h"
 
 enum { MAIN_TABLE = 254, BREATHE_EVERY = 16 }; /* objects; about 0.2 ms of work */
 
@@ -279,6 +280,22 @@ static json_t *rules_json(const struct core *core, unsigned v, unsigned n)
 						      view.there, "reason_code", reason_code_name(view.reason.code),
 						      "reason", sentence_of_reason(&view.reason, text)));
 	}
+	return json;
+}
+
+static json_t *check_json(const struct engine *e, unsigned i)
+{
+	json_t *json = json_object();
+	struct check_view check;
+
+	core_check(e->core, i, &check);
+	json_object_set_new(json, "name", json_string(check.name));
+	add_state(json, check_state_name(check.state), &check.reason, check.since_ns);
+	json_object_set_new(json, "output", json_string(runner_output(e->runner, i)));
+	json_object_set_new(json, "last_result_ms", ago_json(check.heard_ns));
+	json_object_set_new(json, "in_a_row", json_integer(check.in_a_row));
+	json_object_set_new(json, "needed", json_integer(check.needed));
+	json_object_set_new(json, "silent", json_boolean(check.silent));
 	return json;
 }
 
@@ -637,6 +654,18 @@ static void warn_of_beats(json_t *warnings, const struct engine *e)
 	}
 }
 
+static void warn_of_check(json_t *warnings, const struct core *core, unsigned i)
+{
+	struct check_view check;
+	uint64_t now_ns = clock_boot();
+	char age[TEXT_DURATION_SIZE];
+
+	core_check(core, i, &check);
+	if (check.silent)
+		warn(warnings, "check %s: has had no result for %s, and still counts as %s", check.name,
+		     text_duration(now_ns > check.awaited_ns ? now_ns - check.awaited_ns : 0, age), check_state_name(check.state));
+}
+
 static json_t *beats_dropped_json(const struct core_counters *c)
 {
 	json_t *json = json_object();
@@ -690,7 +719,7 @@ void status_warn_of_bond(json_t *warnings, const struct core *core, unsigned i)
 json_t *status_json(struct engine *e)
 {
 	json_t *bonds = json_array(), *vlans = json_array(), *vips = json_array(), *warnings = json_array();
-	json_t *nodes = json_array();
+	json_t *nodes = json_array(), *checks = json_array();
 	const char *node = e->config->node;
 
 	warn_of_node(warnings, e);
@@ -714,10 +743,16 @@ json_t *status_json(struct engine *e)
 		json_array_append_new(nodes, node_json(e->core, i));
 		warn_of_peer(warnings, e->core, i);
 	}
+	if (runner_trouble(e->runner))
+		warn(warnings, "%s: checks say what they said, hooks wait", runner_trouble(e->runner));
+	for (unsigned i = 0; i < core_n_checks(e->core); i++, breathe(e, i)) {
+		json_array_append_new(checks, check_json(e, i));
+		warn_of_check(warnings, e->core, i);
+	}
 	warn_of_beats(warnings, e);
-	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:[], s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
+	return json_pack("{s:i, s:s, s:s, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "node",
 			 node, "digest", e->config->digest, "drained", core_drained(e->core), "bonds", bonds, "vlans", vlans, "vips", vips, "nodes", nodes,
-			 "checks", "warnings", warnings, "dropped", dropped_json(core_counters(e->core)), "heartbeats_dropped",
+			 "checks", checks, "warnings", warnings, "dropped", dropped_json(core_counters(e->core)), "heartbeats_dropped",
 			 beats_dropped_json(core_counters(e->core)), "counters",
 			 totals_json(e));
 }

@@ -17,6 +17,7 @@
 #include "daemon/clock.h"
 #include "daemon/notify.h"
 #include "daemon/reexec.h"
+#include "daemon/runner.h"
 
 enum {
 	LOOK_US = 3000,    /* how often it is looked whether it is time */
@@ -33,6 +34,7 @@ struct transition {
 	struct engine *engine;
 	struct control *control;
 	sd_event *event;
+	const struct runner *runner;
 	int lock;
 	struct reexec_check *check; /* NULL: none is under way */
 	sd_event_source *checked, *timer;
@@ -50,13 +52,14 @@ static int on_time(sd_event_source *source, uint64_t usec, void *data)
 	return 0; /* the turn's end looks */
 }
 
-struct transition *transition_new(sd_event *event, struct engine *engine, struct control *control, int lock)
+struct transition *transition_new(sd_event *event, struct engine *engine, struct control *control,
+				  const struct runner *runner, int lock)
 {
 	struct transition *t = calloc(1, sizeof *t);
 
 	if (!t)
 		return NULL;
-	*t = (struct transition){ .engine = engine, .control = control, .event = event, .lock = lock };
+	*t = (struct transition){ .engine = engine, .control = control, .event = event, .runner = runner, .lock = lock };
 	if (sd_event_add_time(event, &t->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_time, t) < 0 ||
 	    sd_event_source_set_enabled(t->timer, SD_EVENT_OFF) < 0) {
 		transition_free(t);
@@ -215,6 +218,8 @@ static int become(struct transition *t, struct handover_out *out)
 	fprintf(handover_file(out), "lock %d\n", t->lock);
 	if (r == 0)
 		r = control_bequeath(t->control, out);
+	if (r == 0)
+		r = runner_bequeath(t->runner, out);
 	if (r < 0)
 		return r;
 	write_journal(t, out);

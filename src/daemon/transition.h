@@ -9,8 +9,10 @@
 
 struct transition;
 
+struct runner;
+
 /* All is borrowed. lock: the descriptor of the run directory's lock. NULL: memory is short. */
-struct transition *transition_new(sd_event *, struct engine *, struct control *, int lock);
+struct transition *transition_new(sd_event *, struct engine *, struct control *, const struct runner *, int lock);
 void transition_free(struct transition *);
 
 /* Begins; what comes of it is told by control_reexecuted, if not by the next program. NULL, or why not. */

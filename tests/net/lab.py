@@ -558,7 +558,7 @@ class Standbyd(Daemon):
         self.config_path.write_text(config)
 
     def command(self):
-        return [binary("standbyd"), "-f", self.config_path, "-r", self.rundir]
+        return [binary("standbyd"), "-f", self.config_path, "-r", self.rundir, "--runner", binary("standby-runner")]
 
     def environment(self):
         return {**os.environ, "NOTIFY_SOCKET": self.notify_path}

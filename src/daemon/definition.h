@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Checks as standby-runner is told of them (runner/protocol.h). */
+#ifndef STANDBYD_DAEMON_DEFINITION_H
+#define STANDBYD_DAEMON_DEFINITION_H
+
+#include <jansson.h>
+
+#include "core/config.h"
+
+/* A new reference, or NULL: no memory. */
+json_t *definition_of_check(const struct config *, const struct config_check *);
+
+#endif
