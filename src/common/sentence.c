@@ -222,6 +222,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_ISOLATED] = "no other node is heard by any path, and the LAN is dead",
 	[REASON_CHECK_FAILED] = "the check fails",
 	[REASON_CHECK_WAITING] = "no run of the check has ended yet",
+	[REASON_TEST_FAILED] = "the test after taking over failed, and the check has not passed since",
 	[REASON_CHECK_PASSED] = "the check passes",
 };
 

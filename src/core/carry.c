@@ -387,7 +387,7 @@ static void carry_vip(struct vip *vip, const struct vip *from)
 					  : 1);
 	vip->first_track = fixed.first_track;
 	vip->n_tracks = fixed.n_tracks;
-	if (!fixed.n_tracks) {
+	if (!fixed.n_tracks && !vip->failed_test[0]) {
 		vip->lowered = 0;
 		vip->required = (struct reason){ 0 };
 	}

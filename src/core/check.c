@@ -34,8 +34,6 @@ struct reason check_reason(const struct check *check)
 	return (struct reason){ .code = REASON_CHECK_WAITING };
 }
 
-/* ---- results ------------------------------------------------------------------------------------------------------ */
-
 static void hear(struct core *core, struct check *check)
 {
 	if (check->silent) {
@@ -46,15 +44,64 @@ static void hear(struct core *core, struct check *check)
 	check->heard_ns = check->awaited_ns = core->now;
 }
 
+/* ---- tests -------------------------------------------------------------------------------------------------------- */
+
+/* As if it required the check, until that passes again: another takes it, and this node not before. */
+static void test_failed(struct core *core, struct check *check, const char *name)
+{
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i];
+		bool holds = vip->phase == PHASE_ACTIVE || vip->phase == PHASE_TAKING;
+		if (!holds || vip->removed || strcmp(vip->cfg.name, name) != 0)
+			continue;
+		check->passes = 0;
+		memcpy(vip->failed_test, check->name, sizeof vip->failed_test);
+		vip_health(core, vip);
+	}
+}
+
+static void forgive(struct core *core, const struct check *check)
+{
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i];
+		if (strcmp(vip->failed_test, check->name) != 0)
+			continue;
+		vip->failed_test[0] = '\0';
+		vip_health(core, vip);
+	}
+}
+
+static void count_passes(struct core *core, struct check *check, bool passed)
+{
+	if (!passed)
+		check->passes = 0;
+	else if (check->passes < check->rise && ++check->passes == check->rise)
+		forgive(core, check);
+}
+
+void check_forget_tests(struct core *core)
+{
+	for (unsigned i = 0; i < core->n_vips; i++) {
+		struct vip *vip = &core->vips[i];
+		if (vip->failed_test[0] && !find(core, vip->failed_test))
+			vip->failed_test[0] = '\0';
+	}
+}
+
+/* ---- results ------------------------------------------------------------------------------------------------------ */
+
 /* One that a reload has just dropped may still have a result under way. */
 void check_result(struct core *core, const struct event_check *result)
 {
 	struct check *check = find(core, result->check);
 	enum check_state says = result->passed ? CHECK_PASSED : CHECK_FAILED;
 
-	if (!check)
+	if (check && result->vip[0])
+		test_failed(core, check, result->vip);
+	if (!check || result->vip[0])
 		return;
 	hear(core, check);
+	count_passes(core, check, result->passed);
 	if (check->state == says) {
 		check->in_a_row = 0;
 		return;
@@ -155,6 +202,7 @@ static void carry(struct check *check, const struct check *from)
 	check->told_silent = from->told_silent;
 	check->heard_ns = from->heard_ns;
 	check->awaited_ns = from->awaited_ns;
+	check->passes = from->passes < check->rise ? from->passes : check->rise;
 	if (check->definition == from->definition)
 		check->in_a_row = from->in_a_row;
 }

@@ -798,6 +798,7 @@ static void settle(struct core *core)
 {
 	for (unsigned i = 0; i < core->n_bonds; i++)
 		bond_update(core, &core->bonds[i]);
+	check_forget_tests(core);
 	track_update(core);
 	for (unsigned i = 0; i < core->n_vips; i++) {
 		struct vip *vip = &core->vips[i];

@@ -424,6 +424,7 @@ struct event_resume {
 	uint64_t interval_ns;     /* backup: the active one's */
 	uint64_t down_ns;         /* backup: when it is taken for dead */
 	uint64_t lower_ns, lower_floor_ns; /* backup: a preempt-delay that runs */
+	char failed_test[NAME_SIZE]; /* the check that failed after it was taken, and has not passed since; "": none */
 };
 
 struct event_resume_bond {
@@ -455,6 +456,7 @@ struct event_resume_target {
 struct event_check {
 	char check[NAME_SIZE];
 	bool passed;
+	char vip[NAME_SIZE]; /* it was a test after taking that one over; "": a run of its own */
 };
 
 struct event_resume_check {

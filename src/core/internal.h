@@ -326,6 +326,7 @@ struct vip {
 	struct reason won_reason;
 	uint64_t tie_ns;         /* active: since when another is active that only has the larger address; 0: none */
 	uint64_t lower_ns;       /* backup: since when it hears a lower one, but for goodbyes; 0: it does not */
+	char failed_test[NAME_SIZE]; /* the check whose test failed after it was taken here; "": none */
 	uint64_t lower_floor_ns; /* and when its Down would have ended then: the RFC would not preempt before */
 	uint64_t given_ns;       /* when a person handed it over; until it is active again it does not preempt. 0: it was not */
 	uint8_t refusals;
@@ -395,6 +396,7 @@ struct check {
 	uint64_t definition;     /* equal for equal definitions */
 	enum check_state state, told;
 	unsigned in_a_row;       /* so many results said something else */
+	unsigned passes;         /* so many in a row were good, as far as `rise` */
 	uint64_t since_ns;       /* of the state */
 	uint64_t heard_ns;       /* the last result; 0: none yet */
 	uint64_t awaited_ns;     /* the same, or when it was first configured */
@@ -861,6 +863,7 @@ void check_result(struct core *, const struct event_check *);
 void check_build(struct core *, const struct config *, const struct core *old); /* those that both have go on */
 void check_resume(struct core *, const struct event_resume_check *);
 struct reason check_reason(const struct check *);
+void check_forget_tests(struct core *); /* of checks that are no longer configured */
 void check_timer(struct core *);               /* some may have been without a result for too long */
 uint64_t check_deadline(const struct core *);
 

@@ -189,6 +189,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_CHECK_FAILED: return "check-failed";
 	case REASON_CHECK_WAITING: return "check-waiting";
 	case REASON_CHECK_PASSED: return "check-passed";
+	case REASON_TEST_FAILED: return "test-failed";
 	case REASON_COUNT: break;
 	}
 	return "unknown";

@@ -28,6 +28,7 @@ static void tell_vip(const struct vip *vip, struct event *event)
 	resume->down_ns = vip->down_ns;
 	resume->lower_ns = vip->lower_ns;
 	resume->lower_floor_ns = vip->lower_floor_ns;
+	memcpy(resume->failed_test, vip->failed_test, sizeof resume->failed_test);
 }
 
 static void tell_bond(const struct bond *bond, struct event *event)
@@ -188,6 +189,7 @@ void succession_vip(const struct core *core, struct vip *vip)
 		return;
 	vip->kept = resume;
 	vip->told = (enum vip_state)resume->state;
+	memcpy(vip->failed_test, resume->failed_test, sizeof vip->failed_test);
 	if (vip->heard_ns > resume->heard_ns) /* meanwhile */
 		return;
 	vip->heard_ns = resume->heard_ns;

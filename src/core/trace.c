@@ -179,6 +179,7 @@ static const struct field resume_fields[] = {
 	F("down", u.resume.down_ns, KIND_U64),
 	F("lower", u.resume.lower_ns, KIND_U64),
 	F("floor", u.resume.lower_floor_ns, KIND_U64),
+	F("failed-test", u.resume.failed_test, KIND_TEXT),
 	END,
 };
 
@@ -254,6 +255,7 @@ static const struct field heartbeat_fields[] = {
 static const struct field check_fields[] = {
 	F("check", u.check.check, KIND_TEXT),
 	F("passed", u.check.passed, KIND_BOOL),
+	F("vip", u.check.vip, KIND_TEXT),
 	END,
 };
 

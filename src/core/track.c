@@ -147,7 +147,7 @@ void track_update(struct core *core)
 	for (unsigned i = 0; i < core->n_tracks; i++)
 		core->tracks[i].why = judge(core, &core->tracks[i]);
 	for (unsigned i = 0; i < core->n_vips; i++) {
-		if (core->vips[i].n_tracks)
+		if (core->vips[i].n_tracks || core->vips[i].failed_test[0])
 			vip_health(core, &core->vips[i]);
 	}
 }

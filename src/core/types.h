@@ -198,6 +198,7 @@ enum reason_code {
 	REASON_CHECK_FAILED,      /* of what is required: so many results in a row said so */
 	REASON_CHECK_WAITING,     /* of what is required, or a check: no run has ended yet, and `start` says nothing */
 	REASON_CHECK_PASSED,      /* of a check */
+	REASON_TEST_FAILED,       /* as if it were required: the test after taking over failed, and the check has not passed since */
 	REASON_COUNT
 };
 

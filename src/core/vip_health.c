@@ -63,6 +63,10 @@ void vip_health(struct core *core, struct vip *vip)
 		required = (struct reason){ .code = REASON_REQUIRED, .arg = { track->why } };
 		memcpy(required.name, track->cfg->name, sizeof required.name);
 	}
+	if (vip->failed_test[0] && (!required.code || vip_is_undecided(&required))) {
+		required = (struct reason){ .code = REASON_REQUIRED, .arg = { REASON_TEST_FAILED } };
+		memcpy(required.name, vip->failed_test, sizeof vip->failed_test);
+	}
 	if (memcmp(&required, &vip->required, sizeof required) != 0) {
 		vip->required = required;
 		core_dirty_vip(core, vip);

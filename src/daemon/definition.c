@@ -99,3 +99,17 @@ json_t *definition_of_check(const struct config *config, const struct config_che
 	}
 	return json;
 }
+
+json_t *definition_of_hook(const struct config *config, const struct config_hook *h)
+{
+	static const char *const keys[] = { [HOOK_START] = "start", [HOOK_STOP] = "stop", [HOOK_RESTART] = "restart" };
+	json_t *json = json_pack("{s:s, s:o}", "name", h->name, "timeout_us", us(h->timeout_ns));
+
+	if (h->action == HOOK_RUN) {
+		json_object_set_new(json, "run", arguments(config, h->first_arg, h->n_args));
+		add_program(json, config, &h->limits, h->user);
+	} else {
+		json_object_set_new(json, keys[h->action], json_string(config_text_of(config, h->unit)));
+	}
+	return json;
+}

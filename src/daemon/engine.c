@@ -13,6 +13,7 @@
 #include "config/load.h"
 #include "core/trace.h"
 #include "daemon/clock.h"
+#include "daemon/hooks.h"
 
 enum {
 	STEP_ACTIONS = 256,
@@ -183,6 +184,7 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 		if (e->handover && action->u.note.code == NOTE_DRAINED) /* it goes on being so */
 			break;
 		journal_add(e->journal, e->core, action, now_ns);
+		hooks_note(e->hooks, e->core, e->config, action);
 		remember(e, action);
 		break;
 	case ACT_STOPPED:
@@ -747,6 +749,17 @@ void engine_check(struct engine *e, const char *check, bool passed, const char *
 	journal_check_says(e->journal, output);
 	feed(e, &event);
 	journal_check_says(e->journal, "");
+}
+
+void engine_test_failed(struct engine *e, const char *vip, const char *check)
+{
+	struct event event = { .type = EV_CHECK };
+
+	if (strlen(vip) >= sizeof event.u.check.vip || strlen(check) >= sizeof event.u.check.check)
+		return;
+	strcpy(event.u.check.vip, vip);
+	strcpy(event.u.check.check, check);
+	feed(e, &event);
 }
 
 void engine_role(struct engine *e, enum role_order order, const char *vip, bool force)

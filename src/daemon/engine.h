@@ -23,6 +23,7 @@
 #include "kernel/packet.h"
 
 struct runner;
+struct hooks;
 
 struct engine {
 	struct core *core;
@@ -34,6 +35,7 @@ struct engine {
 	struct netlink_events *netlink;
 	struct applier *applier;
 	struct devices *devices;
+	struct hooks *hooks;            /* borrowed */
 	const struct runner *runner;    /* borrowed; NULL: there is none yet, or no more */
 	struct journal *journal;
 	struct record *record;
@@ -79,6 +81,8 @@ void engine_switch(struct engine *, const char *bond, const char *port);
 
 /* A run of a check has ended; output: what it said, for people. */
 void engine_check(struct engine *, const char *check, bool passed, const char *output);
+/* A test of a vip that this node has just taken has failed. */
+void engine_test_failed(struct engine *, const char *vip, const char *check);
 
 /* A person says who shall hold what: EV_ROLE, and what a restart must not forget of it is written before this returns. vip:
  * "" where the order needs none; what is unknown or too long changes nothing. */

@@ -231,6 +231,19 @@ static bool take_output(struct handover *h, const char *values)
 	return true;
 }
 
+static bool take_hook(struct handover *h, const char *values)
+{
+	char **place = grow((void **)&h->hooks, h->n_hooks, sizeof *place), *line = strdup(values);
+
+	if (!place || !line) {
+		free(line);
+		return false;
+	}
+	*place = line;
+	h->n_hooks++;
+	return true;
+}
+
 static bool take_event(struct handover *h, const char *line)
 {
 	struct event event, *place;
@@ -268,6 +281,8 @@ static bool take_line(struct handover *h, const char *line)
 		return take_path(h, values);
 	if (length == 6 && memcmp(line, "client", length) == 0)
 		return take_client(h, values);
+	if (length == 4 && memcmp(line, "hook", length) == 0)
+		return take_hook(h, values);
 	if (length == 6 && memcmp(line, "output", length) == 0)
 		return take_output(h, values);
 	if (sscanf(line, "version %31s", h->version) == 1 || sscanf(line, "at %" SCNu64, &h->at_ns) == 1 ||
@@ -346,5 +361,8 @@ void handover_done(struct handover *h)
 	free(h->vips);
 	free(h->bonds);
 	free(h->outputs);
+	for (unsigned i = 0; i < h->n_hooks; i++)
+		free(h->hooks[i]);
+	free(h->hooks);
 	free(h);
 }

@@ -63,6 +63,8 @@ struct handover {
 	uint64_t runner_generation; /* the last one that the runner was told */
 	struct handover_output *outputs;
 	unsigned n_outputs;
+	char **hooks;        /* those that wait, for hooks_inherit */
+	unsigned n_hooks;
 	int stand_in;        /* the child that sends the adverts until this program does; 0: none */
 	int lock, control;   /* descriptors, the caller's from now on; -1: there is none */
 	int journal;         /* a file of the events it remembered, one JSON object a line; -1 */

@@ -419,6 +419,7 @@ static void after_turn(struct loop *l)
 		l->status = EXIT_FINE;
 	if (notify_kept() && !l->retelling)
 		retell_later(l);
+	runner_turn(l->runner);
 	arm_timer(l);
 	transition_turn(l->transition, l->loader || l->stopping || !l->ready);
 }

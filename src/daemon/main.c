@@ -17,6 +17,7 @@
 #include "daemon/clock.h"
 #include "daemon/control.h"
 #include "daemon/engine.h"
+#include "daemon/hooks.h"
 #include "daemon/launcher.h"
 #include "daemon/loader.h"
 #include "daemon/loop.h"
@@ -195,6 +196,9 @@ static int make_engine(struct daemon *d)
 	e->journal = journal_new();
 	if (d->handover && e->journal && d->handover->journal >= 0)
 		journal_inherit(e->journal, d->handover->journal, d->handover->journal_seq);
+	e->hooks = hooks_new();
+	for (unsigned i = 0; e->hooks && d->handover && i < d->handover->n_hooks; i++)
+		hooks_inherit(e->hooks, d->handover->hooks[i]);
 	e->record = record_new(d->rundir, &d->world);
 	filter_init(&d->filter, d->rundir, d->options.rundir);
 	e->filter = &d->filter;
@@ -203,7 +207,7 @@ static int make_engine(struct daemon *d)
 	e->applier = applier_new(engine_capacity(d->config));
 	if (!e->applier)
 		return fail("cannot start the applier");
-	if (!e->core || !e->journal || !e->record || engine_configure(e, d->config, d->keys, &d->previous) < 0) {
+	if (!e->hooks || !e->core || !e->journal || !e->record || engine_configure(e, d->config, d->keys, &d->previous) < 0) {
 		errno = ENOMEM;
 		return fail("cannot take over the configuration");
 	}
@@ -247,6 +251,7 @@ static void clean_up(struct daemon *d)
 	devices_close(e->devices);
 	record_free(e->record);
 	journal_free(e->journal);
+	hooks_free(e->hooks);
 	core_free(e->core);
 	config_free(e->config);
 	keys_free(e->keys);

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "daemon/clock.h"
 #include "daemon/definition.h"
+#include "daemon/hooks.h"
 #include "daemon/launcher.h"
 #include "runner/protocol.h"
 
@@ -39,7 +40,7 @@ struct runner {
 	const char *rundir;
 	int launcher, fd;            /* fd -1: not connected */
 	bool launched;               /* by the launcher, and no unit's */
-	bool wanted;
+	bool wanted, full;           /* full: its socket takes no more */
 	sd_event_source *io, *timer;
 	uint64_t generation;
 	struct told *checks;         /* by name */
@@ -94,6 +95,7 @@ static void hear_result(struct runner *r, const struct runner_answer *answer)
 static void hear(struct runner *r, const json_t *message)
 {
 	struct runner_answer answer;
+	const char *vip, *check;
 
 	if (runner_answer_decode(message, &answer) < 0) {
 		log_at(LOG_WARNING, "a message of standby-runner is not understood: are both of one version?");
@@ -101,6 +103,8 @@ static void hear(struct runner *r, const json_t *message)
 	}
 	if (answer.check[0])
 		hear_result(r, &answer);
+	else if (hooks_ended(r->engine->hooks, &answer, &vip, &check))
+		engine_test_failed(r->engine, vip, check);
 }
 
 /* ---- the connection ----------------------------------------------------------------------------------------------- */
@@ -151,6 +155,7 @@ static void lost(struct runner *r)
 
 	r->failures = clock_boot() - r->connected_ns >= PROVEN ? 1 : r->failures + 1;
 	disconnect(r);
+	hooks_lost(r->engine->hooks);
 	if (error)
 		complain(r, "standby-runner cannot be started: %s", strerror(error));
 	else
@@ -189,8 +194,8 @@ static int launch(const struct runner *r)
 	return error;
 }
 
-/* The rest of what is to be said, as far as it is taken. */
-static void say(struct runner *r)
+/* The checks that were not said yet: 0 or -errno. */
+static int say_checks(struct runner *r)
 {
 	int error = 0;
 
@@ -208,6 +213,38 @@ static void say(struct runner *r)
 		}
 		r->said += error == 0;
 	}
+	return error;
+}
+
+/* The hooks that are due: 0 or -errno. Tests are of checks that were said. */
+static int say_hooks(struct hooks *hooks, int fd)
+{
+	const json_t *message;
+	int error = 0;
+
+	while (error == 0 && (message = hooks_next(hooks)) != NULL) {
+		struct runner_answer refused = { .type = RUNNER_REFUSED, .reason = "what is to be told is too long" };
+		const char *vip, *check;
+		error = runner_send(fd, message);
+		refused.id = (uint64_t)json_integer_value(json_object_get(message, "id"));
+		if (error == 0 || error == -EMSGSIZE)
+			hooks_said(hooks);
+		if (error == -EMSGSIZE) {
+			hooks_ended(hooks, &refused, &vip, &check);
+			error = 0;
+		}
+	}
+	return error;
+}
+
+/* The rest of what is to be said, as far as it is taken. */
+static void say(struct runner *r)
+{
+	int error = say_checks(r);
+
+	if (error == 0)
+		error = say_hooks(r->engine->hooks, r->fd);
+	r->full = error == -EAGAIN;
 	if (error && error != -EAGAIN && error != -ENOMEM) {
 		lost(r);
 		return;
@@ -215,6 +252,7 @@ static void say(struct runner *r)
 	sd_event_source_set_io_events(r->io, error == -EAGAIN ? EPOLLIN | EPOLLOUT : EPOLLIN);
 	if (error == -ENOMEM) {
 		disconnect(r); /* another time */
+		hooks_lost(r->engine->hooks);
 		retry_later(r);
 	}
 }
@@ -245,6 +283,7 @@ static void connect_runner(struct runner *r)
 		fd = launch(r);
 	if (fd >= 0) {
 		r->said = 0;
+		r->full = false;
 		if (use(r, fd))
 			say(r);
 		return;
@@ -333,6 +372,12 @@ void runner_configure(struct runner *r, const struct config *config)
 	}
 }
 
+void runner_turn(struct runner *r)
+{
+	if (r->fd >= 0 && !r->full && hooks_next(r->engine->hooks))
+		say(r);
+}
+
 const char *runner_output(const struct runner *r, unsigned check)
 {
 	return r && check < r->n_checks ? r->checks[check].output : "";
@@ -357,6 +402,8 @@ static void inherit(struct runner *r, const struct handover *h)
 		r->n_checks += check->definition != NULL;
 	}
 	r->said = r->n_checks + 1;
+	if (h->runner < 0)
+		hooks_lost(r->engine->hooks);
 	if (h->runner >= 0)
 		use(r, h->runner);
 }
@@ -401,5 +448,7 @@ int runner_bequeath(const struct runner *r, struct handover_out *out)
 		fprintf(file, "runner %d %llu\n", r->fd, (unsigned long long)r->generation);
 	for (unsigned i = 0; error == 0 && i < r->n_checks; i++)
 		fprintf(file, "output %s %s\n", name_of(&r->checks[i]), r->checks[i].output);
+	if (error == 0)
+		hooks_bequeath(r->engine->hooks, file);
 	return error;
 }

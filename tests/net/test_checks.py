@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -222,7 +223,10 @@ def test_reexec_keeps_verdicts(pair, failed):
     runner, before, check = runners(one), (states(one, "vip", "web"), states(one, "check", "service")), check_of(one)
     assert one.ctl("reexec").returncode == 0
     assert runners(one) == runner
-    assert (check_of(one)["state"], check_of(one)["since"], check_of(one)["output"]) == (check["state"], check["since"], check["output"])
+    after = check_of(one)
+    assert (after["state"], after["output"]) == (check["state"], check["output"])
+    # One moment, told by two programs, each with what it knows of the clocks.
+    assert abs((datetime.fromisoformat(after["since"]) - datetime.fromisoformat(check["since"])).total_seconds()) < 0.1
     heard = now()
     wait_for(lambda: (check_of(one)["last_result_ms"] or 1e9) < (now() - heard) / 1e6 / 2, 20, "results again")
     assert (states(one, "vip", "web"), states(one, "check", "service")) == before
@@ -250,3 +254,138 @@ def test_events_carry_check_changes(pair):
     wait_check(one, "passed")
     assert states(one, "check", "service") == ["passed", "failed", "passed"]
     assert json.dumps(one.events()).count('"check-silent"') == 0
+
+
+# ---- hooks ----
+
+SCRIPT = """#!/bin/sh
+{begin}
+printf '%s' "$STANDBY_OBJECT:$STANDBY_NAME $STANDBY_PREVIOUS $STANDBY_STATE $STANDBY_NODE $STANDBY_ADDRESSES|" >>{notes}.$$
+cat >>{notes}.$$
+echo >>{notes}.$$
+cat {notes}.$$ >>{notes}
+rm {notes}.$$
+{end}
+"""
+
+
+class Hooked:
+    """One node, alone, with hooks that note what they are told."""
+
+    def __init__(self, lab, hooks="", begin="", vips=1, end=""):
+        self.lab = lab
+        self.node = lab.nodes[0].ready()
+        self.node.address("eno1", "192.0.2.11/24")
+        self.service = Service(self.node)
+        self.directory = self.service.path.parent
+        self.directory.chmod(0o755)
+        (self.directory / "out").mkdir()
+        (self.directory / "out").chmod(0o777)
+        self.notes = self.directory / "out" / "notes"
+        script = self.directory / "note"
+        script.write_text(SCRIPT.format(begin=begin.format(directory=self.directory), notes=self.notes, end=end))
+        script.chmod(0o755)
+        self.hooks = "hooks:\n" + (hooks or "  note: {{when: \"vip:*\", run: [{script}, hello]}}\n").format(script=script, directory=self.directory)
+        self.text = (f"version: 1\nnode: {self.node.name}\nchecks:\n{self.service.check()}{self.hooks}vips:\n"
+                     + "".join(vip_config(self.node, name=f"v{i}", vrid=i, addresses=(f"192.0.2.{100 + i}",), priority=200, require="[service]")
+                               for i in range(1, vips + 1)))
+        self.daemon = Standbyd(self.node, self.text).start()
+        self.daemon.wait_state("active", name="v1")
+
+    def lines(self, name="v1"):
+        """What was noted of one vip: (previous, state) and the JSON, in order."""
+        found = []
+        for line in self.notes.read_text().splitlines() if self.notes.exists() else []:
+            words, facts = line.split("|", 1)
+            who, previous, state, node, addresses = words.split(" ")
+            facts = json.loads(facts)
+            assert (who, previous, state) == (f"vip:{facts['name']}", facts["previous"], facts["state"])
+            assert node == facts["node"] == self.node.name and addresses == facts["addresses"][0]
+            if facts["name"] == name:
+                found.append((previous, state))
+        return found
+
+    def transitions(self, name="v1"):
+        return [(event["previous"], event["state"]) for event in self.daemon.events()
+                if event["object_type"] == "vip" and event["object"] == name and event["code"] == "state"]
+
+    def close(self):
+        self.daemon.close()
+        for path in sorted(self.directory.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        self.directory.rmdir()
+
+
+@pytest.fixture
+def hooked(make_lab):
+    made = []
+
+    def make(**options):
+        made.append(Hooked(make_lab(names=("lb1",), ports=1), **options))
+        return made[-1]
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_each_transition_has_its_hook_in_order(hooked):
+    h = hooked(vips=3)
+    for health in (0, 1, 0, 1):
+        h.service.set(health)
+        wait_check(h.daemon, "passed" if health else "failed")
+        for i in (1, 2, 3):
+            h.daemon.wait_state("active" if health else "fault", name=f"v{i}")
+    for i in (1, 2, 3):
+        wait_for(lambda i=i: h.lines(f"v{i}") == h.transitions(f"v{i}"), 20, f"the hooks of v{i}")
+        assert len(h.lines(f"v{i}")) >= 10
+
+
+def test_slow_hooks_wait_in_line(hooked):
+    """While one hangs, nothing else does, and none is left out."""
+    h = hooked(begin="while [ -e {directory}/wait ]; do sleep 0.02; done", vips=1)
+    wait_for(lambda: h.lines() == h.transitions(), 20, "the hooks of the start")
+    (h.directory / "wait").touch()
+    for health in (0, 1, 0, 1):
+        h.service.set(health)
+        h.daemon.wait_state("active" if health else "fault", name="v1")
+    told = len(h.lines())
+    assert told < len(h.transitions())
+    assert h.daemon.ctl("reexec").returncode == 0  # the line goes on in the next program
+    assert len(h.lines()) == told
+    (h.directory / "wait").unlink()
+    wait_for(lambda: h.lines() == h.transitions(), 20, "all hooks, in order")
+
+
+def test_killed_runner_does_the_last_hook_again(hooked):
+    h = hooked(begin="while [ -e {directory}/wait ]; do sleep 0.02; done")
+    wait_for(lambda: h.lines() == h.transitions(), 20, "the hooks of the start")
+    (h.directory / "wait").touch()
+    h.service.set(0)
+    h.daemon.wait_state("fault", name="v1")
+    for pid in runners(h.daemon):
+        os.kill(pid, signal.SIGKILL)
+    (h.directory / "wait").unlink()
+    wait_for(lambda: h.lines() and h.lines()[-1] == h.transitions()[-1], 20, "the last state")
+
+
+def test_failed_test_hands_back(pair):
+    p = pair()
+    one, two = p.daemons
+    broken = p.services[0].path.parent / "broken"
+    broken.write_text("0\n")
+    broken.chmod(0o644)
+    deep = f"  deep: {{file: {{path: {broken}, min: 1}}, interval: 100ms, timeout: 90ms, start: passed, fall: 100, rise: 1}}\n"
+    text = p.config(p.lab.nodes[0], 200, more=deep + 'hooks:\n  try: {when: "vip:web active", test: deep}\n')
+    one.write(text)
+    assert one.ctl("reload").returncode == 0
+    assert one.state() == "active"  # it had taken it before
+    p.services[0].set(0)
+    two.wait_state("active")
+    p.services[0].set(1)  # takes it, tries it, and hands it back
+    wait_for(lambda: "test after taking over failed" in (one.vip()["reason"] or ""), 15, "the test's failure")
+    two.wait_state("active")
+    one.wait_state("fault")
+    broken.write_text("1\n")
+    one.wait_state("active")
+    wait_for(lambda: "hook try for vip:web: done" in one.log(), 15, "a test that passes")
+    assert one.state() == "active"

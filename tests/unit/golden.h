@@ -72,6 +72,7 @@ bool golden_line(struct golden *, const char *line);
 
 /* golden_print.c */
 void golden_print(struct golden *, const struct action *);
+void golden_print_hooks(struct golden *, const struct action *); /* that the note is for */
 
 /* test_golden.c */
 void golden_feed(struct golden *, struct event *);

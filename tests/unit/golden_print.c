@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "common/text.h"
+#include "core/hook.h"
 #include "core/trace.h"
 #include "golden.h"
 
@@ -51,6 +52,19 @@ static void print_note(struct golden *g, const struct action *a)
 		fprintf(g->out, " %s", n->reason.name);
 	if (n->reason.ip.family)
 		fprintf(g->out, " %s", trace_ip(&n->reason.ip, ip));
+}
+
+void golden_print_hooks(struct golden *g, const struct action *a)
+{
+	struct hook_change change;
+	unsigned cursor = 0;
+	int i;
+
+	if (!hook_change(g->core, a, &change))
+		return;
+	while ((i = hook_next(g->config, &change, &cursor)) >= 0)
+		fprintf(g->out, "> %.3f hook %s for %s:%s %s, it was %s\n", (double)(g->now - g->start) / 1e6, g->config->hooks[i].name,
+			hook_object_name(change.object), change.name, change.word, change.previous[0] ? change.previous : "nothing");
 }
 
 static void print_address(struct golden *g, const struct action *a)

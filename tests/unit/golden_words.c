@@ -709,6 +709,8 @@ static bool word_check(struct golden *g, const struct words *w)
 		return wrong(g, "check NAME passed|failed");
 	strncpy(event.u.check.check, w->word[1], sizeof event.u.check.check - 1);
 	event.u.check.passed = strcmp(w->word[2], "passed") == 0;
+	if (after(w, "after"))
+		strncpy(event.u.check.vip, after(w, "after"), NAME_SIZE - 1);
 	golden_feed(g, &event);
 	return true;
 }

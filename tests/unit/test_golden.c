@@ -57,6 +57,8 @@ static void answer_probe(struct golden *g, const struct action_probe *probe)
 static void take(struct golden *g, const struct action *a)
 {
 	golden_print(g, a);
+	if (a->type == ACT_NOTE)
+		golden_print_hooks(g, a);
 	if (a->type == ACT_STOPPED)
 		g->dead = true;
 	if (a->type == ACT_PROBE)
