@@ -43,6 +43,7 @@ class HAProxy(Daemon):
 def example_text(node, key_path):
     """The example's configuration for a lab, whose kernel may have no bonding driver."""
     text = (EXAMPLE / "standbyd.yaml").read_text()
+    text = text.replace("{name: haproxy}", f"{{name: haproxy-{node.name}}}")
     return text.replace("version: 1\n", f"version: 1\nnode: {node.name}\n", 1).replace("driver: kernel", "driver: move") \
         .replace("/etc/standbyd/cluster.key", str(key_path))
 
@@ -113,7 +114,7 @@ class Client(threading.Thread):
         self.join(10)
 
 
-def refused():
-    """Why this cannot run here; None: it can."""
-    missing = [p for p in (PROGRAM,) if not Path(p).exists()] + ([] if shutil.which("killall") else ["killall"])
+def refused(*more):
+    """Why this cannot run here: HAProxy or another of these programs is missing. None: it can."""
+    missing = [p for p in (PROGRAM, *more) if not shutil.which(p)]
     return f"{', '.join(missing)} is not installed" if missing else None

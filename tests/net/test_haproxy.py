@@ -8,6 +8,7 @@ from lab import Standbyd, now, wait_for
 
 # The example's check: fall × interval, of the runs before the last one each may start later by the jitter, and the timeout.
 NOTICED_MS = 2 * (200 + 20) + 150
+ENDED_MS = 10  # of a process: its end is an event
 HEARD_MS = 3 * 100  # the example's heartbeats
 TIMEOUT_MS = 500  # of the client: a request that was under way when the address moved
 
@@ -46,13 +47,14 @@ def service(make_lab):
 
 
 def test_haproxy_killed_and_back(service):
-    service.moved(service.h1.kill9(), NOTICED_MS)
+    service.moved(service.h1.kill9(), ENDED_MS)
     assert service.d1.vip()["reason_code"] == "required"
     assert "haproxy" in service.d1.vip()["reason"]
     since = now()
     service.h1.start()
     service.settle()
-    assert service.client.failed(since) == 0, "the address goes back only to a HAProxy that answers"
+    # Only to one that answers: the request that is under way on the other node, if there is one, loses its connection.
+    assert service.client.failed(since) <= 1
 
 
 def test_haproxy_hangs(service):
