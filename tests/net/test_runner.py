@@ -18,6 +18,7 @@ from lab import binary, wait_for
 
 LIMITS = {"output_max": 4096, "memory_max": 1 << 30, "processes_max": 4096}
 DEADLINE = 20
+LAST_RUN = 150
 
 MAPPED = sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines())
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or MAPPED < 65536, reason="programs run as several users")
@@ -36,7 +37,8 @@ def other_user():
 
 
 class Runner:
-    """The program, and what it says. Scripts are in a directory that only root may write to, which /tmp is not."""
+    """The program, and what it says. Scripts are in a directory that only root may write to, which /tmp is not. It is given a
+    descriptor and a umask that are not for programs."""
 
     def __init__(self, before=None, environment=None, program=None, within=()):
         self.directory = Path(tempfile.mkdtemp(dir="/run", prefix="standby-runner-"))
@@ -45,10 +47,12 @@ class Runner:
         self.notes.mkdir()
         self.notes.chmod(0o777)
         self.socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        more = os.dup(theirs.fileno())
         self.socket.settimeout(DEADLINE)
-        self.process = subprocess.Popen([*within, program or binary("standby-runner"), "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()], preexec_fn=before,
+        self.process = subprocess.Popen([*within, program or binary("standby-runner"), "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno(), more], umask=0o077, preexec_fn=before,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})})
         theirs.close()
+        os.close(more)
         self.heard = []
         self.ids = 0
         self.generation = 0
@@ -232,16 +236,19 @@ def test_user(runner, user):
     assert all(int(value, 16) == 0 for name, value in status.items() if name.startswith("Cap"))
 
 
-def test_own_privileges(runner):
-    """The runner is not root, and keeps three capabilities; a fourth only where ping needs it."""
-    runner.end_of(runner.run("/bin/true"))  # it has settled
+@pytest.mark.parametrize("ping_sockets", [False, True])
+def test_own_privileges(make_runner, ping_sockets):
+    """The runner is not root, and keeps three capabilities; a fourth only where ping needs it. It is itself after it has looked at a program
+    as another user."""
+    groups = "0 2147483647" if ping_sockets else "1 0"
+    runner = make_runner(within=["unshare", "-n", "sh", "-c", f'echo "{groups}" >/proc/sys/net/ipv4/ping_group_range && exec "$0" "$@"'])
+    assert runner.end_of(runner.run("/bin/true", user=other_user().pw_name))["passed"]
     status = dict(line.split(":\t", 1) for line in Path(f"/proc/{runner.process.pid}/status").read_text().splitlines() if ":\t" in line)
     kill_setgid_setuid, net_raw = 1 << 5 | 1 << 6 | 1 << 7, 1 << 13
     assert set(status["Uid"].split()) == {str(default_user().pw_uid)}
-    assert int(status["CapEff"], 16) | net_raw == kill_setgid_setuid | net_raw and status["CapEff"] == status["CapPrm"]
+    assert set(map(int, status["Groups"].split())) == set(os.getgrouplist(default_user().pw_name, default_user().pw_gid))
+    assert int(status["CapEff"], 16) == kill_setgid_setuid | (0 if ping_sockets else net_raw) and status["CapEff"] == status["CapPrm"]
     assert int(status["CapBnd"], 16) == int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0 and status["NoNewPrivs"] == "1"
-    low, high = map(int, Path("/proc/sys/net/ipv4/ping_group_range").read_text().split())
-    assert bool(int(status["CapEff"], 16) & net_raw) == (not low <= default_user().pw_gid <= high)
 
 
 def test_unprivileged(make_runner):
@@ -288,6 +295,8 @@ def test_output(runner):
     assert end["passed"] and end["output"] == "end of it"
     end = runner.end_of(runner.run(runner.script("long", "head -c 100000 /dev/zero | tr '\\0' x"), output_max=100))
     assert end["passed"] and end["output"] == "x" * 100
+    end = runner.end_of(runner.run(runner.script("pieces", "printf %60s a; sleep 0.05; printf %60s b"), output_max=100))
+    assert end["passed"] and end["output"] == " " * 39 + "a" + " " * 59 + "b"
     end = runner.end_of(runner.run(runner.script("odd", "printf 'a\\033b\\377\\n\\n'; exit 3")))
     assert (end["output"], end["passed"], end["status"], end["reason"]) == ("a?b?", False, 3, "exit status 3")
     end = runner.end_of(runner.run(runner.script("killed", "kill -KILL $$")))
@@ -354,9 +363,10 @@ def test_children_of_others_live(runner):
     run = runner.run(slow)
     orphan = int(runner.note("orphan"))
     wait_for(lambda: int(Path(f"/proc/{orphan}/stat").read_text().rsplit(")", 1)[1].split()[1]) == runner.process.pid, DEADLINE, "it is the runner's")
-    stray = runner.script("stray", f"setsid sh -c 'echo $$ >{runner.notes}/stray; while :; do sleep 1; done' & while [ ! -s {runner.notes}/stray ]; do sleep 0.01; done")
-    assert runner.end_of(runner.run(stray))["passed"]
-    await_gone(int(runner.note("stray")), "the other's child")
+    stray = runner.script("stray", f"setsid sh -c 'echo $$ >{runner.notes}/$0; while :; do sleep 1; done' $1 & while [ ! -s {runner.notes}/$1 ]; do sleep 0.01; done")
+    for name in ("first", "second"):  # whoever is looked at with the first is gone when the second is
+        assert runner.end_of(runner.run(stray, name))["passed"]
+        await_gone(int(runner.note(name)), "the other's child")
     assert is_alive(orphan)
     (runner.notes / "go").touch()
     assert runner.end_of(run)["passed"]
@@ -560,8 +570,11 @@ def test_late_skip(runner):
 
 def test_queue(runner):
     """More hanging commands than may run at once keep no other from its turn, nor a hook from running."""
-    hang = runner.script("hang", "exec sleep 1000")
-    runner.apply(*[command(f"hang{n:03}", hang, interval=3600, timeout=3600) for n in range(160)], command("turn", "/bin/true", interval=3600))
+    hang = runner.script("hang", f"echo run >>{runner.notes}/hang; exec sleep 1000")
+    hanging = [command(f"hang{n:03}", hang, interval=3600, timeout=3600) for n in range(160)]
+    runner.apply(*hanging)
+    wait_for(lambda: runs(runner, "hang") >= 128, DEADLINE, "as many as may run")
+    runner.apply(*hanging, command("turn", "/bin/true", interval=3600))
     assert runner.answer(check="turn")["passed"]
     runner.apply(*[command(f"hang{n:03}", hang, interval=1, timeout=1) for n in range(160)], command("turn", "/bin/true", interval=60))
     assert runner.end_of(runner.run("/bin/true"))["passed"]
@@ -588,25 +601,42 @@ def test_test(runner):
     wait_for(lambda: runs(runner, "pids") == 2, DEADLINE, "the test runs")
     runner.send(type="cancel", id=runner.ids)
     assert runner.end_of(runner.ids)["reason"] == "cancelled"
+    stubborn = runner.script("stubborn", "trap '' TERM; while :; do sleep 0.1; done")
     own, tested = (int(pid) for pid in runner.note("pids").split())
     await_gone(tested, "the cancelled test")
     assert is_alive(own)
+    runner.apply(command("stubborn", stubborn, interval=3600, timeout=0.5))
+    runner.answer(check="stubborn")
+    runner.ids += 1
+    runner.send(type="test", id=runner.ids, check="stubborn")
+    end = runner.end_of(runner.ids)
+    assert (end["timed_out"], end["passed"], end["reason"]) == (True, False, "timed out")
+    runner.send(type="cancel", id=runner.ids)
+    told = runner.ids
+    assert runner.end_of(runner.run("/bin/true"))["passed"]
+    assert len([m for m in runner.heard if m.get("id") == told]) == 1
 
 
 def test_nobody_reads(runner):
     """Answers wait while the daemon reads none: the newest of each check, and every end of a hook."""
-    runner.apply(*[command(f"check{n}", counter(runner, f"check{n}"), interval=0.02) for n in range(5)])
+    count = runner.script("count", f"""
+        echo run >>{runner.notes}/$1; n=$(wc -l <{runner.notes}/$1)
+        [ $n -le {LAST_RUN} ] || exec sleep 1000
+        echo $n""")
+    names = [f"check{n}" for n in range(5)]
+    runner.apply(*[command(name, count, name, interval=0.02, timeout=3600) for name in names])
     ids = [runner.run("/bin/true") for _ in range(400)]
-    wait_for(lambda: all(runs(runner, f"check{n}") > 150 for n in range(5)), 60, "more runs than a socket holds results of")
-    ends = set()
-    while len(ends) < len(ids):
+    wait_for(lambda: all(runs(runner, name) > LAST_RUN for name in names), 60, "more runs than a socket holds results of")
+    results, ends = {name: [] for name in names}, set()
+    while len(ends) < len(ids) or any(str(LAST_RUN) not in outputs for outputs in results.values()):
         end = runner.hear()
-        if end["type"] == "done":
+        if end["type"] == "result":
+            results[end["check"]].append(end["output"])
+        else:
             assert end["passed"] and end["id"] not in ends
             ends.add(end["id"])
     assert ends == set(ids)
-    results = [end for end in runner.heard if end["type"] == "result"]
-    assert len(results) < sum(runs(runner, f"check{n}") for n in range(5)) - 200, "older results gave way to newer ones"
+    assert sum(map(len, results.values())) < len(names) * LAST_RUN - 200, "older results gave way to newer ones"
 
 
 # ---- systemd ----
