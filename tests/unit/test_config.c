@@ -532,12 +532,14 @@ static void the_example_of_haproxy_is_right_on_both_nodes(void **state)
 	struct result one = load(path, "lb1"), other = load(path, "lb2");
 	assert_string_equal(one.said, "");
 	assert_string_equal(other.said, "");
-	const struct config_track *track = &one.config->tracks[one.config->vips[0].first_track];
-	assert_int_equal(one.config->vips[0].n_tracks, 1);
-	assert_int_equal(track->kind, TRACK_CHECK);
-	assert_int_equal(track->lower, 0);
-	assert_string_equal(one.config->checks[track->check].name, "haproxy");
-	assert_int_equal(one.config->checks[track->check].kinds, 1U << CHECK_HTTP);
+	assert_int_equal(one.config->vips[0].n_tracks, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct config_track *track = &one.config->tracks[one.config->vips[0].first_track + i];
+		assert_int_equal(track->kind, TRACK_CHECK);
+		assert_int_equal(track->lower, 0);
+		assert_string_equal(one.config->checks[track->check].name, i == 0 ? "haproxy" : "haproxy-process");
+		assert_int_equal(one.config->checks[track->check].kinds, 1U << (i == 0 ? CHECK_HTTP : CHECK_PROCESS));
+	}
 	assert_true(one.config->common_digest == other.config->common_digest);
 	drop(&one);
 	drop(&other);
