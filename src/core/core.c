@@ -9,6 +9,15 @@ void core_dirty_vip(struct core *core, const struct vip *vip)
 	queue_add(&core->dirty, unit_of_vip(core, vip));
 }
 
+/* One that is queued gets its time when it is planned. */
+void core_retime_vip(struct core *core, const struct vip *vip)
+{
+	unsigned unit = unit_of_vip(core, vip);
+
+	if (!core->dirty.queued[unit])
+		heap_set(&core->heap, unit, vip_deadline(core, vip));
+}
+
 void core_dirty_bond(struct core *core, const struct bond *bond)
 {
 	queue_add(&core->dirty, unit_of_bond(core, bond));

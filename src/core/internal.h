@@ -648,6 +648,7 @@ extern const uint64_t announce_schedule[ANNOUNCE_STEPS];
 
 /* core.c */
 void core_dirty_vip(struct core *, const struct vip *);
+void core_retime_vip(struct core *, const struct vip *); /* its timers have moved, and nothing else has changed */
 void core_dirty_bond(struct core *, const struct bond *);
 void core_dirty_iface(struct core *, const struct iface *);
 void core_dirty_rest(struct core *);

@@ -263,20 +263,35 @@ static void taking_advert(struct core *core, struct vip *vip, const struct event
 	vip_group_lost(core, vip);
 }
 
+/* What a backup hears most is the active one as it was before: then its Down is all that has moved, and nothing has to be planned
+ * anew. With hundreds of vips at 10 ms that is half of what a backup's decisions cost. */
+static void hear_as_backup(struct core *core, struct vip *vip, const struct event_advert *advert)
+{
+	struct reason was = vip->reason;
+
+	vip->rearmed = false; /* in time: the next lateness is another one */
+	backup_advert(core, vip, advert);
+	if (vip->phase == PHASE_BACKUP && !vip->kept && vip->reason.code == was.code && vip->reason.arg[0] == was.arg[0] &&
+	    vip->reason.arg[1] == was.arg[1] && ip_equal(&vip->reason.ip, &was.ip))
+		core_retime_vip(core, vip);
+	else
+		core_dirty_vip(core, vip);
+}
+
 void vip_advert(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	vip->counters.adverts_received++;
 	vip->counters.priority_zero_received += advert->priority == 0;
 	follow_checksum(core, vip, advert);
-	core_dirty_vip(core, vip);
 	compare_lists(core, vip, advert);
+	if (vip->phase != PHASE_BACKUP)
+		core_dirty_vip(core, vip);
 	switch (vip->phase) {
 	case PHASE_INIT:
 	case PHASE_FAULT:
 		break;
 	case PHASE_BACKUP:
-		vip->rearmed = false; /* in time: the next lateness is another one */
-		backup_advert(core, vip, advert);
+		hear_as_backup(core, vip, advert);
 		break;
 	case PHASE_TAKING:
 		taking_advert(core, vip, advert);

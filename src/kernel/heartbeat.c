@@ -278,14 +278,16 @@ void beats_send(struct beats *b, unsigned path, const struct ip *to, const uint8
 	socklen_t size = address_of(to, way->port, &address);
 	int flags = MSG_DONTWAIT | (way->routed || to->family == FAMILY_6 ? 0 : MSG_DONTROUTE), error = 0;
 
-	if (path < b->n && way->fd < 0)
+	if (way->fd < 0)
 		error = way_open(way, b->epoll, path, &way->fd);
-	if (path < b->n && way->fd >= 0 && sendto(way->fd, bytes, length, flags, (struct sockaddr *)&address, size) == (ssize_t)length) {
+	if (!error && sendto(way->fd, bytes, length, flags, (struct sockaddr *)&address, size) != (ssize_t)length)
+		error = errno;
+	if (!error) {
 		b->counters.sent++;
 		return;
 	}
 	b->counters.send_errors++;
-	b->counters.last_errno = error ? error : errno;
+	b->counters.last_errno = error;
 }
 
 const struct beats_counters *beats_counters(const struct beats *b)

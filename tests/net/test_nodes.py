@@ -20,7 +20,7 @@ V6 = {"lan": ("eno1", "2001:db8::1{}", 64), "direct": ("eno2", "fd00::{}", 64)}
 class Cluster:
     """lb1 and lb2 with two paths between them, and no vips."""
 
-    def __init__(self, lab, paths=None, keys=None, heartbeat="", bonds="", address=True):
+    def __init__(self, lab, paths=None, keys=None, heartbeat="", bonds="", address=True, kind=Standbyd):
         self.lab, self.paths, self.heartbeat, self.bonds = lab, paths or V4, heartbeat, bonds
         for node in lab.nodes:
             node.ready()
@@ -28,7 +28,7 @@ class Cluster:
                 node.sysctl(f"ipv4/conf/{port}/arp_ignore", 1)
             for on, ip, prefix in self.paths.values() if address else ():
                 node.address(on, f"{ip.format(node.number)}/{prefix}")
-        self.daemons = [Standbyd(node, "") for node in lab.nodes]
+        self.daemons = [kind(node, "") for node in lab.nodes]
         self.d1, self.d2 = self.daemons[:2]
         for daemon in self.daemons:
             if keys:
