@@ -223,6 +223,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_CHECK_FAILED] = "the check fails",
 	[REASON_CHECK_WAITING] = "no run of the check has ended yet",
 	[REASON_TEST_FAILED] = "the test after taking over failed, and the check has not passed since",
+	[REASON_HOOKS] = "takes over: waits for its hooks",
 	[REASON_CHECK_PASSED] = "the check passes",
 };
 
@@ -436,6 +437,7 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_DRAINED] = "is drained by hand: leaves every vip and takes none until 'standbyctl undrain'",
 	[NOTE_CHECK_SILENT] = "has had no result for {a time}; what it was before is held on to",
 	[NOTE_CHECK_BACK] = "has results again, after {a time} without",
+	[NOTE_TAKING] = "takes over once its hooks are done",
 	[NOTE_UNDRAINED] = "is undrained: its vips stand again",
 };
 
@@ -549,6 +551,7 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_UNDRAINED:
 	case NOTE_CHECK_SILENT:
 	case NOTE_CHECK_BACK:
+	case NOTE_TAKING:
 		say_pattern(w, note_patterns[n->code], &material);
 		break;
 	case NOTE_REBUILT:

@@ -4,6 +4,7 @@
  * A new set of tables is made beside the old one; when everything could be allocated, what is known about links,
  * addresses, bonds and vips is carried over by name, and the sets change places. Vips that are gone from the
  * configuration but not from the network, and addresses that no object has any more, come along to be let go. */
+#include "core/hook.h"
 #include "core/internal.h"
 
 #include <limits.h>
@@ -583,6 +584,7 @@ static struct vip *add_vip(struct core *core, const struct config_vip *cfg, bool
 			     .retry_ns = NEVER,
 			     .conflict_ns = NEVER,
 			     .refresh_ns = NEVER,
+			     .blocked_ns = NEVER,
 			     .interval_ns = cfg->advert_ns,
 			     .checksum = VRRP_CHECKSUM_RFC5798,
 			     .priority = cfg->priority,
@@ -784,6 +786,8 @@ static int build(struct core *core, const struct change_over *over)
 	core->n_owned_routes = core->n_route_places;
 	core->n_owned_rules = core->n_rules;
 	carry_over(core, over);
+	for (unsigned i = 0; i < core->n_vips; i++)
+		core->vips[i].blocking_ns = hook_blocking_ns(config, core->vips[i].cfg.name);
 	vmac_carry(core, over->old);
 	track_carry(core, over->old);
 	if (claim_build(core) < 0)

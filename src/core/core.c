@@ -333,6 +333,8 @@ static void handle_timers(struct core *core)
 
 void core_dispatch(struct core *core, const struct event *event)
 {
+	struct vip *vip;
+
 	switch (event->type) {
 	case EV_CONTINUE:
 		break;
@@ -437,6 +439,11 @@ void core_dispatch(struct core *core, const struct event *event)
 		break;
 	case EV_RESUME_CHECK:
 		check_resume(core, &event->u.resume_check);
+		break;
+	case EV_HOOKS:
+		vip = vip_by_name(core, event->u.hooks.vip);
+		if (vip)
+			vip_unblock(core, vip);
 		break;
 	case EV_TYPES:
 		assert(!"an event of no type");

@@ -115,6 +115,7 @@ enum note_code {
 	NOTE_NEWER,          /* another node speaks a later version of the heartbeat (arg0), which is understood in part */
 	NOTE_CHECK_SILENT,   /* no run of a check has ended for so long (arg0); what it counts as stays */
 	NOTE_CHECK_BACK,     /* one has again; arg0 how long none had */
+	NOTE_TAKING,         /* a vip is to become active, and waits for its blocking hooks; reason: as of NOTE_STATE */
 	NOTE_CODES
 };
 
@@ -123,6 +124,7 @@ struct note {
 	uint8_t previous, state; /* of the object's own enum */
 	struct reason reason;
 	uint8_t mac[MAC_SIZE];
+	bool prepared; /* NOTE_STATE, active: its NOTE_TAKING came before */
 };
 
 struct action_advert {
@@ -285,6 +287,7 @@ enum event_type {
 	EV_HEARTBEAT,     /* a heartbeat came in, or what was to be one */
 	EV_CHECK,         /* one run of a check has ended */
 	EV_RESUME_CHECK,  /* as EV_RESUME_BOND */
+	EV_HOOKS,         /* the blocking hooks of a vip are done, for its last NOTE_TAKING */
 	EV_TYPES
 };
 
@@ -511,6 +514,7 @@ struct event {
 		struct event_heartbeat heartbeat;
 		struct event_check check;
 		struct event_resume_check resume_check;
+		struct { char vip[NAME_SIZE]; } hooks;
 	} u;
 };
 

@@ -60,10 +60,17 @@ bool hook_change(const struct core *core, const struct action *note, struct hook
 	if (!has_states(note->object.type, &change->object))
 		return false;
 	change->name = core_object_name(core, &note->object);
+	change->which = n->code == NOTE_TAKING ? HOOKS_BLOCKING : n->prepared ? HOOKS_OTHERS : HOOKS_ALL;
 	if (n->code == NOTE_ACTIVE_PORT) {
 		change->state = HOOK_BOND_PORT;
 		change->word = "port";
 		change->previous = port_name(core, note->object.index, n->reason.arg[0]);
+		return true;
+	}
+	if (n->code == NOTE_TAKING) {
+		change->state = VIP_ACTIVE;
+		change->word = state_word(HOOK_VIP, VIP_ACTIVE);
+		change->previous = state_word(HOOK_VIP, VIP_BACKUP);
 		return true;
 	}
 	if (n->code != NOTE_STATE || n->previous == n->state)
@@ -76,12 +83,26 @@ bool hook_change(const struct core *core, const struct action *note, struct hook
 
 static bool is_for(const struct config *config, const struct config_hook *hook, const struct hook_change *change)
 {
+	if (change->which != HOOKS_ALL && (change->which == HOOKS_BLOCKING) != (hook->blocking_ns != 0))
+		return false;
 	for (unsigned i = 0; i < hook->n_whens; i++) {
 		const struct config_when *when = &config->whens[hook->first_when + i];
 		if (when->object == change->object && when->states & 1U << change->state && match_glob(when->glob, change->name))
 			return true;
 	}
 	return false;
+}
+
+uint64_t hook_blocking_ns(const struct config *config, const char *vip)
+{
+	const struct hook_change change = { .object = HOOK_VIP, .name = vip, .state = VIP_ACTIVE, .which = HOOKS_BLOCKING };
+	uint64_t longest = 0;
+	unsigned cursor = 0;
+	int i;
+
+	while ((i = hook_next(config, &change, &cursor)) >= 0)
+		longest = config->hooks[i].blocking_ns > longest ? config->hooks[i].blocking_ns : longest;
+	return longest;
 }
 
 int hook_next(const struct config *config, const struct hook_change *change, unsigned *cursor)

@@ -307,7 +307,10 @@ struct vip {
 	uint64_t leave_ns;       /* leaving ends */
 	uint64_t renew_ns;       /* renewal is due at the latest */
 	uint64_t retry_ns;       /* fault by refusal: stands again */
-	uint64_t taking_ns;      /* decided to take over */
+	uint64_t taking_ns;      /* decided to take over, and waits for no hooks any more */
+	uint64_t blocking_ns;    /* so long it waits for its hooks at most before it takes over; 0: it has none that block */
+	uint64_t blocked_ns;     /* until then it waits; NEVER: it does not */
+	bool prepared;           /* it was told that it is to be active */
 	uint64_t place_ns;       /* earliest retry among its addresses */
 	uint64_t refresh_ns;     /* active: the next of the periodic announcements are due; NEVER: there are none */
 	unsigned refresh_at;     /* the address that they begin with */
@@ -788,6 +791,8 @@ void vip_check_joining(struct core *, struct vip *);           /* whether it sti
 uint64_t vip_preempt_ns(const struct vip *);                   /* when a preempt-delay ends; NEVER: none runs */
 unsigned vip_missing(const struct core *, const struct vip *); /* addresses that are not where they should be */
 bool vip_wants_addresses(const struct vip *);
+bool vip_holds(const struct vip *);                           /* the same, and it does not leave */
+void vip_unblock(struct core *, struct vip *);                 /* its hooks are done, or are not waited for any longer */
 enum vip_state vip_state_of(const struct vip *);
 struct object vip_object(const struct core *, const struct vip *); /* that actions and notes name */
 struct iface *vip_iface(const struct core *, const struct vip *); /* that it speaks on; NULL: none */

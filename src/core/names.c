@@ -190,6 +190,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_CHECK_WAITING: return "check-waiting";
 	case REASON_CHECK_PASSED: return "check-passed";
 	case REASON_TEST_FAILED: return "test-failed";
+	case REASON_HOOKS: return "hooks";
 	case REASON_COUNT: break;
 	}
 	return "unknown";
@@ -258,6 +259,7 @@ const char *note_code_name(enum note_code code)
 	case NOTE_NEWER: return "newer";
 	case NOTE_CHECK_SILENT: return "check-silent";
 	case NOTE_CHECK_BACK: return "check-back";
+	case NOTE_TAKING: return "taking";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -340,6 +342,7 @@ const char *event_type_name(enum event_type type)
 	case EV_HEARTBEAT: return "heartbeat";
 	case EV_CHECK: return "check";
 	case EV_RESUME_CHECK: return "resume-check";
+	case EV_HOOKS: return "hooks";
 	case EV_TYPES: break;
 	}
 	return "unknown";

@@ -172,7 +172,7 @@ static bool may_announce(const struct core *core, const struct vip *vip)
 {
 	if (vip->vmac != NONE && vip->phase == PHASE_TAKING)
 		return vip_missing(core, vip) == 0;
-	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE;
+	return vip_holds(vip);
 }
 
 static void send_unit_announcements(struct core *core, struct out *out, unsigned unit)
@@ -638,30 +638,36 @@ static bool is_trouble(enum reason_code code)
 	       code == REASON_VMAC_REFUSED || code == REASON_VMAC_KIND;
 }
 
-static void emit_state(struct out *out, struct object object, uint8_t *told, uint8_t state, struct reason *told_reason,
+static struct action *emit_state(struct out *out, struct object object, uint8_t *told, uint8_t state, struct reason *told_reason,
 		       struct reason reason)
 {
 	struct action *action;
 
 	if (*told == state && (told_reason->code == reason.code || !is_trouble(reason.code)))
-		return;
+		return NULL;
 	action = plan_emit(out, ACT_NOTE, object);
 	if (!action)
-		return;
+		return NULL;
 	action->u.note =
 		(struct note){ .code = NOTE_STATE, .previous = *told, .state = state, .reason = reason };
 	*told = state;
 	*told_reason = reason;
+	return action;
 }
 
 static void note_vip(struct core *core, struct out *out, struct vip *vip)
 {
+	struct action *action;
 	uint8_t told;
 
 	if (vip->kept && succession_settle(vip))
 		return;
 	told = (uint8_t)vip->told;
-	emit_state(out, vip_object(core, vip), &told, (uint8_t)vip_state_of(vip), &vip->told_reason, vip->reason);
+	action = emit_state(out, vip_object(core, vip), &told, (uint8_t)vip_state_of(vip), &vip->told_reason, vip->reason);
+	if (action && vip->phase == PHASE_ACTIVE) {
+		action->u.note.prepared = vip->prepared;
+		vip->prepared = false;
+	}
 	vip->told = told;
 }
 

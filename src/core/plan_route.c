@@ -207,7 +207,7 @@ static bool is_replaced(const struct core *core, struct group group, const struc
 void plan_vip_routes(struct core *core, struct out *out, struct vip *vip, bool removals)
 {
 	struct group group = { vip->first_route_place, vip->n_route_places };
-	bool holds = vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE;
+	bool holds = vip_holds(vip);
 
 	for (unsigned i = 0; i < group.n && !out->full; i++) {
 		struct route_place *place = &core->route_places[group.first + i];

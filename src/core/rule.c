@@ -163,7 +163,7 @@ static bool has_other_use(const struct core *core, const struct rule_place *plac
 
 void plan_vip_rules(struct core *core, struct out *out, struct vip *vip, bool removals)
 {
-	bool holds = vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE;
+	bool holds = vip_holds(vip);
 
 	for (unsigned i = 0; i < vip->cfg.n_rules && !out->full; i++) {
 		struct rule_place *place = &core->rules[vip->first_rule + i];

@@ -270,6 +270,11 @@ static const struct field resume_check_fields[] = {
 	END,
 };
 
+static const struct field hooks_fields[] = {
+	F("vip", u.hooks.vip, KIND_TEXT),
+	END,
+};
+
 static const struct field no_fields[] = { END };
 
 static const struct field *event_fields(enum event_type type)
@@ -302,6 +307,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_HEARTBEAT: return heartbeat_fields;
 	case EV_CHECK: return check_fields;
 	case EV_RESUME_CHECK: return resume_check_fields;
+	case EV_HOOKS: return hooks_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}

@@ -199,6 +199,7 @@ enum reason_code {
 	REASON_CHECK_WAITING,     /* of what is required, or a check: no run has ended yet, and `start` says nothing */
 	REASON_CHECK_PASSED,      /* of a check */
 	REASON_TEST_FAILED,       /* as if it were required: the test after taking over failed, and the check has not passed since */
+	REASON_HOOKS,             /* backup: decided to take over, its blocking hooks are awaited */
 	REASON_COUNT
 };
 

@@ -178,7 +178,7 @@ void core_vip(const struct core *core, unsigned i, struct vip_view *view)
 		view->reason.arg[1] = at > core->now ? (int64_t)(at - core->now) : 0;
 	}
 	if (vip->phase == PHASE_TAKING) {
-		view->reason.code = REASON_TAKING;
+		view->reason.code = vip->blocked_ns == NEVER ? REASON_TAKING : REASON_HOOKS;
 		view->reason.arg[0] = vip_missing(core, vip);
 	}
 }

@@ -44,7 +44,12 @@ uint64_t vip_preempt_ns(const struct vip *vip)
 
 bool vip_wants_addresses(const struct vip *vip)
 {
-	return vip->phase == PHASE_TAKING || vip->phase == PHASE_ACTIVE || vip->phase == PHASE_LEAVING;
+	return vip_holds(vip) || vip->phase == PHASE_LEAVING;
+}
+
+bool vip_holds(const struct vip *vip)
+{
+	return (vip->phase == PHASE_TAKING && vip->blocked_ns == NEVER) || vip->phase == PHASE_ACTIVE;
 }
 
 enum vip_state vip_state_of(const struct vip *vip)
@@ -244,6 +249,8 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 	vip->renew_ns = NEVER;
 	vip->conflict_ns = NEVER;
 	vip->refresh_ns = NEVER;
+	vip->blocked_ns = NEVER;
+	vip->prepared &= phase == PHASE_ACTIVE;
 	vip->lower_ns = 0;
 	vip->better_ns = vip->claim_ns = NEVER;
 	vip->send_advert = vip->first_advert = false;
@@ -335,16 +342,38 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	}
 }
 
-void vip_take(struct core *core, struct vip *vip, struct reason reason)
+static void take_addresses(struct core *core, struct vip *vip)
 {
-	enter(core, vip, PHASE_TAKING, reason);
-	vip->down_ns = NEVER;
 	vip->taking_ns = core->now;
 	for (unsigned i = 0; i < vip->n_addrs; i++)
 		core->addrs[vip->first_addr + i].announce = true; /* leaves when the address is there */
 	vip_renew(core, vip, true); /* what is there already has the lifetime of a predecessor */
 	if (vip_missing(core, vip) == 0)
-		enter_active(core, vip, reason);
+		enter_active(core, vip, vip->reason);
+}
+
+void vip_take(struct core *core, struct vip *vip, struct reason reason)
+{
+	bool held = vip->phase == PHASE_LEAVING; /* it still answers: nothing is prepared again */
+
+	enter(core, vip, PHASE_TAKING, reason);
+	vip->down_ns = NEVER;
+	if (held || !vip->blocking_ns) {
+		take_addresses(core, vip);
+		return;
+	}
+	vip->blocked_ns = core->now + vip->blocking_ns;
+	vip->prepared = true;
+	core_note(core, NOTE_TAKING, vip_object(core, vip))->reason = reason;
+}
+
+void vip_unblock(struct core *core, struct vip *vip)
+{
+	if (vip->phase != PHASE_TAKING || vip->blocked_ns == NEVER)
+		return;
+	vip->blocked_ns = NEVER;
+	core_dirty_vip(core, vip);
+	take_addresses(core, vip);
 }
 
 void vip_leave(struct core *core, struct vip *vip, struct reason reason)
@@ -609,7 +638,7 @@ static void check_taken(struct core *core, struct vip *vip)
 {
 	uint64_t took = core->now - vip->taking_ns;
 
-	if (vip->phase != PHASE_TAKING || vip_missing(core, vip))
+	if (vip->phase != PHASE_TAKING || vip->blocked_ns != NEVER || vip_missing(core, vip))
 		return;
 	if (took >= vip->cfg.lease_ns)
 		lost_by_lateness(core, vip, took);

@@ -179,6 +179,8 @@ void vip_timer(struct core *core, struct vip *vip)
 		}
 		break;
 	case PHASE_TAKING:
+		if (vip->blocked_ns <= core->now)
+			vip_unblock(core, vip);
 		break;
 	}
 }
@@ -189,6 +191,7 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 
 	due = min64(due, min64(vip->renew_ns, min64(vip->retry_ns, vip->conflict_ns)));
 	due = min64(due, min64(vip->refresh_ns, claim_deadline(core, vip)));
+	due = min64(due, vip->blocked_ns);
 	if (vip->announce_step < ANNOUNCE_STEPS)
 		due = min64(due, vip->announce_base + announce_schedule[vip->announce_step]);
 	if (vip->place_ns > core->now)

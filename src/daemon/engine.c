@@ -751,6 +751,16 @@ void engine_check(struct engine *e, const char *check, bool passed, const char *
 	journal_check_says(e->journal, "");
 }
 
+void engine_hooks_done(struct engine *e, const char *vip)
+{
+	struct event event = { .type = EV_HOOKS };
+
+	if (strlen(vip) >= sizeof event.u.hooks.vip)
+		return;
+	strcpy(event.u.hooks.vip, vip);
+	feed(e, &event);
+}
+
 void engine_test_failed(struct engine *e, const char *vip, const char *check)
 {
 	struct event event = { .type = EV_CHECK };

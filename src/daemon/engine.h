@@ -81,6 +81,8 @@ void engine_switch(struct engine *, const char *bond, const char *port);
 
 /* A run of a check has ended; output: what it said, for people. */
 void engine_check(struct engine *, const char *check, bool passed, const char *output);
+/* The hooks that a vip waits for before it becomes active are done. */
+void engine_hooks_done(struct engine *, const char *vip);
 /* A test of a vip that this node has just taken has failed. */
 void engine_test_failed(struct engine *, const char *vip, const char *check);
 

@@ -21,9 +21,9 @@ struct job {
 	struct job *next;
 	json_t *message;       /* has the id already */
 	uint64_t id, change;   /* change: counted over all objects */
-	bool said;
+	bool said, awaited;    /* awaited: the last of those that a vip waits for */
 	char hook[NAME_SIZE];
-	char vip[NAME_SIZE], check[NAME_SIZE]; /* of a test; "" */
+	char vip[NAME_SIZE], check[NAME_SIZE]; /* vip: of a test, or awaited; check: of a test; "" */
 };
 
 /* What is in line for one object. */
@@ -131,6 +131,13 @@ static void join(struct hooks *hooks, const char *object, struct job *job)
 	job_free(oldest);
 }
 
+static struct job *line_end(struct hooks *hooks, const char *object)
+{
+	struct line *line = find_line(hooks, object);
+
+	return line ? line->last : NULL;
+}
+
 /* ---- what is told ------------------------------------------------------------------------------------------------- */
 
 static void add_address(const struct config_address *a, json_t *list, char *text, size_t size)
@@ -216,6 +223,7 @@ void hooks_note(struct hooks *hooks, const struct core *core, const struct confi
 {
 	struct hook_change change;
 	char object[OBJECT_SIZE];
+	struct job *last = NULL;
 	unsigned cursor = 0;
 	int i;
 
@@ -227,11 +235,16 @@ void hooks_note(struct hooks *hooks, const struct core *core, const struct confi
 		struct job *job = make_job(hooks, core, config, note, &change, &config->hooks[i]);
 		if (job && job->message) {
 			join(hooks, object, job);
+			last = line_end(hooks, object);
 			continue;
 		}
 		job_free(job);
 		log_at(LOG_ERR, "out of memory: hook %s for %s is left out", config->hooks[i].name, object);
 	}
+	if (!last || change.which != HOOKS_BLOCKING)
+		return;
+	last->awaited = true;
+	snprintf(last->vip, sizeof last->vip, "%s", change.name);
 }
 
 /* ---- the runner --------------------------------------------------------------------------------------------------- */
@@ -273,20 +286,34 @@ static void tell_end(const char *object, const struct job *job, const struct run
 		log_at(LOG_WARNING, "hook %s for %s: %s%s%s", job->hook, object, why, output[0] ? ": " : "", output);
 }
 
-bool hooks_ended(struct hooks *hooks, const struct runner_answer *answer, const char **vip, const char **check)
+/* The vip has lost it since, and is about to take it again. */
+static bool awaits_more(const struct job *job)
+{
+	while ((job = job->next) != NULL) {
+		if (job->awaited)
+			return true;
+	}
+	return false;
+}
+
+enum hooks_outcome hooks_ended(struct hooks *hooks, const struct runner_answer *answer, const char **vip, const char **check)
 {
 	struct line *line = hooks->lines;
+	bool awaits;
 
 	while (line && !(line->first->said && line->first->id == answer->id))
 		line = line->next;
 	if (!line)
-		return false;
+		return HOOKS_NOTHING;
 	tell_end(line->object, line->first, answer);
+	awaits = line->first->awaited && !awaits_more(line->first);
 	job_free(hooks->ended);
 	hooks->ended = take_out(hooks, line, NULL);
 	*vip = hooks->ended->vip;
 	*check = hooks->ended->check;
-	return hooks->ended->check[0] && !(answer->type == RUNNER_DONE && answer->passed);
+	if (awaits)
+		return HOOKS_DONE;
+	return hooks->ended->check[0] && !(answer->type == RUNNER_DONE && answer->passed) ? HOOKS_TEST_FAILED : HOOKS_NOTHING;
 }
 
 void hooks_lost(struct hooks *hooks)
@@ -329,8 +356,8 @@ void hooks_bequeath(const struct hooks *hooks, FILE *out)
 {
 	for (const struct line *line = hooks->lines; line; line = line->next) {
 		for (const struct job *job = line->first; job; job = job->next) {
-			json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:s, s:s, s:O}", "object", line->object, "hook", job->hook, "id",
-						 (json_int_t)job->id, "change", (json_int_t)job->change, "said", job->said, "vip",
+			json_t *json = json_pack("{s:s, s:s, s:I, s:I, s:b, s:b, s:s, s:s, s:O}", "object", line->object, "hook", job->hook, "id",
+						 (json_int_t)job->id, "change", (json_int_t)job->change, "said", job->said, "awaited", job->awaited, "vip",
 						 job->vip, "check", job->check, "message", job->message);
 			fputs("hook ", out);
 			if (json)
@@ -346,17 +373,17 @@ void hooks_inherit(struct hooks *hooks, const char *text)
 	json_t *json = json_loads(text, 0, NULL), *message = NULL;
 	const char *object, *hook, *vip, *check;
 	json_int_t id, change;
-	int said;
+	int said, awaited;
 	struct job *job = calloc(1, sizeof *job);
 
-	if (!job || json_unpack(json, "{s:s, s:s, s:I, s:I, s:b, s:s, s:s, s:o}", "object", &object, "hook", &hook, "id", &id, "change",
-				&change, "said", &said, "vip", &vip, "check", &check, "message", &message) != 0) {
+	if (!job || json_unpack(json, "{s:s, s:s, s:I, s:I, s:b, s:b, s:s, s:s, s:o}", "object", &object, "hook", &hook, "id", &id, "change",
+				&change, "said", &said, "awaited", &awaited, "vip", &vip, "check", &check, "message", &message) != 0) {
 		log_at(LOG_WARNING, "a hook that waited is not understood, and left out");
 		free(job);
 		json_decref(json);
 		return;
 	}
-	*job = (struct job){ .message = json_incref(message), .id = (uint64_t)id, .change = (uint64_t)change, .said = said };
+	*job = (struct job){ .message = json_incref(message), .id = (uint64_t)id, .change = (uint64_t)change, .said = said, .awaited = awaited };
 	snprintf(job->hook, sizeof job->hook, "%s", hook);
 	snprintf(job->vip, sizeof job->vip, "%s", vip);
 	snprintf(job->check, sizeof job->check, "%s", check);

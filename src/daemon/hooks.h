@@ -22,8 +22,14 @@ void hooks_note(struct hooks *, const struct core *, const struct config *, cons
 const json_t *hooks_next(struct hooks *);
 void hooks_said(struct hooks *);
 
-/* One ended. True: it was a test after taking over, and it failed: of *vip and *check, valid until the next call. */
-bool hooks_ended(struct hooks *, const struct runner_answer *, const char **vip, const char **check);
+enum hooks_outcome {
+	HOOKS_NOTHING,
+	HOOKS_TEST_FAILED, /* after taking over: of that vip and check */
+	HOOKS_DONE,        /* all that the vip waits for before it becomes active */
+};
+
+/* One ended; what it means for whom: *vip and *check, valid until the next call. */
+enum hooks_outcome hooks_ended(struct hooks *, const struct runner_answer *, const char **vip, const char **check);
 
 /* The runner is gone with what it was doing. That is done again where it is for the last change of its object, so that the last
  * state is always told. */

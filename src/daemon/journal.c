@@ -265,6 +265,7 @@ static int level_of(const struct entry *e)
 	case NOTE_UNDRAINED:
 	case NOTE_REEXECUTED:
 	case NOTE_CHECK_BACK:
+	case NOTE_TAKING:
 		return LOG_NOTICE;
 	case NOTE_PROBE_LOST:
 	case NOTE_TARGET_SILENT:

@@ -92,10 +92,25 @@ static void hear_result(struct runner *r, const struct runner_answer *answer)
 	engine_check(r->engine, answer->check, !refused && answer->passed, check->output);
 }
 
+static void end_hook(struct runner *r, const struct runner_answer *answer)
+{
+	const char *vip = "", *check = "";
+
+	switch (hooks_ended(r->engine->hooks, answer, &vip, &check)) {
+	case HOOKS_NOTHING:
+		break;
+	case HOOKS_TEST_FAILED:
+		engine_test_failed(r->engine, vip, check);
+		break;
+	case HOOKS_DONE:
+		engine_hooks_done(r->engine, vip);
+		break;
+	}
+}
+
 static void hear(struct runner *r, const json_t *message)
 {
 	struct runner_answer answer;
-	const char *vip, *check;
 
 	if (runner_answer_decode(message, &answer) < 0) {
 		log_at(LOG_WARNING, "a message of standby-runner is not understood: are both of one version?");
@@ -103,8 +118,8 @@ static void hear(struct runner *r, const json_t *message)
 	}
 	if (answer.check[0])
 		hear_result(r, &answer);
-	else if (hooks_ended(r->engine->hooks, &answer, &vip, &check))
-		engine_test_failed(r->engine, vip, check);
+	else
+		end_hook(r, &answer);
 }
 
 /* ---- the connection ----------------------------------------------------------------------------------------------- */
@@ -217,20 +232,20 @@ static int say_checks(struct runner *r)
 }
 
 /* The hooks that are due: 0 or -errno. Tests are of checks that were said. */
-static int say_hooks(struct hooks *hooks, int fd)
+static int say_hooks(struct runner *r)
 {
+	struct hooks *hooks = r->engine->hooks;
 	const json_t *message;
 	int error = 0;
 
 	while (error == 0 && (message = hooks_next(hooks)) != NULL) {
 		struct runner_answer refused = { .type = RUNNER_REFUSED, .reason = "what is to be told is too long" };
-		const char *vip, *check;
-		error = runner_send(fd, message);
+		error = runner_send(r->fd, message);
 		refused.id = (uint64_t)json_integer_value(json_object_get(message, "id"));
 		if (error == 0 || error == -EMSGSIZE)
 			hooks_said(hooks);
 		if (error == -EMSGSIZE) {
-			hooks_ended(hooks, &refused, &vip, &check);
+			end_hook(r, &refused);
 			error = 0;
 		}
 	}
@@ -243,7 +258,7 @@ static void say(struct runner *r)
 	int error = say_checks(r);
 
 	if (error == 0)
-		error = say_hooks(r->engine->hooks, r->fd);
+		error = say_hooks(r);
 	r->full = error == -EAGAIN;
 	if (error && error != -EAGAIN && error != -ENOMEM) {
 		lost(r);

@@ -389,3 +389,14 @@ def test_failed_test_hands_back(pair):
     one.wait_state("active")
     wait_for(lambda: "hook try for vip:web: done" in one.log(), 15, "a test that passes")
     assert one.state() == "active"
+
+
+def test_blocking_hook_comes_before_the_vip(hooked):
+    h = hooked(hooks="  before: {{when: \"vip:v1 active\", run: [{script}], blocking: {{before: active, limit: 5s}}}}\n"
+               "  note: {{when: \"vip:v1\", run: [{script}]}}\n")
+    wait_for(lambda: len(h.lines()) == len(h.transitions()) + 1, 20, "each hook of each change")
+    assert h.lines().count(("backup", "active")) == 2
+    codes = [(event["code"], event["state"]) for event in h.daemon.events() if event["object"] == "v1"]
+    assert codes.index(("taking", None)) < codes.index(("state", "active"))
+    log = h.daemon.log()
+    assert log.index("hook before for vip:v1: done") < log.index("v1: backup \u2192 active")

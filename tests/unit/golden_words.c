@@ -701,6 +701,17 @@ static bool word_switch(struct golden *g, const struct words *w)
 	return true;
 }
 
+static bool word_hooks(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_HOOKS };
+
+	if (w->n < 2)
+		return wrong(g, "hooks-done VIP");
+	strncpy(event.u.hooks.vip, w->word[1], sizeof event.u.hooks.vip - 1);
+	golden_feed(g, &event);
+	return true;
+}
+
 static bool word_check(struct golden *g, const struct words *w)
 {
 	struct event event = { .type = EV_CHECK };
@@ -885,6 +896,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_answered(g, w);
 	if (strcmp(verb, "device") == 0)
 		return word_device(g, w);
+	if (strcmp(verb, "hooks-done") == 0)
+		return word_hooks(g, w);
 	if (strcmp(verb, "check") == 0)
 		return word_check(g, w);
 	if (strcmp(verb, "switch") == 0)
