@@ -21,6 +21,7 @@
 enum {
 	PUBLISH_A_TURN = 16,
 	RETELL_US = 100000,
+	LAST_HOOKS_US = 5000000,     /* how long the end waits for hooks of the last changes */
 	GATHER_NS = 500000,          /* how long packets of a flood are left to gather: 5 % of the shortest advert interval */
 	FLOOD_WINDOW_NS = 20000000,  /* a flood is so much within so long: 4,000 packets a second */
 	FLOOD_PACKETS = 80,
@@ -41,7 +42,7 @@ struct gather {
 
 struct loop {
 	sd_event *event;
-	sd_event_source *packets, *timer, *idle, *watchdog, *retell;
+	sd_event_source *packets, *timer, *idle, *watchdog, *retell, *last;
 	struct gather gather;
 	bool retelling;
 	uint64_t watchdog_us; /* between two signs of life for the service manager; 0: it does not ask for any */
@@ -58,7 +59,7 @@ struct loop {
 	struct runner *runner;
 	int lock;
 	const struct handover *handover; /* until the first decision; NULL: there was none */
-	bool ready, stopping;
+	bool ready, stopping, ended; /* ended: nothing is waited for any more */
 	int status; /* -1: goes on */
 };
 
@@ -278,6 +279,28 @@ static int on_retell(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+static int on_last(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	(void)usec;
+	log_at(LOG_WARNING, "hooks are still under way, and end with the daemon");
+	l->ended = true;
+	return 0;
+}
+
+/* Everything is let go: hooks that tell of it are waited for. */
+static void end_with_hooks(struct loop *l)
+{
+	bool waits = !l->ended && runner_busy(l->runner);
+
+	if (waits && !l->last)
+		waits = sd_event_add_time_relative(l->event, &l->last, CLOCK_MONOTONIC, LAST_HOOKS_US, 0, on_last, l) >= 0;
+	if (!waits)
+		l->status = EXIT_FINE;
+}
+
 static void retell_later(struct loop *l)
 {
 	l->retelling = true;
@@ -415,11 +438,11 @@ static void after_turn(struct loop *l)
 	}
 	if (journal_pending(e->journal))
 		sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
-	if (e->stopped && l->status < 0)
-		l->status = EXIT_FINE;
 	if (notify_kept() && !l->retelling)
 		retell_later(l);
 	runner_turn(l->runner);
+	if (e->stopped && l->status < 0)
+		end_with_hooks(l);
 	arm_timer(l);
 	transition_turn(l->transition, l->loader || l->stopping || !l->ready);
 }
@@ -481,6 +504,7 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 	sd_event_source_disable_unref(l.idle);
 	sd_event_source_disable_unref(l.watchdog);
 	sd_event_source_disable_unref(l.retell);
+	sd_event_source_disable_unref(l.last);
 	sd_event_source_disable_unref(l.loader_source);
 	sd_event_unref(l.event);
 	return l.status;

@@ -25,6 +25,7 @@ enum {
 	TROUBLE_SIZE = 160,
 };
 
+#define LIVES  NSEC_PER_SEC         /* so long after it was started it has not failed to */
 #define PROVEN (10 * NSEC_PER_SEC) /* one that lived so long is started again at once */
 
 /* A check as the runner is told of it. */
@@ -393,6 +394,11 @@ void runner_turn(struct runner *r)
 		say(r);
 }
 
+bool runner_busy(const struct runner *r)
+{
+	return r->fd >= 0 && hooks_left(r->engine->hooks) > 0;
+}
+
 const char *runner_output(const struct runner *r, unsigned check)
 {
 	return r && check < r->n_checks ? r->checks[check].output : "";
@@ -400,7 +406,9 @@ const char *runner_output(const struct runner *r, unsigned check)
 
 const char *runner_trouble(const struct runner *r)
 {
-	return r && r->wanted && r->trouble[0] ? r->trouble : NULL;
+	bool lives = r && r->fd >= 0 && clock_boot() - r->connected_ns >= LIVES;
+
+	return r && r->wanted && r->trouble[0] && !lives ? r->trouble : NULL;
 }
 
 /* ---- begin and end ------------------------------------------------------------------------------------------------ */

@@ -29,6 +29,9 @@ const char *runner_output(const struct runner *, unsigned check);
 /* Why there is no runner although there should be, a sentence; NULL: there is one. */
 const char *runner_trouble(const struct runner *);
 
+/* Whether hooks are under way or wait, and there is who does them. */
+bool runner_busy(const struct runner *);
+
 /* 0 or -errno. */
 int runner_bequeath(const struct runner *, struct handover_out *);
 

@@ -400,3 +400,11 @@ def test_blocking_hook_comes_before_the_vip(hooked):
     assert codes.index(("taking", None)) < codes.index(("state", "active"))
     log = h.daemon.log()
     assert log.index("hook before for vip:v1: done") < log.index("v1: backup \u2192 active")
+
+
+def test_hooks_of_the_end_are_done(hooked):
+    h = hooked()
+    wait_for(lambda: h.lines() == h.transitions(), 20, "the hooks of the start")
+    h.daemon.stop()
+    assert [state for _, state in h.lines()][-1] == "init"
+    assert "hooks are still under way" not in h.daemon.log()
