@@ -286,7 +286,7 @@ enum event_type {
 	EV_RULE_GONE,
 	EV_HEARTBEAT,     /* a heartbeat came in, or what was to be one */
 	EV_CHECK,         /* one run of a check has ended */
-	EV_RESUME_CHECK,  /* as EV_RESUME_BOND */
+	EV_RESUME_CHECK,  /* of core_succession too; before the first snapshot, and before any EV_CHECK */
 	EV_HOOKS,         /* the blocking hooks of a vip are done, for its last NOTE_TAKING */
 	EV_TYPES
 };
@@ -552,7 +552,7 @@ struct preview {
 int core_preview(const struct core *, const struct config *, uint64_t now_ns, const struct preview *);
 
 /* What a core in the same process is to know, once this one has ended: one event a call, false: that was the last. Start with
- * *cursor 0. The vips' (EV_RESUME) are for engine_resume's moment, the others as said at EV_RESUME_BOND. now_ns is 0. */
+ * *cursor 0. The vips' and checks' (EV_RESUME, EV_RESUME_CHECK) are for engine_resume's moment, the others as said at EV_RESUME_BOND. now_ns is 0. */
 bool core_succession(const struct core *, unsigned *cursor, struct event *);
 
 /* Whether such a core could go on: nothing is half done. False: *what has the object that is in the middle of something. */

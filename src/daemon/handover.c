@@ -251,11 +251,10 @@ static bool take_event(struct handover *h, const char *line)
 
 	if (trace_parse_event(line, &event, &at) < 0)
 		return false;
-	if (event.type == EV_RESUME) {
+	if (event.type == EV_RESUME || event.type == EV_RESUME_CHECK) {
 		place = grow((void **)&h->vips, h->n_vips, sizeof *place);
 		h->n_vips += place != NULL;
-	} else if (event.type == EV_RESUME_BOND || event.type == EV_RESUME_PORT || event.type == EV_RESUME_TARGET ||
-		   event.type == EV_RESUME_CHECK) {
+	} else if (event.type == EV_RESUME_BOND || event.type == EV_RESUME_PORT || event.type == EV_RESUME_TARGET) {
 		place = grow((void **)&h->bonds, h->n_bonds, sizeof *place);
 		h->n_bonds += place != NULL;
 	} else {

@@ -75,7 +75,7 @@ struct handover {
 	unsigned n_paths;
 	struct handover_client *clients;
 	unsigned n_clients;
-	struct event *vips;  /* EV_RESUME */
+	struct event *vips;  /* EV_RESUME, EV_RESUME_CHECK */
 	unsigned n_vips;
 	struct event *bonds; /* EV_RESUME_BOND and those that follow it */
 	unsigned n_bonds;
