@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What of the old tables lives on in the new ones: links, addresses, routes, bonds and vips, found again by what they are. */
+#include "core/model.h"
 #include "core/plan.h"
 
 static void carry_iface(struct iface *iface, const struct iface *from)
@@ -209,13 +210,7 @@ static bool carry_route_to_all(struct core *core, const struct route_place *from
 /* A route that no object has any more is let go, like an address. */
 static struct route_place *orphan_route(struct core *core, const struct config_route *route, const char *ifname)
 {
-	struct config_route *copy = &core->config.routes[core->config.n_routes++];
-	struct route_place *place = &core->route_places[core->n_route_places++];
-
-	*copy = *route;
-	*place = (struct route_place){ .bond = NONE, .vip = NONE, .route = copy, .iface = configure_iface(core, ifname) };
-	core->n_orphans++;
-	return place;
+	return model_add_orphan_route(core, route, &core->ifaces[configure_iface(core, ifname)]);
 }
 
 static void carry_routes(struct core *core, const struct core *old)

@@ -273,8 +273,8 @@ static struct sizes measure(const struct core *old, const struct config *config)
 	size.places += old->n_places + old->n_places + MAX_LEFTOVERS;
 	size.routes += 2 * old->n_route_places + MAX_LEFTOVER_ROUTES; /* of a vip that stays, or of nobody */
 	size.probes = config->n_probes;
-	size.orphan_routes = 2 * old->n_route_places;
-	size.rules = config->n_rules + 2 * old->n_rules;
+	size.orphan_routes = 2 * old->n_route_places + MAX_LEFTOVER_ROUTES;
+	size.rules = config->n_rules + 2 * old->n_rules + MAX_LEFTOVER_RULES;
 	return size;
 }
 
@@ -292,6 +292,8 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->places = calloc(size->places, sizeof *core->places);
 	core->cap_route_places = size->routes;
 	core->route_places = calloc(size->routes, sizeof *core->route_places);
+	core->cap_routes = config->n_routes + size->orphan_routes;
+	core->cap_rules = size->rules;
 	core->config.rules = calloc(size->rules + 1, sizeof *core->config.rules);
 	core->rules = calloc(size->rules + 1, sizeof *core->rules);
 	core->targets = calloc(size->targets + 1, sizeof *core->targets);
@@ -307,7 +309,7 @@ static int allocate(struct core *core, const struct sizes *size, const struct co
 	core->addr_hash = calloc(core->addr_hash_size, sizeof *core->addr_hash);
 	core->iface_hash = calloc(core->iface_hash_size, sizeof *core->iface_hash);
 	core->config.addresses = calloc(size->addresses + 1, sizeof *core->config.addresses);
-	core->config.routes = calloc(config->n_routes + size->orphan_routes + 1, sizeof *core->config.routes);
+	core->config.routes = calloc(core->cap_routes + 1, sizeof *core->config.routes);
 	core->peers = calloc(config->n_nodes + 1, sizeof *core->peers);
 	core->lanes = calloc(config->n_nodes * MAX_PATHS + 1, sizeof *core->lanes);
 	core->config.nodes = calloc(config->n_nodes + 1, sizeof *core->config.nodes);

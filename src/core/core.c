@@ -416,6 +416,12 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_LEFTOVER:
 		model_leftover(core, event);
 		break;
+	case EV_LEFTOVER_ROUTE:
+		model_leftover_route(core, event);
+		break;
+	case EV_LEFTOVER_RULE:
+		rule_leftover(core, event);
+		break;
 	case EV_STOP:
 		handle_stop(core);
 		break;
@@ -455,8 +461,17 @@ void core_dispatch(struct core *core, const struct event *event)
 	claim_policy(core);
 }
 
+/* What is told of before the first snapshot, and may make it ask for routes and rules. */
+static bool is_early(const struct core *core, enum event_type type)
+{
+	return !core->epoch && (type == EV_RESUME || type == EV_LEFTOVER || type == EV_LEFTOVER_ROUTE || type == EV_LEFTOVER_RULE ||
+				type == EV_LOAN || type == EV_ROLE || type == EV_RESUME_CHECK);
+}
+
 size_t core_step(struct core *core, const struct event *event, struct action *out, size_t cap, bool *more)
 {
+	size_t n;
+
 	assert(cap >= 16);
 	*more = false;
 	if (event->now_ns > core->now)
@@ -464,8 +479,13 @@ size_t core_step(struct core *core, const struct event *event, struct action *ou
 	core->seen = event->seen_ns && event->seen_ns < core->now ? event->seen_ns : core->now;
 	if (!core->ifaces) /* not configured yet */
 		return 0;
+	core->early = is_early(core, event->type) || (core->early && event->type == EV_CONTINUE);
 	core_dispatch(core, event);
-	return plan(core, out, cap, more);
+	n = plan(core, out, cap, more);
+	if (core->early)
+		core_dirty_rest(core);
+	core->early &= *more;
+	return n;
 }
 
 uint64_t core_deadline(const struct core *core)

@@ -288,6 +288,8 @@ enum event_type {
 	EV_CHECK,         /* one run of a check has ended */
 	EV_RESUME_CHECK,  /* of core_succession too; before the first snapshot, and before any EV_CHECK */
 	EV_HOOKS,         /* the blocking hooks of a vip are done, for its last NOTE_TAKING */
+	EV_LEFTOVER_ROUTE, /* a vip's route, as EV_LEFTOVER */
+	EV_LEFTOVER_RULE,  /* a vip's rule */
 	EV_TYPES
 };
 
@@ -478,6 +480,11 @@ struct event_leftover {
 	char bond[NAME_SIZE]; /* the moving bond whose own address it is; "": a vip's */
 };
 
+struct event_leftover_route {
+	char ifname[IFNAME_SIZE];
+	struct config_route route; /* its identity; the rest of it does not count */
+};
+
 /* A device that may be ours, or a sysctl that had another value before it was changed. */
 struct event_loan {
 	char ifname[IFNAME_SIZE];
@@ -507,6 +514,8 @@ struct event {
 		struct event_role role;
 		struct event_resume resume;
 		struct event_leftover leftover;
+		struct event_leftover_route leftover_route;
+		struct { struct config_rule rule; } leftover_rule;
 		struct event_resume_bond resume_bond;
 		struct event_resume_port resume_port;
 		struct event_resume_target resume_target;
@@ -603,6 +612,8 @@ struct bond_view {
 	unsigned n_probes;     /* targets of all its probes together */
 	const struct config_address *addresses; /* its own; valid as the rest is */
 	unsigned n_addresses;
+	const struct config_route *routes;      /* as the addresses */
+	unsigned n_routes;
 };
 
 struct vip_counters {

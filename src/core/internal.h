@@ -20,7 +20,8 @@ enum {
 	MAX_SOURCES = 16,       /* addresses of the interface that adverts may be sent from; a link-local one always has room */
 	MAX_LEFTOVERS = 512,    /* a kernel lease removes what does not fit */
 	MAX_LEFTOVER_IFACES = 32,
-	MAX_LEFTOVER_ROUTES = 64,
+	MAX_LEFTOVER_ROUTES = 1024, /* nothing else removes these, nor the rules */
+	MAX_LEFTOVER_RULES = 1024,
 	MAX_LEFTOVER_VMACS = 64,
 	MAX_NOTES = 64,         /* notes of one step besides changes of state, which are never lost */
 	MAX_RESUMES = MAX_VIPS,
@@ -514,6 +515,7 @@ struct core {
 	struct place *places;
 	struct route_place *route_places;
 	unsigned n_addrs, cap_addrs, n_places, cap_places, n_route_places, cap_route_places;
+	unsigned cap_routes, cap_rules; /* of config.routes; of config.rules and rules */
 	unsigned n_owned_routes; /* so many of them are of bonds, then of vips, in their order; the rest no object has any more */
 	struct rule_place *rules;
 	unsigned n_rules, n_owned_rules; /* of vips, in their order; the rest no vip has any more */
@@ -548,6 +550,7 @@ struct core {
 	/* snapshots */
 	uint32_t epoch;          /* of the newest snapshot asked for */
 	bool snap_open, snap_wanted, snap_known; /* known: one was completed */
+	bool early;              /* more is to come of what decides what the first one asks for */
 	uint64_t snap_retry_ns;
 	unsigned snap_failures;  /* in a row */
 	/* other nodes */
@@ -688,6 +691,7 @@ void model_snap_begin(struct core *, const struct event *);
 void model_snap_end(struct core *, const struct event *);
 void model_overrun(struct core *);
 void model_leftover(struct core *, const struct event *);
+void model_leftover_route(struct core *, const struct event *);
 void model_want_snapshot(struct core *);
 struct iface *model_iface_by_index(struct core *, int ifindex); /* NULL: not ours */
 struct iface *model_iface_by_name(struct core *, const char *name);
@@ -849,6 +853,7 @@ void vmac_loan_answer(struct core *, struct iface *, const struct action_sysctl 
 
 /* rule.c: rules of policy routing */
 void rule_event(struct core *, const struct event *);
+void rule_leftover(struct core *, const struct event *);
 void rule_snap_begin(struct core *);
 void rule_sweep(struct core *);
 void rule_answer(struct core *, const struct action *, int error); /* 0: it was made */

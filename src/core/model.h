@@ -14,6 +14,8 @@ void model_place_absent(struct core *, struct place *, bool live, uint32_t cause
 void model_tell_owner(struct core *, const struct addr *);
 void model_tell_iface(struct core *, struct iface *);
 bool model_bond_has(const struct core *, const struct bond *, const struct iface *);
+/* Whether the kernel's messages mean the same route, on one interface. */
+bool model_same_route(const struct config_route *, const struct config_route *);
 /* What was known of its IPv4 routes is void. */
 void model_routes_forget(struct core *, const struct iface *);
 /* The link that it was is gone, or is called otherwise. */
@@ -22,5 +24,7 @@ void model_iface_unbind(struct core *, struct iface *);
 struct iface *model_add_iface(struct core *, const char *name);
 /* A place for an address that no object has any more, which is let go once it is known to be there; NULL: no room. */
 struct place *model_add_orphan(struct core *, const struct ip *, uint8_t prefix, const struct iface *);
+/* The same of a route. */
+struct route_place *model_add_orphan_route(struct core *, const struct config_route *, const struct iface *);
 
 #endif

@@ -150,6 +150,21 @@ struct place *model_add_orphan(struct core *core, const struct ip *ip, uint8_t p
 	return place;
 }
 
+struct route_place *model_add_orphan_route(struct core *core, const struct config_route *route, const struct iface *iface)
+{
+	struct config_route *copy;
+	struct route_place *place;
+
+	if (core->n_route_places == core->cap_route_places || core->config.n_routes == core->cap_routes)
+		return NULL;
+	copy = &core->config.routes[core->config.n_routes++];
+	*copy = *route;
+	place = &core->route_places[core->n_route_places++];
+	*place = (struct route_place){ .bond = NONE, .vip = NONE, .route = copy, .iface = (int)(iface - core->ifaces) };
+	core->n_orphans++;
+	return place;
+}
+
 static bool has_address(const struct core *core, const struct bond *bond, const struct ip *ip)
 {
 	for (unsigned i = 0; i < bond->n_addrs; i++) {
@@ -190,4 +205,28 @@ void model_leftover(struct core *core, const struct event *event)
 		iface = model_add_iface(core, leftover->ifname);
 	if (iface)
 		model_add_orphan(core, &leftover->ip, leftover->prefix, iface);
+}
+
+static bool has_route(const struct core *core, const struct iface *iface, const struct config_route *route)
+{
+	for (unsigned i = 0; i < core->n_route_places; i++) {
+		const struct route_place *place = &core->route_places[i];
+		if (place->iface == iface - core->ifaces && model_same_route(place->route, route))
+			return true;
+	}
+	return false;
+}
+
+/* What the configuration still has there is its owner's. */
+void model_leftover_route(struct core *core, const struct event *event)
+{
+	const struct event_leftover_route *leftover = &event->u.leftover_route;
+	struct iface *iface = model_iface_by_name(core, leftover->ifname);
+
+	if (core->snap_known || (iface && has_route(core, iface, &leftover->route)))
+		return;
+	if (!iface)
+		iface = model_add_iface(core, leftover->ifname);
+	if (iface)
+		model_add_orphan_route(core, &leftover->route, iface);
 }

@@ -343,6 +343,8 @@ const char *event_type_name(enum event_type type)
 	case EV_CHECK: return "check";
 	case EV_RESUME_CHECK: return "resume-check";
 	case EV_HOOKS: return "hooks";
+	case EV_LEFTOVER_ROUTE: return "leftover-route";
+	case EV_LEFTOVER_RULE: return "leftover-rule";
 	case EV_TYPES: break;
 	}
 	return "unknown";

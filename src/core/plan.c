@@ -567,7 +567,7 @@ static void plan_rest(struct core *core, struct out *out)
 	}
 	if (core->snap_known && core->n_orphans)
 		plan_orphan_rules(core, out);
-	if (core->snap_wanted && !core->snap_open) {
+	if (core->snap_wanted && !core->snap_open && !core->early) {
 		action = plan_emit(out, ACT_SNAPSHOT, (struct object){ .type = OBJECT_NODE });
 		if (!action)
 			return;

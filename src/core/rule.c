@@ -222,6 +222,15 @@ static bool carry_to_all(struct core *core, const struct rule_place *from)
 	return found;
 }
 
+static void add_orphan(struct core *core, const struct config_rule *rule)
+{
+	struct config_rule *copy = &core->config.rules[core->config.n_rules++];
+
+	*copy = *rule;
+	core->rules[core->n_rules++] = (struct rule_place){ .rule = copy, .vip = NONE };
+	core->n_orphans++;
+}
+
 /* A rule that no vip has any more is let go. While a snapshot is outstanding nothing is known not to be there. */
 void rule_carry(struct core *core, const struct core *old)
 {
@@ -229,13 +238,24 @@ void rule_carry(struct core *core, const struct core *old)
 
 	for (unsigned i = 0; i < old->n_rules; i++) {
 		const struct rule_place *from = &old->rules[i];
-		struct config_rule *copy;
 		if (carry_to_all(core, from) || (!looking && !from->present && !from->change.gen))
 			continue;
-		copy = &core->config.rules[core->config.n_rules++];
-		*copy = *from->rule;
-		core->rules[core->n_rules++] = (struct rule_place){ .rule = copy, .vip = NONE };
-		core->n_orphans++;
+		add_orphan(core, from->rule);
 		carry_to_all(core, from);
 	}
+}
+
+/* ---- a crash ------------------------------------------------------------------------------------------------------- */
+
+void rule_leftover(struct core *core, const struct event *event)
+{
+	const struct config_rule *rule = &event->u.leftover_rule.rule;
+
+	if (core->snap_known || core->n_rules == core->cap_rules || core->config.n_rules == core->cap_rules)
+		return;
+	for (unsigned i = 0; i < core->n_rules; i++) {
+		if (rule_equal(core->rules[i].rule, rule))
+			return; /* a vip still has it */
+	}
+	add_orphan(core, rule);
 }

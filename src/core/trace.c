@@ -235,6 +235,29 @@ static const struct field leftover_fields[] = {
 	END,
 };
 
+static const struct field leftover_route_fields[] = {
+	F("name", u.leftover_route.ifname, KIND_TEXT),
+	F("to", u.leftover_route.route.to, KIND_IP),
+	F("prefix", u.leftover_route.route.prefix, KIND_U8),
+	F("via", u.leftover_route.route.via, KIND_IP),
+	F("metric", u.leftover_route.route.metric, KIND_U32),
+	F("table", u.leftover_route.route.table, KIND_U32),
+	END,
+};
+
+static const struct field leftover_rule_fields[] = {
+	F("from", u.leftover_rule.rule.from, KIND_IP),
+	F("from-prefix", u.leftover_rule.rule.from_prefix, KIND_U8),
+	F("to", u.leftover_rule.rule.to, KIND_IP),
+	F("to-prefix", u.leftover_rule.rule.to_prefix, KIND_U8),
+	F("family", u.leftover_rule.rule.family, KIND_U8),
+	F("tos", u.leftover_rule.rule.tos, KIND_U8),
+	F("table", u.leftover_rule.rule.table, KIND_U32),
+	F("priority", u.leftover_rule.rule.priority, KIND_U32),
+	F("mark", u.leftover_rule.rule.mark, KIND_U32),
+	END,
+};
+
 static const struct field loan_fields[] = {
 	F("name", u.loan.ifname, KIND_TEXT),
 	F("device", u.loan.device, KIND_BOOL),
@@ -300,6 +323,8 @@ static const struct field *event_fields(enum event_type type)
 	case EV_ROLE: return role_fields;
 	case EV_RESUME: return resume_fields;
 	case EV_LEFTOVER: return leftover_fields;
+	case EV_LEFTOVER_ROUTE: return leftover_route_fields;
+	case EV_LEFTOVER_RULE: return leftover_rule_fields;
 	case EV_RESUME_BOND: return resume_bond_fields;
 	case EV_RESUME_PORT: return resume_port_fields;
 	case EV_RESUME_TARGET: return resume_target_fields;

@@ -46,6 +46,8 @@ void core_bond(const struct core *core, unsigned i, struct bond_view *view)
 		.n_probes = bond->n_targets,
 		.addresses = core->config.addresses + bond->cfg.first_address,
 		.n_addresses = bond->cfg.n_addresses,
+		.routes = core->config.routes + bond->cfg.first_route,
+		.n_routes = bond->cfg.n_routes,
 	};
 }
 

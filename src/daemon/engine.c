@@ -701,6 +701,29 @@ static void resume_vip(struct engine *e, const struct record_vip *record, unsign
 		feed(e, &event);
 }
 
+static void leftovers(struct engine *e, const struct record_data *data)
+{
+	for (unsigned i = 0; i < data->n_addresses; i++) {
+		struct event event = { .type = EV_LEFTOVER };
+		memcpy(event.u.leftover.ifname, data->addresses[i].ifname, sizeof event.u.leftover.ifname);
+		event.u.leftover.ip = data->addresses[i].ip;
+		event.u.leftover.prefix = data->addresses[i].prefix;
+		memcpy(event.u.leftover.bond, data->addresses[i].bond, sizeof event.u.leftover.bond);
+		feed(e, &event);
+	}
+	for (unsigned i = 0; i < data->n_routes; i++) {
+		struct event event = { .type = EV_LEFTOVER_ROUTE };
+		memcpy(event.u.leftover_route.ifname, data->routes[i].ifname, sizeof event.u.leftover_route.ifname);
+		event.u.leftover_route.route = data->routes[i].route;
+		feed(e, &event);
+	}
+	for (unsigned i = 0; i < data->n_rules; i++) {
+		struct event event = { .type = EV_LEFTOVER_RULE };
+		event.u.leftover_rule.rule = data->rules[i].rule;
+		feed(e, &event);
+	}
+}
+
 void engine_resume(struct engine *e, const struct record_data *data, struct handover *handover)
 {
 	uint64_t beat_ns = record_last_beat(data);
@@ -712,14 +735,7 @@ void engine_resume(struct engine *e, const struct record_data *data, struct hand
 		if (data->vips[i].name[0]) /* all heartbeats together have none */
 			resume_vip(e, &data->vips[i], i, beat_ns);
 	}
-	for (unsigned i = 0; i < data->n_addresses; i++) {
-		struct event event = { .type = EV_LEFTOVER };
-		memcpy(event.u.leftover.ifname, data->addresses[i].ifname, sizeof event.u.leftover.ifname);
-		event.u.leftover.ip = data->addresses[i].ip;
-		event.u.leftover.prefix = data->addresses[i].prefix;
-		memcpy(event.u.leftover.bond, data->addresses[i].bond, sizeof event.u.leftover.bond);
-		feed(e, &event);
-	}
+	leftovers(e, data);
 }
 
 void engine_plan(struct engine *e)

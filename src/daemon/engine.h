@@ -67,7 +67,7 @@ size_t engine_capacity(const struct config *);
  * force. */
 int engine_configure(struct engine *, struct config *, struct keys *, const struct record_data *previous);
 
-/* What the predecessor's record says: EV_RESUME and EV_LEFTOVER for each. After engine_configure, before any
+/* What the predecessor's record says: EV_RESUME and EV_LEFTOVER… for each. After engine_configure, before any
  * snapshot. A predecessor in this process gave on more (NULL: there was none): that counts for the vips; its sockets and what it
  * knew of bonds are taken over with the first snapshot. Borrowed until then. */
 void engine_resume(struct engine *, const struct record_data *, struct handover *);

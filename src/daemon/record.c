@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "daemon/record.h"
+#include "daemon/record_list.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +14,9 @@
 
 #define RECORD_FILE "state"
 #define RECORD_TEMP "state.new"
-#define CARRY_FOR   (3600 * NSEC_PER_SEC) /* far longer than any lease or leave-timeout */
 
 enum {
-	RECORD_VERSION = 3,
-	RECORD_ADDRESSES_MAX = MAX_VIPS * MAX_PORTS * 2, /* a bound for what a file may claim */
+	RECORD_VERSION = 4,
 };
 
 static const char magic[8] = "standby\n";
@@ -28,8 +27,8 @@ struct file_header {
 	uint32_t version, header_size;
 	uint8_t boot_id[16];
 	uint64_t netns;
-	uint32_t n_vips, n_addresses;
-	uint64_t checksum; /* over header (with 0 here), names and addresses */
+	uint32_t n_vips, n_addresses, n_routes, n_rules;
+	uint64_t checksum; /* over header (with 0 here), names, addresses, routes and rules */
 };
 
 struct file_name {
@@ -42,6 +41,26 @@ struct file_address {
 	uint8_t bytes[16];
 	char bond[NAME_SIZE];
 	uint64_t carried_ns;
+};
+
+struct file_route {
+	char ifname[IFNAME_SIZE];
+	uint8_t to[16], via[16];
+	uint8_t family, prefix, has_via, carried, zero[4];
+	uint32_t metric, table;
+	uint64_t carried_ns;
+};
+
+struct file_rule {
+	uint8_t from[16], to[16];
+	uint8_t family, has_from, from_prefix, has_to, to_prefix, tos, carried, zero[5];
+	uint32_t table, priority, mark;
+	uint64_t carried_ns;
+};
+
+/* What stands in the file and does not change between two configurations. */
+struct counts {
+	unsigned n_vips, n_addresses, n_routes, n_rules;
 };
 
 /* value: last sign in ns, its lowest bit replaced by `active`. check: tells a torn or flipped value. */
@@ -62,7 +81,7 @@ struct record {
 	struct file_vip *vips; /* in the map */
 	unsigned n_vips;
 	uint8_t *turn;         /* per vip: the slot to write next */
-	uint64_t ports;        /* ports_hash of the core that it was laid out for; 0: it never changes */
+	uint64_t ports;        /* record_ports_hash of the core that it was laid out for; 0: it never changes */
 };
 
 enum { WORDS = 6 }; /* of a struct file_vip */
@@ -76,23 +95,25 @@ static uint64_t slot_check(uint64_t value, unsigned index)
 	return z ^ z >> 31;
 }
 
-static size_t static_size(unsigned n_vips, unsigned n_addresses)
+static size_t static_size(struct counts counts)
 {
-	return sizeof(struct file_header) + n_vips * sizeof(struct file_name) +
-	       n_addresses * sizeof(struct file_address);
+	return sizeof(struct file_header) + counts.n_vips * sizeof(struct file_name) +
+	       counts.n_addresses * sizeof(struct file_address) + counts.n_routes * sizeof(struct file_route) +
+	       counts.n_rules * sizeof(struct file_rule);
 }
 
-static size_t file_size(unsigned n_vips, unsigned n_addresses)
+static size_t file_size(struct counts counts)
 {
-	return static_size(n_vips, n_addresses) + n_vips * sizeof(struct file_vip);
+	return static_size(counts) + counts.n_vips * sizeof(struct file_vip);
 }
 
-#define FNV_START 0xcbf29ce484222325ULL /* FNV-1a */
-
-static uint64_t fnv(uint64_t hash, uint8_t byte)
+static struct counts counts_of(const struct file_header *h)
 {
-	return (hash ^ byte) * 0x100000001b3ULL;
+	return (struct counts){ h->n_vips, h->n_addresses, h->n_routes, h->n_rules };
 }
+
+/* The bounds for what a file may claim. */
+static const struct counts most = { MAX_VIPS * 2, RECORD_ADDRESSES_MAX, RECORD_ROUTES_MAX, RECORD_RULES_MAX };
 
 /* Against accidents, not against an attacker, who would be root. The checksum's own field counts as zero. */
 static uint64_t checksum(const uint8_t *file, size_t size)
@@ -111,14 +132,18 @@ void record_data_free(struct record_data *data)
 {
 	free(data->vips);
 	free(data->addresses);
+	free(data->routes);
+	free(data->rules);
 	*data = (struct record_data){ 0 };
 }
 
-static int data_alloc(struct record_data *data, unsigned n_vips, unsigned n_addresses)
+static int data_alloc(struct record_data *data, struct counts counts)
 {
-	data->vips = calloc(n_vips + 1, sizeof *data->vips);
-	data->addresses = calloc(n_addresses + 1, sizeof *data->addresses);
-	if (data->vips && data->addresses)
+	data->vips = calloc(counts.n_vips + 1, sizeof *data->vips);
+	data->addresses = calloc(counts.n_addresses + 1, sizeof *data->addresses);
+	data->routes = calloc(counts.n_routes + 1, sizeof *data->routes);
+	data->rules = calloc(counts.n_rules + 1, sizeof *data->rules);
+	if (data->vips && data->addresses && data->routes && data->rules)
 		return 0;
 	record_data_free(data);
 	return -ENOMEM;
@@ -169,8 +194,7 @@ static int slurp(int rundir, uint8_t **bytes, size_t *size)
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) ||
-	    status.st_size > (off_t)file_size(MAX_VIPS * 2, RECORD_ADDRESSES_MAX)) {
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_size > (off_t)file_size(most)) {
 		close(fd);
 		return -EBADMSG;
 	}
@@ -194,10 +218,10 @@ static int check_header(const uint8_t *bytes, size_t size, const struct record_w
 		return -EBADMSG;
 	if (h->version != RECORD_VERSION || h->header_size != sizeof *h)
 		return -ESTALE;
-	if (h->n_vips > MAX_VIPS * 2 || h->n_addresses > RECORD_ADDRESSES_MAX ||
-	    size != file_size(h->n_vips, h->n_addresses))
+	if (h->n_vips > most.n_vips || h->n_addresses > most.n_addresses || h->n_routes > most.n_routes ||
+	    h->n_rules > most.n_rules || size != file_size(counts_of(h)))
 		return -EBADMSG;
-	if (checksum(bytes, static_size(h->n_vips, h->n_addresses)) != h->checksum)
+	if (checksum(bytes, static_size(counts_of(h))) != h->checksum)
 		return -EBADMSG;
 	if (memcmp(h->boot_id, world->boot_id, sizeof h->boot_id) != 0 || h->netns != world->netns)
 		return -ESTALE;
@@ -231,16 +255,9 @@ static uint8_t read_checksum(const uint64_t words[2], unsigned index)
 	return learned ? VRRP_CHECKSUM_RFC9568 : VRRP_CHECKSUM_RFC5798;
 }
 
-static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_t now_ns, struct record_data *data)
+static void parse_vips(const uint8_t *names, const uint8_t *slots, unsigned n, uint64_t now_ns, struct record_data *data)
 {
-	const uint8_t *names = bytes + sizeof *h;
-	const uint8_t *addresses = names + h->n_vips * sizeof(struct file_name);
-	const uint8_t *slots = bytes + static_size(h->n_vips, h->n_addresses);
-	int r = data_alloc(data, h->n_vips, h->n_addresses);
-
-	if (r < 0)
-		return r;
-	for (unsigned i = 0; i < h->n_vips; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		struct record_vip *vip = &data->vips[data->n_vips];
 		uint64_t words[WORDS];
 		memcpy(vip->name, names + i * sizeof(struct file_name), sizeof vip->name);
@@ -253,21 +270,96 @@ static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_
 		else
 			*vip = (struct record_vip){ 0 };
 	}
-	for (unsigned i = 0; i < h->n_addresses; i++) {
+}
+
+static bool is_network(uint8_t family, uint8_t prefix)
+{
+	return (family == FAMILY_4 || family == FAMILY_6) && prefix <= ip_size(family) * 8;
+}
+
+static struct ip read_ip(uint8_t family, const uint8_t bytes[16])
+{
+	struct ip ip = { .family = family };
+
+	memcpy(ip.bytes, bytes, ip_size(family));
+	return ip;
+}
+
+static void parse_addresses(const uint8_t *bytes, unsigned n, struct record_data *data)
+{
+	for (unsigned i = 0; i < n; i++) {
 		struct record_address *address = &data->addresses[data->n_addresses];
 		struct file_address in;
-		memcpy(&in, addresses + i * sizeof in, sizeof in);
-		if ((in.family != FAMILY_4 && in.family != FAMILY_6) || in.prefix > ip_size(in.family) * 8)
+		memcpy(&in, bytes + i * sizeof in, sizeof in);
+		if (!is_network(in.family, in.prefix))
 			continue;
 		memcpy(address->ifname, in.ifname, sizeof address->ifname - 1);
-		address->ip.family = in.family;
-		memcpy(address->ip.bytes, in.bytes, ip_size(in.family));
+		address->ip = read_ip(in.family, in.bytes);
 		address->prefix = in.prefix;
 		memcpy(address->bond, in.bond, sizeof address->bond - 1);
 		address->carried = in.carried;
 		address->carried_ns = in.carried_ns;
 		data->n_addresses++;
 	}
+}
+
+static void parse_routes(const uint8_t *bytes, unsigned n, struct record_data *data)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct record_route *route = &data->routes[data->n_routes];
+		struct file_route in;
+		memcpy(&in, bytes + i * sizeof in, sizeof in);
+		if (!is_network(in.family, in.prefix))
+			continue;
+		memcpy(route->ifname, in.ifname, sizeof route->ifname - 1);
+		route->route.to = read_ip(in.family, in.to);
+		route->route.prefix = in.prefix;
+		if (in.has_via)
+			route->route.via = read_ip(in.family, in.via);
+		route->route.metric = in.metric;
+		route->route.table = in.table;
+		route->route.bond = -1;
+		route->carried = in.carried;
+		route->carried_ns = in.carried_ns;
+		data->n_routes++;
+	}
+}
+
+static void parse_rules(const uint8_t *bytes, unsigned n, struct record_data *data)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct record_rule *rule = &data->rules[data->n_rules];
+		struct file_rule in;
+		memcpy(&in, bytes + i * sizeof in, sizeof in);
+		if (!is_network(in.family, in.from_prefix) || !is_network(in.family, in.to_prefix) || (!in.has_from && !in.has_to))
+			continue;
+		rule->rule = (struct config_rule){ .family = in.family, .from_prefix = in.from_prefix,
+						   .to_prefix = in.to_prefix, .tos = in.tos, .table = in.table,
+						   .priority = in.priority, .mark = in.mark };
+		if (in.has_from)
+			rule->rule.from = read_ip(in.family, in.from);
+		if (in.has_to)
+			rule->rule.to = read_ip(in.family, in.to);
+		rule->carried = in.carried;
+		rule->carried_ns = in.carried_ns;
+		data->n_rules++;
+	}
+}
+
+static int parse_file(const uint8_t *bytes, const struct file_header *h, uint64_t now_ns, struct record_data *data)
+{
+	const uint8_t *names = bytes + sizeof *h;
+	const uint8_t *addresses = names + h->n_vips * sizeof(struct file_name);
+	const uint8_t *routes = addresses + h->n_addresses * sizeof(struct file_address);
+	const uint8_t *rules = routes + h->n_routes * sizeof(struct file_route);
+	int r = data_alloc(data, counts_of(h));
+
+	if (r < 0)
+		return r;
+	parse_vips(names, bytes + static_size(counts_of(h)), h->n_vips, now_ns, data);
+	parse_addresses(addresses, h->n_addresses, data);
+	parse_routes(routes, h->n_routes, data);
+	parse_rules(rules, h->n_rules, data);
 	return 0;
 }
 
@@ -387,218 +479,14 @@ int record_copy(const struct record *record, struct record_data *data)
 
 /* ---- laying it out --------------------------------------------------------------------------------------------- */
 
-struct list {
-	struct record_address *items;
-	unsigned n, size;
-};
-
-static int list_add(struct list *list, const struct record_address *address)
-{
-	if (list->n >= RECORD_ADDRESSES_MAX)
-		return -E2BIG;
-	if (list->n == list->size) {
-		unsigned size = list->size ? list->size * 2 : 64;
-		struct record_address *items = reallocarray(list->items, size, sizeof *items);
-		if (!items)
-			return -ENOMEM;
-		list->items = items;
-		list->size = size;
-	}
-	list->items[list->n++] = *address;
-	return 0;
-}
-
-/* bond: whose own address it is; "": a vip's. */
-static int list_add_one(struct list *list, const struct config_address *one, const char *ifname, const char *bond)
-{
-	struct record_address address = { .ip = one->ip, .prefix = one->prefix };
-
-	snprintf(address.ifname, sizeof address.ifname, "%s", ifname);
-	snprintf(address.bond, sizeof address.bond, "%s", bond);
-	return list_add(list, &address);
-}
-
-/* The address, or, NULL, all of the vip that are on its own interface. */
-static int list_add_vip(struct list *list, const struct vip_view *vip, const struct config_address *one, const char *ifname)
-{
-	int r = one ? list_add_one(list, one, ifname, "") : 0;
-
-	for (unsigned i = 0; !one && i < vip->n_addresses && r == 0; i++)
-		r = vip->addresses[i].on[0] ? 0 : list_add_one(list, &vip->addresses[i], ifname, "");
-	return r;
-}
-
-/* The index of the moving bond of that name, -1: it is none. */
-static int moving_bond(const struct core *core, const char *name, struct bond_view *view)
-{
-	for (unsigned i = 0; i < core_n_bonds(core); i++) {
-		core_bond(core, i, view);
-		if (view->driver == DRIVER_MOVE && strcmp(view->name, name) == 0)
-			return (int)i;
-	}
-	return -1;
-}
-
-/* Whether an entry of `ports` is a device's name: patterns and selectors have what no name there has. */
-static bool is_name(const char *spec)
-{
-	return !strpbrk(spec, ":*?[");
-}
-
-/* The device of a port; NULL: none is known. A port without one is called by its entry of `ports`. */
-static const char *port_device(const struct core *core, unsigned bond, unsigned i)
-{
-	struct port_view port;
-
-	core_port(core, bond, i, &port);
-	if (port.hidden || strlen(port.name) >= IFNAME_SIZE)
-		return NULL;
-	return strcmp(port.name, port.spec) == 0 && !is_name(port.spec) ? NULL : port.name;
-}
-
-static int list_on(struct list *list, const struct core *core, const struct vip_view *vip, const struct config_address *one)
-{
-	const char *on = one ? one->on : vip->on;
-	struct bond_view bond;
-	int index = moving_bond(core, on, &bond), r = 0;
-
-	if (!one && vip->device[0])
-		return list_add_vip(list, vip, one, vip->device);
-	if (index < 0)
-		return list_add_vip(list, vip, one, on);
-	for (unsigned p = 0; p < bond.n_ports && r == 0; p++) {
-		const char *device = port_device(core, (unsigned)index, p);
-		if (device)
-			r = list_add_vip(list, vip, one, device);
-	}
-	return r;
-}
-
-/* On every interface where the core may put it. */
-static int list_vip(struct list *list, const struct core *core, const struct vip_view *vip)
-{
-	int r = list_on(list, core, vip, NULL);
-
-	for (unsigned i = 0; i < vip->n_addresses && r == 0; i++)
-		r = vip->addresses[i].on[0] ? list_on(list, core, vip, &vip->addresses[i]) : 0;
-	return r;
-}
-
-/* A moving bond's own addresses, on each port that has a device. */
-static int list_bond(struct list *list, const struct core *core, unsigned index)
-{
-	struct bond_view bond;
-	int r = 0;
-
-	core_bond(core, index, &bond);
-	for (unsigned p = 0; bond.driver == DRIVER_MOVE && p < bond.n_ports; p++) {
-		const char *device = port_device(core, index, p);
-		for (unsigned i = 0; device && i < bond.n_addresses && r == 0; i++)
-			r = list_add_one(list, &bond.addresses[i], device, bond.name);
-	}
-	return r;
-}
-
-static int list_configured(struct list *list, const struct core *core)
-{
-	int r = 0;
-
-	for (unsigned i = 0; i < core_n_bonds(core) && r == 0; i++)
-		r = list_bond(list, core, i);
-	for (unsigned i = 0; i < core_n_vips(core) && r == 0; i++) {
-		struct vip_view vip;
-		core_vip(core, i, &vip);
-		r = list_vip(list, core, &vip);
-	}
-	return r;
-}
-
-/* Over the devices of all moving bonds, each with its place. 0: all are given by name. */
-static uint64_t ports_hash(const struct core *core)
-{
-	uint64_t hash = FNV_START;
-	bool varies = false;
-
-	for (unsigned i = 0; i < core_n_bonds(core); i++) {
-		struct bond_view bond;
-		core_bond(core, i, &bond);
-		for (unsigned p = 0; bond.driver == DRIVER_MOVE && p < bond.n_ports; p++) {
-			const char *device = port_device(core, i, p);
-			struct port_view port;
-			core_port(core, i, p, &port);
-			varies |= !is_name(port.spec);
-			hash = fnv(fnv(hash, (uint8_t)p), (uint8_t)i);
-			for (; device && *device; device++)
-				hash = fnv(hash, (uint8_t)*device);
-		}
-	}
-	return varies ? hash | 1 : 0;
-}
-
 bool record_is_outdated(const struct record *record, const struct core *core)
 {
-	return record->map && record->ports && record->ports != ports_hash(core);
+	return record->map && record->ports && record->ports != record_ports_hash(core);
 }
 
-/* By interface, address and prefix; of the same, a configured one before a carried one, and a bond's before a vip's, which its
- * owner has too. */
-static int compare_addresses(const void *left, const void *right)
+static uint8_t *fill_names(uint8_t *at, const struct core *core, unsigned n)
 {
-	const struct record_address *a = left, *b = right;
-	int r = strcmp(a->ifname, b->ifname);
-
-	if (r == 0)
-		r = memcmp(&a->ip, &b->ip, sizeof a->ip);
-	if (r == 0)
-		r = (int)a->prefix - b->prefix;
-	if (r == 0)
-		r = (int)a->carried - b->carried;
-	return r ? r : (a->bond[0] == 0) - (b->bond[0] == 0);
-}
-
-static void list_unique(struct list *list)
-{
-	unsigned n = 0;
-
-	if (list->n)
-		qsort(list->items, list->n, sizeof *list->items, compare_addresses);
-	for (unsigned i = 0; i < list->n; i++) {
-		const struct record_address *a = &list->items[i], *b = n ? &list->items[n - 1] : NULL;
-		if (b && strcmp(a->ifname, b->ifname) == 0 && ip_equal(&a->ip, &b->ip) && a->prefix == b->prefix)
-			continue;
-		list->items[n++] = *a;
-	}
-	list->n = n;
-}
-
-static int list_make(struct list *list, const struct core *core, const struct record_data *previous, uint64_t now_ns)
-{
-	int r = list_configured(list, core);
-
-	for (unsigned i = 0; previous && i < previous->n_addresses && r == 0; i++) {
-		struct record_address address = previous->addresses[i];
-		if (address.carried && address.carried_ns + CARRY_FOR < now_ns)
-			continue;
-		if (!address.carried)
-			address.carried_ns = now_ns;
-		address.carried = true;
-		r = list_add(list, &address);
-	}
-	if (r == 0)
-		list_unique(list);
-	return r;
-}
-
-static void fill(uint8_t *map, const struct record *record, const struct core *core, const struct list *list)
-{
-	unsigned n_vips = record->n_vips;
-	struct file_header header = { .version = RECORD_VERSION, .header_size = sizeof header,
-				      .netns = record->world.netns, .n_vips = n_vips, .n_addresses = list->n };
-	uint8_t *at = map + sizeof header;
-
-	memcpy(header.magic, magic, sizeof magic);
-	memcpy(header.boot_id, record->world.boot_id, sizeof header.boot_id);
-	for (unsigned i = 0; i < n_vips; i++, at += sizeof(struct file_name)) {
+	for (unsigned i = 0; i < n; i++, at += sizeof(struct file_name)) {
 		struct vip_view vip;
 		struct file_name name = { 0 };
 		if (i < core_n_vips(core)) { /* the last one is what all heartbeats say */
@@ -607,8 +495,13 @@ static void fill(uint8_t *map, const struct record *record, const struct core *c
 		}
 		memcpy(at, &name, sizeof name);
 	}
-	for (unsigned i = 0; i < list->n; i++, at += sizeof(struct file_address)) {
-		const struct record_address *from = &list->items[i];
+	return at;
+}
+
+static uint8_t *fill_addresses(uint8_t *at, const struct record_data *list)
+{
+	for (unsigned i = 0; i < list->n_addresses; i++, at += sizeof(struct file_address)) {
+		const struct record_address *from = &list->addresses[i];
 		struct file_address to = { .family = from->ip.family, .prefix = from->prefix,
 					   .carried = from->carried, .carried_ns = from->carried_ns };
 		memcpy(to.ifname, from->ifname, sizeof to.ifname);
@@ -616,8 +509,56 @@ static void fill(uint8_t *map, const struct record *record, const struct core *c
 		memcpy(to.bond, from->bond, sizeof to.bond);
 		memcpy(at, &to, sizeof to);
 	}
+	return at;
+}
+
+static uint8_t *fill_routes(uint8_t *at, const struct record_data *list)
+{
+	for (unsigned i = 0; i < list->n_routes; i++, at += sizeof(struct file_route)) {
+		const struct record_route *from = &list->routes[i];
+		const struct config_route *route = &from->route;
+		struct file_route to = { .family = route->to.family, .prefix = route->prefix,
+					 .has_via = route->via.family != FAMILY_NONE, .carried = from->carried,
+					 .metric = route->metric, .table = route->table, .carried_ns = from->carried_ns };
+		memcpy(to.ifname, from->ifname, sizeof to.ifname);
+		memcpy(to.to, route->to.bytes, sizeof to.to);
+		memcpy(to.via, route->via.bytes, sizeof to.via);
+		memcpy(at, &to, sizeof to);
+	}
+	return at;
+}
+
+static void fill_rules(uint8_t *at, const struct record_data *list)
+{
+	for (unsigned i = 0; i < list->n_rules; i++, at += sizeof(struct file_rule)) {
+		const struct record_rule *from = &list->rules[i];
+		const struct config_rule *rule = &from->rule;
+		struct file_rule to = { .family = rule->family, .has_from = rule->from.family != FAMILY_NONE,
+					.from_prefix = rule->from_prefix, .has_to = rule->to.family != FAMILY_NONE,
+					.to_prefix = rule->to_prefix, .tos = rule->tos, .carried = from->carried,
+					.table = rule->table, .priority = rule->priority, .mark = rule->mark,
+					.carried_ns = from->carried_ns };
+		memcpy(to.from, rule->from.bytes, sizeof to.from);
+		memcpy(to.to, rule->to.bytes, sizeof to.to);
+		memcpy(at, &to, sizeof to);
+	}
+}
+
+static void fill(uint8_t *map, const struct record *record, const struct core *core, const struct record_data *list)
+{
+	struct file_header header = { .version = RECORD_VERSION, .header_size = sizeof header, .netns = record->world.netns,
+				      .n_vips = record->n_vips, .n_addresses = list->n_addresses,
+				      .n_routes = list->n_routes, .n_rules = list->n_rules };
+	uint8_t *at = map + sizeof header;
+
+	memcpy(header.magic, magic, sizeof magic);
+	memcpy(header.boot_id, record->world.boot_id, sizeof header.boot_id);
+	at = fill_names(at, core, record->n_vips);
+	at = fill_addresses(at, list);
+	at = fill_routes(at, list);
+	fill_rules(at, list);
 	memcpy(map, &header, sizeof header);
-	header.checksum = checksum(map, static_size(n_vips, list->n));
+	header.checksum = checksum(map, static_size(counts_of(&header)));
 	memcpy(map, &header, sizeof header);
 }
 
@@ -663,13 +604,14 @@ static void seed(struct record *record, const struct core *core, const struct re
 }
 
 /* The new file, mapped, under its temporary name. */
-static int make_file(struct record *record, const struct core *core, const struct list *list,
+static int make_file(struct record *record, const struct core *core, const struct record_data *list,
 		     const struct record_data *previous)
 {
+	struct counts counts = { core_n_vips(core) + 1, list->n_addresses, list->n_routes, list->n_rules };
 	int r;
 
-	record->n_vips = core_n_vips(core) + 1;
-	record->size = file_size(record->n_vips, list->n);
+	record->n_vips = counts.n_vips;
+	record->size = file_size(counts);
 	record->turn = calloc(record->n_vips + 1, 1);
 	if (!record->turn)
 		return -ENOMEM;
@@ -677,18 +619,18 @@ static int make_file(struct record *record, const struct core *core, const struc
 	if (r < 0)
 		return r;
 	fill(record->map, record, core, list);
-	record->vips = (struct file_vip *)((uint8_t *)record->map + static_size(record->n_vips, list->n));
+	record->vips = (struct file_vip *)((uint8_t *)record->map + static_size(counts));
 	seed(record, core, previous);
 	return 0;
 }
 
 int record_layout(struct record *record, const struct core *core, const struct record_data *previous, uint64_t now_ns)
 {
-	struct list list = { 0 };
-	int r = list_make(&list, core, previous, now_ns);
+	struct record_data list = { 0 };
+	int r = record_list(&list, core, previous, now_ns);
 
 	record_unmap(record);
-	record->ports = ports_hash(core);
+	record->ports = record_ports_hash(core);
 	if (r == 0)
 		r = make_file(record, core, &list, previous);
 	if (r == 0 && renameat(record->rundir, RECORD_TEMP, record->rundir, RECORD_FILE) < 0)
@@ -698,6 +640,6 @@ int record_layout(struct record *record, const struct core *core, const struct r
 		unlinkat(record->rundir, RECORD_TEMP, 0);
 		unlinkat(record->rundir, RECORD_FILE, 0);
 	}
-	free(list.items);
+	record_data_free(&list);
 	return r;
 }

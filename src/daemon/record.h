@@ -25,12 +25,30 @@ struct record_address {
 	uint64_t carried_ns;   /* since when; CLOCK_BOOTTIME */
 };
 
+/* A route of a vip: its identity, and the device. */
+struct record_route {
+	char ifname[IFNAME_SIZE];
+	struct config_route route;
+	bool carried;          /* as of an address */
+	uint64_t carried_ns;
+};
+
+struct record_rule {
+	struct config_rule rule;
+	bool carried;
+	uint64_t carried_ns;
+};
+
 /* What a record says, in memory. All zero is an empty one. */
 struct record_data {
 	struct record_vip *vips;
 	unsigned n_vips;
 	struct record_address *addresses;
 	unsigned n_addresses;
+	struct record_route *routes;
+	unsigned n_routes;
+	struct record_rule *rules;
+	unsigned n_rules;
 };
 void record_data_free(struct record_data *);
 
@@ -52,13 +70,14 @@ struct record *record_new(int rundir, const struct record_world *);
 /* Unmaps; the file stays, a successor reads it. */
 void record_free(struct record *);
 
-/* Lays the file out anew for the core's vips (in its order, which record_set's index means), and for their addresses and
- * those of moving bonds on every interface where they may be. What `previous` says of a vip of the same name goes on, and its addresses that
- * are not configured any more are carried along for an hour. Written beside and renamed. 0, or -errno: there is no
+/* Lays the file out anew for the core's vips (in its order, which record_set's index means), and for their addresses,
+ * routes and rules and the addresses of moving bonds, on every interface where they may be. What `previous` says of a vip of the same
+ * name goes on, and what it lists and is not configured any more is carried along for an hour. A route or rule beyond the bound for a
+ * file (record_list.h) is left out. Written beside and renamed. 0, or -errno: there is no
  * file any more, since the old one's indexes mean other vips. */
 int record_layout(struct record *, const struct core *, const struct record_data *previous, uint64_t now_ns);
 
-/* Whether the addresses of a moving bond, or of vips on it, may be on another set of interfaces by now than the layout says: a device was
+/* Whether the addresses of a moving bond, or what vips have on it, may be on another set of interfaces by now than the layout says: a device was
  * found for an entry of its `ports`. Cheap; the layout is then to be made again. */
 bool record_is_outdated(const struct record *, const struct core *);
 

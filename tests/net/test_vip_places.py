@@ -434,6 +434,35 @@ def test_rules_that_a_crash_left_go_at_the_next_start(policy):
     wait_for(lambda: rules(two.n1) == [] and routes(two.n1) == [], 5)
 
 
+def test_what_a_crash_left_goes_with_another_configuration(policy):
+    two = policy(advert="500ms", lease="10s")
+    two.n1.run("ip", "route", "add", "10.9.0.0/16", "via", "10.1.0.200", "table", "100")
+    two.n1.run("ip", "rule", "add", "from", VIP, "table", "100", "priority", "102")
+    theirs = routes(two.n1, ours=False), rules(two.n1, ours=False)
+    two.d1.kill9()
+    assert rules(two.n1) == RULES and routes(two.n1)
+    two.reload_file(two.d1, 200, **{**POLICY, "routing_policy": f"[{{from: {VIP}, table: 100, priority: 100}}]"})
+    two.d1.start().wait_state("active")
+    wait_for(lambda: rules(two.n1) == RULES[:1], 5, "the other rule goes")
+    assert routes(two.n1) == [("172.16.0.0/16", "10.1.0.200", "eno2", 100)], "the route is still configured"
+
+    two.d1.kill9()
+    two.d1.write(plain_config(two.n1, vip(two.n1, 200, advert="500ms", lease="10s")))
+    two.d1.start()
+    wait_for(lambda: rules(two.n1) == [] and routes(two.n1) == [], 5, "what the vip has no more")
+    assert (routes(two.n1, ours=False), rules(two.n1, ours=False)) == theirs
+
+
+def test_what_a_crash_left_goes_with_its_vip(policy):
+    two = policy()
+    two.d1.kill9()
+    two.rule_probe.answered_by("lb2", 10)
+    assert rules(two.n1) == RULES and routes(two.n1)
+    two.d1.write(plain_config(two.n1, vip(two.n1, 50, ["192.0.2.99"], vrid=77, name="other")))
+    two.d1.start()
+    wait_for(lambda: rules(two.n1) == [] and routes(two.n1) == [], 5)
+
+
 def test_a_reload_adds_and_removes_rules_alone(policy):
     two = policy()
     more = f"{{from: {OTHER}, table: 100, priority: 103}}"

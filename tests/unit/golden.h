@@ -63,7 +63,7 @@ int golden_execute(struct golden *, const struct action *); /* 0 or errno; feeds
 void golden_release_all(struct golden *, const struct golden_link *bond, uint32_t cause);
 void golden_team_tell(struct golden *, const struct golden_link *);
 void golden_link_tell(struct golden *, const struct golden_link *);
-void golden_snapshot(struct golden *, uint32_t epoch);
+void golden_snapshot(struct golden *, const struct action *);
 int golden_address_set(struct golden *, const struct event_address *);
 int golden_address_drop(struct golden *, int ifindex, const struct ip *, uint8_t prefix, struct event_address *gone);
 

@@ -397,8 +397,9 @@ int golden_execute(struct golden *g, const struct action *action)
 	return 0;
 }
 
-void golden_snapshot(struct golden *g, uint32_t epoch)
+void golden_snapshot(struct golden *g, const struct action *action)
 {
+	uint32_t epoch = action->u.snapshot.epoch;
 	struct event event = { .type = EV_SNAP_BEGIN, .epoch = epoch };
 
 	golden_feed(g, &event);
@@ -421,12 +422,14 @@ void golden_snapshot(struct golden *g, uint32_t epoch)
 		event.u.address = g->addresses[i];
 		golden_feed(g, &event);
 	}
-	for (unsigned i = 0; i < g->n_routes; i++) {
+	for (unsigned i = 0; i < g->n_routes && action->u.snapshot.routes; i++) {
+		if (g->routes[i].route.table && !action->u.snapshot.all_tables)
+			continue;
 		event = (struct event){ .type = EV_ROUTE, .epoch = epoch };
 		event.u.route = g->routes[i];
 		golden_feed(g, &event);
 	}
-	for (unsigned i = 0; i < g->n_rules; i++) {
+	for (unsigned i = 0; i < g->n_rules && action->u.snapshot.rules; i++) {
 		event = (struct event){ .type = EV_RULE, .epoch = epoch };
 		event.u.rule = g->rules[i];
 		golden_feed(g, &event);

@@ -168,6 +168,35 @@ static bool word_kept(struct golden *g, const struct words *w, struct event_resu
 	return true;
 }
 
+/* PRIORITY, which is that word, [from ADDRESS/PREFIX] [to ADDRESS/PREFIX] table N */
+static bool parse_rule(const struct words *w, unsigned at, struct config_rule *rule)
+{
+	const char *from = after(w, "from"), *to = after(w, "to"), *table = after(w, "table");
+
+	if (w->n < at + 3 || !table || (!from && !to) || (from && text_parse_cidr(from, &rule->from, &rule->from_prefix) != 0) ||
+	    (to && text_parse_cidr(to, &rule->to, &rule->to_prefix) != 0))
+		return false;
+	rule->priority = (uint32_t)atoi(w->word[at]);
+	rule->table = (uint32_t)atoi(table);
+	rule->family = from ? rule->from.family : rule->to.family;
+	return true;
+}
+
+/* … LINK default|ADDRESS/PREFIX via ADDRESS [metric N] [table N] */
+static bool parse_route(const struct words *w, struct config_route *route)
+{
+	const char *via = after(w, "via"), *metric = after(w, "metric"), *table = after(w, "table");
+
+	if (!via || text_parse_ip(via, &route->via) != 0)
+		return false;
+	route->to.family = route->via.family;
+	if (strcmp(w->word[2], "default") != 0 && text_parse_cidr(w->word[2], &route->to, &route->prefix) != 0)
+		return false;
+	route->metric = metric ? (uint32_t)atoi(metric) : 0;
+	route->table = table ? (uint32_t)atoi(table) : 0;
+	return true;
+}
+
 static bool word_early(struct golden *g, const struct words *w)
 {
 	struct event *event = &g->early[g->n_early];
@@ -205,6 +234,15 @@ static bool word_early(struct golden *g, const struct words *w)
 		event->u.resume.last_sign_ns = g->now - ns;
 		if (has(w, "kept") && !word_kept(g, w, &event->u.resume))
 			return false;
+	} else if (strcmp(w->word[1], "rule") == 0) {
+		event->type = EV_LEFTOVER_RULE;
+		if (!parse_rule(w, 2, &event->u.leftover_rule.rule))
+			return wrong(g, "leftover rule PRIORITY [from ADDRESS/PREFIX] [to ADDRESS/PREFIX] table N");
+	} else if (after(w, "via")) {
+		event->type = EV_LEFTOVER_ROUTE;
+		strncpy(event->u.leftover_route.ifname, w->word[1], IFNAME_SIZE - 1);
+		if (!parse_route(w, &event->u.leftover_route.route))
+			return wrong(g, "leftover LINK default|ADDRESS/PREFIX via ADDRESS");
 	} else {
 		event->type = EV_LEFTOVER;
 		strncpy(event->u.leftover.ifname, w->word[1], IFNAME_SIZE - 1);
@@ -388,15 +426,11 @@ static bool word_rule(struct golden *g, const struct words *w)
 {
 	struct event event = { .type = has(w, "gone") ? EV_RULE_GONE : EV_RULE };
 	struct config_rule *r = &event.u.rule.rule;
-	const char *from = after(w, "from"), *to = after(w, "to"), *table = after(w, "table"), *cause = after(w, "cause");
+	const char *cause = after(w, "cause");
 	unsigned i = 0;
 
-	if (w->n < 4 || !table || (!from && !to) || (from && text_parse_cidr(from, &r->from, &r->from_prefix) != 0) ||
-	    (to && text_parse_cidr(to, &r->to, &r->to_prefix) != 0))
+	if (!parse_rule(w, 1, r))
 		return wrong(g, "rule PRIORITY [from ADDRESS/PREFIX] [to ADDRESS/PREFIX] table N");
-	r->priority = (uint32_t)atoi(w->word[1]);
-	r->table = (uint32_t)atoi(table);
-	r->family = from ? r->from.family : r->to.family;
 	event.u.rule.ours = has(w, "ours");
 	event.u.rule.cause = cause ? (uint32_t)atoi(cause) : 0;
 	while (i < g->n_rules && !(rule_equal(&g->rules[i].rule, r) && g->rules[i].ours == event.u.rule.ours))
@@ -415,16 +449,10 @@ static bool word_route(struct golden *g, const struct words *w)
 	struct event event = { .type = has(w, "gone") ? EV_ROUTE_GONE : EV_ROUTE };
 	struct event_route *r = &event.u.route;
 	struct golden_link *l = w->n > 2 ? golden_link(g, w->word[1]) : NULL;
-	const char *via = after(w, "via"), *metric = after(w, "metric"), *table = after(w, "table");
 	unsigned i = 0;
 
-	if (!l || !via || text_parse_ip(via, &r->route.via) != 0)
+	if (!l || !parse_route(w, &r->route))
 		return wrong(g, "route LINK default|ADDRESS/PREFIX via ADDRESS");
-	r->route.to.family = r->route.via.family;
-	if (strcmp(w->word[2], "default") != 0 && text_parse_cidr(w->word[2], &r->route.to, &r->route.prefix) != 0)
-		return wrong(g, "'%s' is no destination", w->word[2]);
-	r->route.metric = metric ? (uint32_t)atoi(metric) : 0;
-	r->route.table = table ? (uint32_t)atoi(table) : 0;
 	r->ifindex = l->link.ifindex;
 	r->ours = has(w, "ours");
 	while (i < g->n_routes && !is_same_route(&g->routes[i].route, &r->route))

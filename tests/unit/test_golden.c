@@ -202,7 +202,7 @@ void golden_answer(struct golden *g, int error)
 		if (error)
 			golden_feed(g, &event);
 		else
-			golden_snapshot(g, a.u.snapshot.epoch);
+			golden_snapshot(g, &a);
 		return;
 	}
 	if (!error && a.type == ACT_LOOK && !golden_link(g, a.u.look.ifname))

@@ -44,6 +44,17 @@ static struct config_vip make_vip(const char *name, const char *on, int bond, ui
 	return vip;
 }
 
+static struct config_route routes[] = {
+	{ .to = { FAMILY_4, { 10, 8 } }, .prefix = 16, .via = { FAMILY_4, { 192, 0, 2, 1 } }, .bond = -1 },
+	{ .to = { FAMILY_4, { 0 } }, .via = { FAMILY_4, { 10, 1, 0, 1 } }, .metric = 7, .table = 100, .on = "eth9", .bond = -1 },
+	{ .to = { FAMILY_6, { 0x20, 1, 0xd, 0xb8 } }, .prefix = 32, .bond = -1 },
+};
+
+static struct config_rule rules[] = {
+	{ .from = { FAMILY_4, { 192, 0, 2, 100 } }, .from_prefix = 32, .family = FAMILY_4, .table = 100, .priority = 100, .mark = 7 },
+	{ .to = { FAMILY_6, { 0x20, 1, 0xd, 0xb8, 0, 9 } }, .to_prefix = 48, .family = FAMILY_6, .tos = 4, .table = 101, .priority = 101 },
+};
+
 struct fixture {
 	struct core *core;
 	struct config_vip vips[3];
@@ -386,6 +397,121 @@ static const struct record_address *find_on(const struct record_data *data, cons
 	return NULL;
 }
 
+static void configure_policy(struct fixture *f, unsigned n_routes, unsigned n_rules)
+{
+	f->vips[1].n_routes = n_routes;
+	f->vips[1].n_rules = n_rules;
+	f->config = (struct config){ .node = "n", .bonds = bonds, .n_bonds = 1, .vips = f->vips, .n_vips = 3,
+				     .addresses = addresses, .n_addresses = 3, .routes = routes, .n_routes = 3,
+				     .rules = rules, .n_rules = 2 };
+	assert_int_equal(core_configure(f->core, &f->config, NOW), 0);
+}
+
+static const struct record_route *find_route(const struct record_data *data, const char *ifname, const struct config_route *route)
+{
+	for (unsigned i = 0; i < data->n_routes; i++) {
+		const struct record_route *r = &data->routes[i];
+		if (strcmp(r->ifname, ifname) == 0 && ip_equal(&r->route.to, &route->to) && r->route.prefix == route->prefix &&
+		    ip_equal(&r->route.via, &route->via) && r->route.table == route->table)
+			return r;
+	}
+	return NULL;
+}
+
+static const struct record_rule *find_rule(const struct record_data *data, const struct config_rule *rule)
+{
+	for (unsigned i = 0; i < data->n_rules; i++) {
+		if (rule_equal(&data->rules[i].rule, rule))
+			return &data->rules[i];
+	}
+	return NULL;
+}
+
+/* A vip's routes are on each port of a bond that moves, or where they say; its rules are nowhere in particular. */
+static void has_what_vips_have_besides(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	configure_policy(f, 3, 2);
+	lay_out(f, NULL);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(data.n_routes, 5);
+	assert_non_null(find_route(&data, "eno1", &routes[0]));
+	assert_non_null(find_route(&data, "eno2", &routes[0]));
+	assert_non_null(find_route(&data, "eth9", &routes[1]));
+	assert_int_equal(find_route(&data, "eth9", &routes[1])->route.metric, 7);
+	assert_non_null(find_route(&data, "eno2", &routes[2]));
+	assert_int_equal(find_route(&data, "eno2", &routes[2])->route.metric, 1024); /* what the kernel makes of none */
+	assert_int_equal(data.n_rules, 2);
+	assert_non_null(find_rule(&data, &rules[0]));
+	assert_non_null(find_rule(&data, &rules[1]));
+	record_data_free(&data);
+}
+
+static void carries_routes_and_rules_along(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+
+	configure_policy(f, 3, 2);
+	lay_out(f, NULL);
+	assert_int_equal(record_copy(f->record, &data), 0);
+	configure_policy(f, 1, 1);
+	lay_out(f, &data);
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(data.n_routes, 5);
+	assert_int_equal(data.n_rules, 2);
+	assert_false(find_route(&data, "eno1", &routes[0])->carried);
+	assert_true(find_route(&data, "eth9", &routes[1])->carried);
+	assert_false(find_rule(&data, &rules[0])->carried);
+	assert_true(find_rule(&data, &rules[1])->carried);
+
+	/* It is the bond's by now, and that never lets a route go. */
+	bonds[0].first_route = 1;
+	bonds[0].n_routes = 1;
+	configure_policy(f, 1, 1);
+	lay_out(f, &data);
+	record_data_free(&data);
+	bonds[0].n_routes = 0;
+	assert_int_equal(record_copy(f->record, &data), 0);
+	assert_null(find_route(&data, "eth9", &routes[1]));
+	assert_non_null(find_route(&data, "eno1", &routes[2]));
+
+	assert_int_equal(record_layout(f->record, f->core, &data, NOW + 3601 * NSEC_PER_SEC), 0);
+	record_data_free(&data);
+	assert_int_equal(record_read(rundir, &world, NOW, &data), 0);
+	assert_int_equal(data.n_routes, 2);
+	assert_int_equal(data.n_rules, 1);
+	record_data_free(&data);
+}
+
+/* A bit of a route or rule that flips makes all of the file void, and so does an end too early. */
+static void believes_no_torn_route(void **state)
+{
+	struct fixture *f = *state;
+	struct record_data data;
+	uint8_t bytes[4096];
+	size_t size;
+
+	configure_policy(f, 3, 2);
+	lay_out(f, NULL);
+	size = load(bytes, sizeof bytes);
+	for (size_t bit = 0; bit < (size - 4 * 48) * 8; bit++) { /* the slots of three, and of the heartbeats, are at the end */
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		store(bytes, size);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_true(record_read(rundir, &world, NOW, &data) < 0);
+		assert_null(data.routes);
+		assert_null(data.rules);
+	}
+	for (size_t n = 0; n < size; n++) {
+		store(bytes, n);
+		assert_int_equal(record_read(rundir, &world, NOW, &data), -EBADMSG);
+	}
+}
+
 /* A moving bond's own addresses are for ever, if nobody knows of them: on every port, and on one that a reload dropped. A bond
  * with a device has none of them. */
 static void has_what_moving_bonds_have(void **state)
@@ -488,6 +614,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_never_believed_when_flipped, setup, teardown),
 		cmocka_unit_test_setup_teardown(survives_a_torn_slot, setup, teardown),
 		cmocka_unit_test_setup_teardown(carries_what_a_reload_removed, setup, teardown),
+		cmocka_unit_test_setup_teardown(has_what_vips_have_besides, setup, teardown),
+		cmocka_unit_test_setup_teardown(carries_routes_and_rules_along, setup, teardown),
+		cmocka_unit_test_setup_teardown(believes_no_torn_route, setup, teardown),
 		cmocka_unit_test_setup_teardown(has_what_moving_bonds_have, setup, teardown),
 		cmocka_unit_test_setup_teardown(has_the_devices_behind_the_entries, setup, teardown),
 		cmocka_unit_test_setup_teardown(goes_on_without_a_file, setup, teardown),
