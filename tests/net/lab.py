@@ -287,11 +287,11 @@ class Instrument:
 class Window:
     """What the client saw between two times. `late` are questions that a node took in while it had the address, and that its
     responder, which had no CPU, came to when the address had gone: what a loaded machine does to a handover that is without a
-    gap on the wire. They are not among the lost. Nor are up to three where the client itself, which has the highest priority, had
+    gap on the wire. They are not among the lost. Nor are up to five where the client itself, which has the highest priority, had
     no CPU for longer than a node that leaves goes on answering: the machine stood still, and what lay in its queues met a node
     that had let go meanwhile. Those are `stalled`."""
 
-    STALL_MS, STALLED = 8, 3
+    STALL_MS, STALLED = 8, 5
 
     def __init__(self, report, since, to):
         self.raw, self.since, self.to = report, since, to
