@@ -264,7 +264,7 @@ static void taking_advert(struct core *core, struct vip *vip, const struct event
 }
 
 /* What a backup hears most is the active one as it was before: then its Down is all that has moved, and nothing has to be planned
- * anew. With hundreds of vips at 10 ms that is half of what a backup's decisions cost. */
+ * anew. */
 static void hear_as_backup(struct core *core, struct vip *vip, const struct event_advert *advert)
 {
 	struct reason was = vip->reason;
