@@ -14,7 +14,7 @@ static int by_key(const void *a, const void *b)
 /* A letter in front and a NUL behind each text, and a mark at the end of what has parts: no two trees read alike. */
 static uint64_t add_text(uint64_t hash, const char *kind, const char *text)
 {
-	return print_hash(print_hash(hash, kind, 1), text, strlen(text) + 1);
+	return fnv1a(fnv1a(hash, kind, 1), text, strlen(text) + 1);
 }
 
 static uint64_t add_node(struct arena *, uint64_t hash, const struct node *);
@@ -29,7 +29,7 @@ static uint64_t add_pairs(struct arena *arena, uint64_t hash, const struct node_
 	qsort(sorted, n, sizeof *sorted, by_key);
 	for (size_t i = 0; i < n; i++)
 		hash = add_node(arena, add_text(hash, "k", sorted[i].key->text), sorted[i].value);
-	return print_hash(hash, "}", 1);
+	return fnv1a(hash, "}", 1);
 }
 
 static uint64_t add_node(struct arena *arena, uint64_t hash, const struct node *node)
@@ -38,14 +38,14 @@ static uint64_t add_node(struct arena *arena, uint64_t hash, const struct node *
 	case NODE_TEXT:
 		return add_text(hash, "t", node->text);
 	case NODE_MAP:
-		return add_pairs(arena, print_hash(hash, "{", 1), node->pairs, node->n);
+		return add_pairs(arena, fnv1a(hash, "{", 1), node->pairs, node->n);
 	case NODE_LIST:
 		break;
 	}
-	hash = print_hash(hash, "[", 1);
+	hash = fnv1a(hash, "[", 1);
 	for (size_t i = 0; i < node->n; i++)
 		hash = add_node(arena, hash, node->items[i]);
-	return print_hash(hash, "]", 1);
+	return fnv1a(hash, "]", 1);
 }
 
 /* A section that is there and empty says nothing. */
@@ -61,7 +61,7 @@ static uint64_t add_section(struct arena *arena, uint64_t hash, const char *name
 
 uint64_t digest_of_files(struct arena *arena, const struct sections *sections)
 {
-	uint64_t hash = PRINT_HASH_START;
+	uint64_t hash = FNV1A_START;
 	hash = add_section(arena, hash, "bonds", &sections->bonds);
 	hash = add_section(arena, hash, "vlans", &sections->vlans);
 	hash = add_section(arena, hash, "vips", &sections->vips);

@@ -186,13 +186,13 @@ static void set_digest(struct load *load)
 		differ = differ || load->hashes[i] != load->hash;
 	}
 	if (differ)
-		digest = PRINT_HASH_START;
+		digest = FNV1A_START;
 	for (unsigned i = 0; differ && i < load->cluster.n; i++) {
 		char text[17];
 		const char *name = load->cluster.names[order[i]];
 		snprintf(text, sizeof text, "%016" PRIx64, load->hashes[order[i]]);
-		digest = print_hash(digest, name, strlen(name) + 1);
-		digest = print_hash(digest, text, sizeof text);
+		digest = fnv1a(digest, name, strlen(name) + 1);
+		digest = fnv1a(digest, text, sizeof text);
 	}
 	snprintf(load->config->digest, sizeof load->config->digest, "%016" PRIx64, digest);
 }

@@ -454,14 +454,6 @@ void config_print(const struct config *config, FILE *out)
 
 /* ---- digest ---- */
 
-uint64_t print_hash(uint64_t hash, const void *bytes, size_t size)
-{
-	const unsigned char *byte = bytes;
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ byte[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 static int by_bond_name(const void *a, const void *b)
 {
 	return strcmp((*(const struct config_bond *const *)a)->name, (*(const struct config_bond *const *)b)->name);
@@ -491,7 +483,7 @@ static bool hash_sorted(const struct config *config, const struct config_bond **
 		free(text);
 		return false;
 	}
-	*hash = print_hash(PRINT_HASH_START, text, size);
+	*hash = fnv1a(FNV1A_START, text, size);
 	free(text);
 	return true;
 }

@@ -7,10 +7,6 @@
 
 #include "core/config.h"
 
-/* FNV-1a, 64 bits; begin with PRINT_HASH_START. */
-#define PRINT_HASH_START 0xcbf29ce484222325ULL
-uint64_t print_hash(uint64_t hash, const void *bytes, size_t size);
-
 /* The hash of what a configuration means: of config_print's text without the node's name, objects ordered by name.
  * False: memory is short. */
 bool print_hash_config(const struct config *, uint64_t *hash);

@@ -144,30 +144,21 @@ uint64_t check_deadline(const struct core *core)
 
 /* ---- from one configuration, or program, to the next ---------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t hash, const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 static uint64_t mix_number(uint64_t hash, uint64_t number)
 {
-	return mix(hash, &number, sizeof number);
+	return fnv1a(hash, &number, sizeof number);
 }
 
 static uint64_t mix_text(uint64_t hash, const struct config *config, config_text text)
 {
 	const char *s = config_text_of(config, text);
 
-	return mix(hash, s, strlen(s) + 1);
+	return fnv1a(hash, s, strlen(s) + 1);
 }
 
 static uint64_t mix_ip(uint64_t hash, const struct ip *ip)
 {
-	return mix(mix_number(hash, ip->family), ip->bytes, ip->family ? ip_size(ip->family) : 0);
+	return fnv1a(mix_number(hash, ip->family), ip->bytes, ip->family ? ip_size(ip->family) : 0);
 }
 
 static uint64_t definition_of(const struct config *config, const struct config_check *c)
@@ -182,7 +173,7 @@ static uint64_t definition_of(const struct config *config, const struct config_c
 		c->user, c->tcp.send, c->tcp.expect, c->http.url, c->http.host, c->http.match, c->http.ca_file, c->unit,
 		c->process.pid_file, c->process.name, c->file.path, c->haproxy.socket, c->haproxy.backend,
 	};
-	uint64_t hash = 0xcbf29ce484222325ULL;
+	uint64_t hash = FNV1A_START;
 
 	for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		hash = mix_number(hash, numbers[i]);

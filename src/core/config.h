@@ -87,6 +87,13 @@ static inline bool rule_equal(const struct config_rule *a, const struct config_r
 	       ip_equal(&a->from, &b->from) && ip_equal(&a->to, &b->to);
 }
 
+/* Whether the kernel's messages mean the same route, on one interface: the rest does not count. */
+static inline bool route_equal(const struct config_route *a, const struct config_route *b)
+{
+	return a->prefix == b->prefix && a->metric == b->metric && a->table == b->table && ip_equal(&a->to, &b->to) &&
+	       ip_equal(&a->via, &b->via);
+}
+
 struct config_bond {
 	char name[IFNAME_SIZE]; /* the device's name; move: a name only, no device has it */
 	enum bond_driver driver;

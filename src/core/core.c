@@ -111,12 +111,7 @@ uint64_t core_random(struct core *core)
 
 uint64_t core_address_hash(const struct ip *ip)
 {
-	uint64_t hash = 0xcbf29ce484222325ULL;
-
-	hash = (hash ^ ip->family) * 0x100000001b3ULL;
-	for (unsigned i = 0; i < ip_size(ip->family); i++)
-		hash = (hash ^ ip->bytes[i]) * 0x100000001b3ULL;
-	return hash;
+	return fnv1a(fnv1a(FNV1A_START, &ip->family, 1), ip->bytes, ip_size(ip->family));
 }
 
 static struct vip *find_vip(struct core *core, const struct iface *iface, uint8_t family, uint8_t vrid)

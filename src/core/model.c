@@ -394,12 +394,6 @@ void model_address_gone(struct core *core, const struct event *event)
 
 /* ---- routes ------------------------------------------------------------------------------------------------------- */
 
-bool model_same_route(const struct config_route *a, const struct config_route *b)
-{
-	return a->prefix == b->prefix && a->metric == b->metric && a->table == b->table && ip_equal(&a->to, &b->to) &&
-	       ip_equal(&a->via, &b->via);
-}
-
 struct route_cursor {
 	unsigned at;
 	bool found;
@@ -412,7 +406,7 @@ static struct route_place *route_next(struct core *core, const struct event_rout
 {
 	while (iface && cursor->at < core->n_route_places) {
 		struct route_place *place = &core->route_places[cursor->at++];
-		if (place->iface != iface - core->ifaces || !model_same_route(place->route, &route->route) ||
+		if (place->iface != iface - core->ifaces || !route_equal(place->route, &route->route) ||
 		    (cursor->found && route_is_orphan(place)))
 			continue;
 		cursor->found = true;

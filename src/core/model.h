@@ -14,8 +14,6 @@ void model_place_absent(struct core *, struct place *, bool live, uint32_t cause
 void model_tell_owner(struct core *, const struct addr *);
 void model_tell_iface(struct core *, struct iface *);
 bool model_bond_has(const struct core *, const struct bond *, const struct iface *);
-/* Whether the kernel's messages mean the same route, on one interface. */
-bool model_same_route(const struct config_route *, const struct config_route *);
 /* What was known of its IPv4 routes is void. */
 void model_routes_forget(struct core *, const struct iface *);
 /* The link that it was is gone, or is called otherwise. */

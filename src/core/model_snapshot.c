@@ -211,7 +211,7 @@ static bool has_route(const struct core *core, const struct iface *iface, const 
 {
 	for (unsigned i = 0; i < core->n_route_places; i++) {
 		const struct route_place *place = &core->route_places[i];
-		if (place->iface == iface - core->ifaces && model_same_route(place->route, route))
+		if (place->iface == iface - core->ifaces && route_equal(place->route, route))
 			return true;
 	}
 	return false;

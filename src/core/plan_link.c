@@ -63,18 +63,11 @@ static bool needs_fail_over_mac(const struct core *core, const struct bond *bond
 	return false;
 }
 
-static uint64_t fnv1a(uint64_t hash, const void *bytes, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ULL;
-	return hash;
-}
-
 /* Of the machine's id, the node's name and the bond's, in an address of local administration. The names are in it because
  * machines that were cloned share an id. */
 static void stable_mac(const struct core *core, const struct bond *bond, uint8_t mac[MAC_SIZE])
 {
-	uint64_t hash = fnv1a(0xcbf29ce484222325ULL, core->config.machine_id, sizeof core->config.machine_id);
+	uint64_t hash = fnv1a(FNV1A_START, core->config.machine_id, sizeof core->config.machine_id);
 
 	hash = fnv1a(hash, core->config.node, strlen(core->config.node) + 1);
 	hash = fnv1a(hash, bond->cfg.name, strlen(bond->cfg.name));

@@ -248,4 +248,16 @@ enum drop_reason {
 	DROP_REASONS
 };
 
+/* FNV-1a over those bytes, going on from `hash`; begin with FNV1A_START. */
+#define FNV1A_START 0xcbf29ce484222325ULL
+
+static inline uint64_t fnv1a(uint64_t hash, const void *bytes, size_t size)
+{
+	const uint8_t *byte = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		hash = (hash ^ byte[i]) * 0x100000001b3ULL;
+	return hash;
+}
+
 #endif

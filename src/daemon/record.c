@@ -119,13 +119,10 @@ static const struct counts most = { MAX_VIPS * 2, RECORD_ADDRESSES_MAX, RECORD_R
 static uint64_t checksum(const uint8_t *file, size_t size)
 {
 	size_t hole = offsetof(struct file_header, checksum);
-	uint64_t hash = FNV_START;
+	const uint64_t zero = 0;
+	uint64_t hash = fnv1a(fnv1a(FNV1A_START, file, hole), &zero, sizeof zero);
 
-	for (size_t i = 0; i < size; i++) {
-		bool in_hole = i >= hole && i < hole + sizeof(uint64_t);
-		hash = fnv(hash, in_hole ? 0 : file[i]);
-	}
-	return hash;
+	return fnv1a(hash, file + hole + sizeof zero, size - hole - sizeof zero);
 }
 
 void record_data_free(struct record_data *data)

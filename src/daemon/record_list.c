@@ -119,7 +119,7 @@ static const char *next_device(const struct core *core, const char *on, unsigned
 
 uint64_t record_ports_hash(const struct core *core)
 {
-	uint64_t hash = FNV_START;
+	uint64_t hash = FNV1A_START;
 	bool varies = false;
 
 	for (unsigned i = 0; i < core_n_bonds(core); i++) {
@@ -130,9 +130,9 @@ uint64_t record_ports_hash(const struct core *core)
 			struct port_view port;
 			core_port(core, i, p, &port);
 			varies |= !is_name(port.spec);
-			hash = fnv(fnv(hash, (uint8_t)p), (uint8_t)i);
-			for (; device && *device; device++)
-				hash = fnv(hash, (uint8_t)*device);
+			hash = fnv1a(fnv1a(hash, &(uint8_t){ (uint8_t)p }, 1), &(uint8_t){ (uint8_t)i }, 1);
+			if (device)
+				hash = fnv1a(hash, device, strlen(device));
 		}
 	}
 	return varies ? hash | 1 : 0;
@@ -239,12 +239,6 @@ static bool carry(bool *carried, uint64_t *carried_ns, uint64_t now_ns)
 	return true;
 }
 
-static bool is_route(const struct config_route *a, const struct config_route *b)
-{
-	return ip_equal(&a->to, &b->to) && a->prefix == b->prefix && ip_equal(&a->via, &b->via) && a->metric == b->metric &&
-	       a->table == b->table;
-}
-
 /* A bond that has the route now may leave it behind when it is removed, and it stays. */
 static bool is_a_bonds(const struct core *core, const struct config_route *route)
 {
@@ -252,7 +246,7 @@ static bool is_a_bonds(const struct core *core, const struct config_route *route
 		struct bond_view bond;
 		core_bond(core, i, &bond);
 		for (unsigned j = 0; j < bond.n_routes; j++) {
-			if (is_route(&bond.routes[j], route))
+			if (route_equal(&bond.routes[j], route))
 				return true;
 		}
 	}
@@ -372,7 +366,7 @@ static void unique_routes(struct record_data *data)
 		qsort(data->routes, data->n_routes, sizeof *data->routes, compare_routes);
 	for (unsigned i = 0; i < data->n_routes; i++) {
 		const struct record_route *a = &data->routes[i], *b = n ? &data->routes[n - 1] : NULL;
-		if (!b || strcmp(a->ifname, b->ifname) != 0 || !is_route(&a->route, &b->route))
+		if (!b || strcmp(a->ifname, b->ifname) != 0 || !route_equal(&a->route, &b->route))
 			data->routes[n++] = *a;
 	}
 	data->n_routes = n;

@@ -19,11 +19,4 @@ int record_list(struct record_data *list, const struct core *, const struct reco
 /* Over the devices of all moving bonds, each with its place. 0: all are given by name. */
 uint64_t record_ports_hash(const struct core *);
 
-#define FNV_START 0xcbf29ce484222325ULL /* FNV-1a */
-
-static inline uint64_t fnv(uint64_t hash, uint8_t byte)
-{
-	return (hash ^ byte) * 0x100000001b3ULL;
-}
-
 #endif

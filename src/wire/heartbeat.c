@@ -47,18 +47,9 @@ static const uint8_t magic[4] = { 'S', 'B', 'H', 'B' };
 
 /* ---- ids and sums ------------------------------------------------------------------------------------------------- */
 
-static uint64_t fnv1a(const uint8_t *bytes, size_t length)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ bytes[i]) * 0x100000001b3;
-	return hash;
-}
-
 uint64_t heartbeat_id(const char *name)
 {
-	return fnv1a((const uint8_t *)name, strlen(name)) >> 16;
+	return fnv1a(FNV1A_START, (const uint8_t *)name, strlen(name)) >> 16;
 }
 
 static void put_id(uint8_t *out, uint64_t id)
@@ -88,7 +79,7 @@ uint64_t heartbeat_claim_sum(const struct heartbeat_claim *claim)
 	uint8_t bytes[CLAIM_SIZE];
 
 	put_claim(bytes, claim);
-	return fnv1a(bytes, CLAIM_SUMMED);
+	return fnv1a(FNV1A_START, bytes, CLAIM_SUMMED);
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------ */
