@@ -135,7 +135,7 @@ struct action_advert {
 	uint8_t auth[AUTH_SIZE];
 	uint8_t checksum;     /* enum vrrp_checksum */
 	struct ip source;
-	uint8_t mac[MAC_SIZE]; /* that it is sent from; zero: the interface's own. Only to the group. */
+	uint8_t mac[MAC_SIZE]; /* to the group: that it is sent from, the virtual router's or the interface's own; zero: it has none, or unicast */
 	const struct config_address *addresses; /* the listed ones; valid until the next core_configure */
 	unsigned n_addresses;
 	const struct ip *peers; /* to each of them; valid as addresses */

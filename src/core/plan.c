@@ -79,8 +79,8 @@ static bool emit_advert(struct core *core, struct out *out, struct vip *vip, uin
 		.n_peers = vip->n_peers,
 	};
 	memcpy(action->u.advert.auth, vip->cfg.auth, AUTH_SIZE);
-	if (vip->vmac != NONE)
-		memcpy(action->u.advert.mac, core->vmacs[vip->vmac].mac, MAC_SIZE);
+	if (!vip->cfg.n_peers)
+		memcpy(action->u.advert.mac, vip->vmac == NONE ? iface->mac : core->vmacs[vip->vmac].mac, MAC_SIZE);
 	return true;
 }
 

@@ -14,14 +14,12 @@
 #include <unistd.h>
 
 #include "kernel/packet_internal.h"
-#include "wire/nd.h"
 
 enum {
 	/* What every virtual router of an interface says until its silence would be noticed, four adverts and one to spare, in the
 	 * 2,304 bytes that the kernel counts for one with many addresses (768 for one with few). The kernel doubles the number. */
 	RECEIVE_BUFFER = 255 * 5 * 2304 / 2,
-	ADVERT_ROOM = 64 * 1024,  /* for OUTBOX_MAX adverts of 500 bytes, more of usual ones */
-	FRAME_ROOM = OUTBOX_MAX * ND_SOLICITATION_MAX,
+	ROOM = 64 * 1024,         /* for OUTBOX_MAX adverts of 500 bytes, more of usual ones; what is not used costs nothing */
 	ND_ADVERTISEMENT = 136,   /* ICMPv6 type (RFC 4861 §4.4) */
 	IP6_MULTICAST_ALL = 29,   /* IPV6_MULTICAST_ALL, which libc's headers may lack */
 	IP6_FREEBIND = 78,        /* IPV6_FREEBIND, Linux 4.15 */
@@ -245,7 +243,7 @@ static int open_adverts(int family)
 	return fd;
 }
 
-/* Frames, for announcements and probes: nothing is received. They share the adverts' priority, so that no queue lets
+/* Frames, for announcements, probes, and adverts to the group: nothing is received. They share the adverts' priority, so that no queue lets
  * an advert overtake the announcements before it, and load does not make a probe late. */
 static int open_frames(void)
 {
@@ -264,11 +262,11 @@ static int open_all(struct packets *p)
 	if (!error)
 		error = open_claims(&p->in);
 	if (!error)
-		error = outbox_open(&p->adverts_4, open_adverts(AF_INET), ADVERT_ROOM);
+		error = outbox_open(&p->adverts_4, open_adverts(AF_INET), ROOM);
 	if (!error)
-		error = outbox_open(&p->adverts_6, open_adverts(AF_INET6), ADVERT_ROOM);
+		error = outbox_open(&p->adverts_6, open_adverts(AF_INET6), ROOM);
 	if (!error)
-		error = outbox_open(&p->frames, open_frames(), FRAME_ROOM);
+		error = outbox_open(&p->frames, open_frames(), ROOM);
 	if (!error && p->adverts_4.error)
 		error = -p->adverts_4.error;
 	if (!error && p->frames.error)

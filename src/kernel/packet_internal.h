@@ -100,7 +100,7 @@ struct outbox {
 
 struct packets {
 	struct inbox in;
-	struct outbox adverts_4, adverts_6, frames; /* frames: announcements and probes */
+	struct outbox adverts_4, adverts_6, frames; /* frames: announcements, probes, adverts to the group */
 	struct packets_counters counters;
 	struct {
 		int ifindex; /* 0: none */

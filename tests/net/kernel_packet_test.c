@@ -39,7 +39,7 @@ bool core_wants_claim(const struct core *core, const struct ip *ip)
 }
 
 static struct packets *here, *peer;
-static const uint8_t mac[MAC_SIZE] = {0x02, 1, 2, 3, 4, 5};
+static const uint8_t none[MAC_SIZE], mac[MAC_SIZE] = {0x02, 1, 2, 3, 4, 5}, virtual[MAC_SIZE] = {0, 0, 0x5e, 0, 1, 51};
 static const struct ip source_4 = {.family = FAMILY_4, .bytes = {10, 9, 0, 1}};
 static const struct ip source_6 = {.family = FAMILY_6, .bytes = {0xfe, 0x80, [15] = 1}};
 static const struct config_address vips_4[] = {
@@ -176,15 +176,16 @@ static void check_advert(uint8_t family)
 	expect_silence(peer);
 }
 
-/* From the virtual router's MAC address: what leaves is a frame, and the peer's kernel takes it for as good as any. */
-static void check_advert_virtual(uint8_t family)
+/* From a MAC address that is named, the interface's or the virtual router's: what leaves is a frame, and the peer's kernel takes it for
+ * as good as any. */
+static void check_advert_from(uint8_t family, const uint8_t from[MAC_SIZE])
 {
-	static const uint8_t virtual[MAC_SIZE] = {0, 0, 0x5e, 0, 1, 51};
 	struct action action = advert(family), said = announcement(family);
+	uint64_t sent = packets_counters(here)->sent;
 	struct event event;
 
-	memcpy(action.u.advert.mac, virtual, MAC_SIZE);
-	memcpy(said.u.announce.mac, virtual, MAC_SIZE);
+	memcpy(action.u.advert.mac, from, MAC_SIZE);
+	memcpy(said.u.announce.mac, from, MAC_SIZE);
 	packets_send(here, &said);
 	packets_send(here, &action);
 	packets_flush(here);
@@ -195,20 +196,22 @@ static void check_advert_virtual(uint8_t family)
 	assert_true(ip_equal(&event.u.advert.source, &action.u.advert.source));
 	assert_int_equal(event.u.advert.n_addresses, 2);
 	assert_int_equal(event.u.advert.checksum, VRRP_CHECKSUM_RFC5798);
-	assert_int_equal(packets_counters(here)->sent, family == FAMILY_6 ? 2 : 3);
+	assert_int_equal(packets_counters(here)->sent - sent, family == FAMILY_6 ? 2 : 3);
 	assert_int_equal(packets_counters(here)->send_errors, 0);
 }
 
-static void test_advert_virtual_4(void **state)
+static void test_advert_from_4(void **state)
 {
 	(void)state;
-	check_advert_virtual(FAMILY_4);
+	check_advert_from(FAMILY_4, virtual);
+	check_advert_from(FAMILY_4, mac);
 }
 
-static void test_advert_virtual_6(void **state)
+static void test_advert_from_6(void **state)
 {
 	(void)state;
-	check_advert_virtual(FAMILY_6);
+	check_advert_from(FAMILY_6, virtual);
+	check_advert_from(FAMILY_6, mac);
 }
 
 static void test_advert_4(void **state)
@@ -309,7 +312,8 @@ static size_t sniff(int fd, unsigned char *frame, size_t size, unsigned at, uint
 	}
 }
 
-static void test_advert_frame_4(void **state)
+/* The same frame, whether the kernel routes the packet (zero) or it is made here. */
+static void check_frame_4(const uint8_t from[MAC_SIZE])
 {
 	static const uint8_t group_mac[6] = {0x01, 0, 0x5e, 0, 0, 0x12}, group[4] = {224, 0, 0, 18};
 	struct action action = advert(FAMILY_4);
@@ -317,11 +321,13 @@ static void test_advert_frame_4(void **state)
 	unsigned char frame[2048];
 	uint32_t sum = 0;
 
-	(void)state;
+	memcpy(action.u.advert.mac, from, MAC_SIZE);
 	packets_send(here, &action);
 	packets_flush(here);
 	assert_int_equal(sniff(fd, frame, sizeof frame, 14 + 9, VRRP_PROTOCOL), 14 + 20 + 16);
 	assert_memory_equal(frame, group_mac, 6);
+	if (from != none)
+		assert_memory_equal(frame + 6, from, MAC_SIZE);
 	assert_int_equal(frame[14], 0x45);
 	assert_int_equal(frame[15], 0xc0);
 	assert_int_equal(frame[14 + 8], 255);
@@ -333,24 +339,40 @@ static void test_advert_frame_4(void **state)
 	close(fd);
 }
 
-static void test_advert_frame_6(void **state)
+static void test_advert_frame_4(void **state)
+{
+	(void)state;
+	check_frame_4(none);
+	check_frame_4(mac);
+}
+
+static void check_frame_6(const uint8_t from[MAC_SIZE])
 {
 	static const uint8_t group_mac[6] = {0x33, 0x33, 0, 0, 0, 0x12};
 	struct action action = advert(FAMILY_6);
 	int fd = open_sniffer(ETH_P_IPV6);
 	unsigned char frame[2048];
 
-	(void)state;
+	memcpy(action.u.advert.mac, from, MAC_SIZE);
 	packets_send(here, &action);
 	packets_flush(here);
 	assert_int_equal(sniff(fd, frame, sizeof frame, 14 + 6, VRRP_PROTOCOL), 14 + 40 + 40);
 	assert_memory_equal(frame, group_mac, 6);
+	if (from != none)
+		assert_memory_equal(frame + 6, from, MAC_SIZE);
 	assert_int_equal(frame[14], 0x6c);
 	assert_int_equal(frame[15] & 0xf0, 0);
 	assert_int_equal(frame[14 + 7], 255);
 	assert_memory_equal(frame + 14 + 8, source_6.bytes, 16);
 	assert_memory_equal(frame + 14 + 24, vrrp_group_6.bytes, 16);
 	close(fd);
+}
+
+static void test_advert_frame_6(void **state)
+{
+	(void)state;
+	check_frame_6(none);
+	check_frame_6(mac);
 }
 
 static void test_own_adverts_are_not_heard(void **state)
@@ -766,8 +788,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_advert_4),
-		TEST(test_advert_virtual_4),
-		TEST(test_advert_virtual_6),
+		TEST(test_advert_from_4),
+		TEST(test_advert_from_6),
 		TEST(test_advert_plain_sum),
 		TEST(test_advert_version_2),
 		TEST(test_advert_unicast),
