@@ -225,6 +225,21 @@ static bool is_untouchable(const struct core *core, const struct addr *addr)
 	return true;
 }
 
+/* With whatever prefix, on whatever interface. */
+static bool is_anywhere(const struct core *core, const struct ip *ip)
+{
+	const struct addr *addr;
+	unsigned cursor = 0;
+
+	while ((addr = model_addr_next(core, ip, &cursor)) != NULL) {
+		for (unsigned i = 0; i < addr->n_places; i++) {
+			if (core->places[addr->first_place + i].present)
+				return true;
+		}
+	}
+	return false;
+}
+
 bool plan_place_wanted(const struct core *core, const struct place *place)
 {
 	const struct addr *addr = &core->addrs[place->addr];
@@ -239,6 +254,8 @@ bool plan_place_wanted(const struct core *core, const struct place *place)
 		vip = &core->vips[addr->owner_index];
 		if (addr->released && vip->vmac != NONE)
 			return false; /* the new holder's: no answer may come from its MAC address but its own */
+		if (vip->phase == PHASE_LEAVING && !is_anywhere(core, &addr->ip))
+			return false; /* nobody was told that we have it */
 		return vip_wants_addresses(vip) && away_iface(core, vip, addr) == iface;
 	case OWNER_BOND:
 		bond = &core->bonds[addr->owner_index];
