@@ -368,17 +368,21 @@ static void print_warnings(const json_t *warnings)
 		printf("%swarning:%s %s\n", paint(PAINT_WARN), paint(PAINT_PLAIN), json_string_value(warning));
 }
 
-/* "  direct  up  for 3 min  10.0.0.1 → 10.0.0.2 on eno3" */
+/* "  direct  up  for 3 min  10.0.0.1 → 10.0.0.2 on eno3, round trip 60.2 ms" */
 static void print_path(const json_t *path, int width)
 {
 	const char *state = string(path, "state");
+	const json_t *trip = json_object_get(path, "round_trip_ms");
 
 	printf("    %-*s  ", width, string(path, "name"));
 	print_state(state, 7);
 	print_age(path);
 	if (strcmp(state, "up") != 0)
 		tail(": ", string(path, "reason"));
-	printf("  %s%s → %s on %s%s\n", paint(PAINT_DIM), string(path, "from"), string(path, "to"), string(path, "on"), paint(PAINT_PLAIN));
+	printf("  %s%s → %s on %s", paint(PAINT_DIM), string(path, "from"), string(path, "to"), string(path, "on"));
+	if (json_is_number(trip))
+		printf(", round trip %.1f ms", json_number_value(trip));
+	printf("%s\n", paint(PAINT_PLAIN));
 }
 
 static void print_peer(const json_t *node)

@@ -438,6 +438,8 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_CHECK_SILENT] = "has had no result for {a time}; what it was before is held on to",
 	[NOTE_CHECK_BACK] = "has results again, after {a time} without",
 	[NOTE_TAKING] = "takes over once its hooks are done",
+	[NOTE_PATH_SLOW] = "interval × lost of {b time} is less than the round trip of {a time}: raise heartbeat interval or lost",
+	[NOTE_PATH_PROMPT] = "the round trip of {a time} is again within interval × lost of {b time}",
 	[NOTE_UNDRAINED] = "is undrained: its vips stand again",
 };
 
@@ -552,6 +554,8 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_CHECK_SILENT:
 	case NOTE_CHECK_BACK:
 	case NOTE_TAKING:
+	case NOTE_PATH_SLOW:
+	case NOTE_PATH_PROMPT:
 		say_pattern(w, note_patterns[n->code], &material);
 		break;
 	case NOTE_REBUILT:

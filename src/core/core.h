@@ -116,6 +116,8 @@ enum note_code {
 	NOTE_CHECK_SILENT,   /* no run of a check has ended for so long (arg0); what it counts as stays */
 	NOTE_CHECK_BACK,     /* one has again; arg0 how long none had */
 	NOTE_TAKING,         /* a vip is to become active, and waits for its blocking hooks; reason: as of NOTE_STATE */
+	NOTE_PATH_SLOW,      /* a path's round trip (arg0) is longer than own interval × lost (arg1) */
+	NOTE_PATH_PROMPT,    /* it no longer is; the same arguments */
 	NOTE_CODES
 };
 
@@ -754,6 +756,9 @@ struct path_view {
 	uint64_t since_ns;
 	uint64_t heard_ns;     /* 0: never */
 	uint64_t told_ns;      /* when that of ours was sent that the other heard last by it; 0: none */
+	uint64_t round_trip_ns; /* the least of the last eight; up to the shorter of both intervals more than the way takes; 0: none yet */
+	uint64_t allowed_ns;   /* own interval × lost: a round trip beyond it is too long for the detection */
+	bool slow;             /* it is, with what its waiting for the other's turn can be taken off; with hysteresis */
 	uint64_t sent, received;
 };
 

@@ -443,6 +443,8 @@ struct greeting {
 	uint64_t incarnation, at_ns;
 };
 
+enum { ROUND_TRIPS = 8 };
+
 /* A path to another node. */
 struct lane {
 	unsigned peer;           /* whom to */
@@ -456,6 +458,10 @@ struct lane {
 	bool silent;             /* it is since heard_ns: that this node was not awake later does not excuse it */
 	uint64_t sequence;       /* of the last one */
 	uint64_t told_sequence;  /* of ours that the other heard last by it: the time when it was sent */
+	uint64_t echoed_sequence; /* the same, as far as it was said by this very path */
+	uint64_t trips[ROUND_TRIPS]; /* the last round trips by it, in turn */
+	unsigned n_trips, next_trip;
+	bool slow;               /* its round trip is longer than the detection allows: as last told */
 	struct greeting greetings[GREETINGS_MAX]; /* the last ones */
 	uint64_t greet;          /* an incarnation that is to be answered; 0: none */
 	bool due;
@@ -888,6 +894,7 @@ void peer_timer(struct core *);
 uint64_t peer_deadline(const struct core *);
 void peer_goodbye(struct core *);                              /* to all, once */
 bool peer_is_deaf(const struct core *, const struct peer *);   /* lives, and hears us by no path */
+uint64_t peer_round_trip(const struct lane *);                 /* ns, the least of the last ROUND_TRIPS; 0: none was measured */
 const struct iface *peer_lane_iface(const struct core *, const struct lane *); /* what the path is on here; NULL: nothing that exists */
 void peer_all_due(struct core *);
 /* The next heartbeat that is due; start with *cursor 0, false at the end. */

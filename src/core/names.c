@@ -260,6 +260,8 @@ const char *note_code_name(enum note_code code)
 	case NOTE_CHECK_SILENT: return "check-silent";
 	case NOTE_CHECK_BACK: return "check-back";
 	case NOTE_TAKING: return "taking";
+	case NOTE_PATH_SLOW: return "path-slow";
+	case NOTE_PATH_PROMPT: return "path-prompt";
 	case NOTE_CODES: break;
 	}
 	return "unknown";

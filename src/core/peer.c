@@ -44,11 +44,34 @@ static uint64_t silent_at(const struct core *core, const struct peer *peer, cons
 	return max64(lane->heard_ns, lane->silent ? 0 : core->grace_ns) + timeout(peer);
 }
 
-/* The other can tell of ours that it missed only when it sends itself, and one of its own may be lost. */
+static uint64_t allowed_trip(const struct core *core)
+{
+	return core->config.heartbeat.interval_ns * core->config.heartbeat.lost;
+}
+
+uint64_t peer_round_trip(const struct lane *lane)
+{
+	uint64_t least = lane->n_trips ? lane->trips[0] : 0;
+
+	for (unsigned i = 1; i < lane->n_trips; i++)
+		least = min64(least, lane->trips[i]);
+	return least;
+}
+
+/* What the path itself takes of it at least: the rest may be that the other's next datagram was not due yet, or ours. */
+static uint64_t way_takes(const struct core *core, const struct peer *peer, const struct lane *lane)
+{
+	uint64_t wait = min64(core->config.heartbeat.interval_ns, peer->interval_ns), trip = peer_round_trip(lane);
+
+	return trip > wait ? trip - wait : 0;
+}
+
+/* The other can tell of ours that it missed only when it sends itself, and one of its own may be lost; and what it tells is as old
+ * as the way there and back is long. */
 static uint64_t one_way_at(const struct core *core, const struct peer *peer, const struct lane *lane)
 {
-	return max64(max64(lane->told_sequence, lane->back_ns), lane->state == PATH_ONE_WAY ? 0 : core->grace_ns) +
-	       core->config.heartbeat.interval_ns * core->config.heartbeat.lost + 2 * peer->interval_ns;
+	return max64(max64(lane->told_sequence, lane->back_ns), lane->state == PATH_ONE_WAY ? 0 : core->grace_ns) + allowed_trip(core) +
+	       2 * peer->interval_ns + way_takes(core, peer, lane);
 }
 
 /* Before the first snapshot no interface has a number yet, and before the next one none that only a reload has named. */
@@ -272,7 +295,8 @@ static void begin(struct core *core, struct peer *peer, struct lane *lane, uint6
 	peer->begun_sequence = core->sequence;
 	for (unsigned i = 0; i < peer->n_lanes; i++) {
 		struct lane *each = &lanes_of(core, peer)[i];
-		each->sequence = each->told_sequence = 0;
+		each->sequence = each->told_sequence = each->echoed_sequence = 0;
+		each->n_trips = each->next_trip = 0;
 		each->back_ns = core->seen; /* it has to hear of ours anew */
 	}
 	claim_forget(core, peer);
@@ -296,14 +320,50 @@ static void compare(struct core *core, struct peer *peer, const struct heartbeat
 	memcpy(peer->software, message->software, sizeof peer->software);
 }
 
-static void hear_of_ours(const struct peer *peer, struct core *core, const struct heartbeat *message)
+/* A path is slow when it is so for certain, and prompt again when it is that by a quarter. */
+static void judge_trip(struct core *core, const struct peer *peer, struct lane *lane)
+{
+	struct object object = { .type = OBJECT_PATH, .index = (uint16_t)lane->peer,
+				 .sub = (uint16_t)(lane - lanes_of(core, peer)) };
+	uint64_t takes = way_takes(core, peer, lane), allowed = allowed_trip(core);
+	bool slow = lane->slow ? takes > allowed - allowed / 4 : takes > allowed;
+	struct note *note;
+
+	if (lane->n_trips < ROUND_TRIPS || slow == lane->slow)
+		return;
+	lane->slow = slow;
+	note = core_note(core, slow ? NOTE_PATH_SLOW : NOTE_PATH_PROMPT, object);
+	note->reason.arg[0] = (int64_t)peer_round_trip(lane);
+	note->reason.arg[1] = (int64_t)allowed;
+}
+
+/* That datagram of ours went there by this path, and word of it came back by it. What is later than the path was allowed to be, and
+ * came all the same, says how long it takes now: what was measured before does not count. */
+static void measure_trip(struct core *core, const struct peer *peer, struct lane *lane, uint64_t sequence)
+{
+	if (sequence <= lane->echoed_sequence || sequence > core->seen)
+		return;
+	lane->echoed_sequence = sequence;
+	if (lane->state == PATH_ONE_WAY)
+		lane->n_trips = lane->next_trip = 0;
+	lane->trips[lane->next_trip] = core->seen - sequence;
+	lane->next_trip = (lane->next_trip + 1) % ROUND_TRIPS;
+	if (lane->n_trips < ROUND_TRIPS)
+		lane->n_trips++;
+	judge_trip(core, peer, lane);
+}
+
+static void hear_of_ours(const struct peer *peer, struct core *core, const struct lane *by, const struct heartbeat *message)
 {
 	for (unsigned i = 0; i < message->n_heard; i++) {
 		for (unsigned j = 0; j < peer->n_lanes; j++) {
 			struct lane *lane = &lanes_of(core, peer)[j];
-			if (heartbeat_id(own_path(core, lane)->name) == message->heard[i].path &&
-			    message->heard[i].sequence <= core->sequence)
-				lane->told_sequence = max64(lane->told_sequence, message->heard[i].sequence);
+			if (heartbeat_id(own_path(core, lane)->name) != message->heard[i].path ||
+			    message->heard[i].sequence > core->sequence)
+				continue;
+			lane->told_sequence = max64(lane->told_sequence, message->heard[i].sequence);
+			if (lane == by)
+				measure_trip(core, peer, lane, message->heard[i].sequence);
 		}
 	}
 }
@@ -325,7 +385,6 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 	lane->silent = false;
 	lane->heard_ns = peer->heard_ns = core->seen;
 	lane->received++;
-	hear_of_ours(peer, core, message);
 	if (message->sequence > peer->sequence) { /* what went by a faster path is newer */
 		peer->sequence = message->sequence;
 		peer->interval_ns = message->interval_us * NSEC_PER_MSEC / 1000;
@@ -333,6 +392,7 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 		compare(core, peer, message);
 		claim_heard(core, peer, message);
 	}
+	hear_of_ours(peer, core, lane, message);
 	if (message->goodbye)
 		leave(core, peer);
 }

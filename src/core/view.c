@@ -341,6 +341,9 @@ void core_node_path(const struct core *core, unsigned node, unsigned i, struct p
 		.since_ns = lane->since_ns,
 		.heard_ns = lane->heard_ns,
 		.told_ns = lane->told_sequence,
+		.round_trip_ns = peer_round_trip(lane),
+		.allowed_ns = core->config.heartbeat.interval_ns * core->config.heartbeat.lost,
+		.slow = lane->slow,
 		.sent = lane->sent,
 		.received = lane->received,
 	};

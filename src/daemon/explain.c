@@ -109,6 +109,29 @@ static void say_claims(struct explanation *x, unsigned v)
 	json_object_set_new(x->figures, "claims", claims);
 }
 
+/* By which paths those claims come, and how long there and back takes: what detection and a handover cannot be shorter than. */
+static void say_paths(struct explanation *x)
+{
+	json_t *paths = json_array();
+	char trip[TEXT_DURATION_SIZE];
+
+	for (unsigned i = 0; i < core_n_nodes(x->engine->core); i++) {
+		struct node_view node;
+		core_node(x->engine->core, i, &node);
+		for (unsigned p = 0; p < node.n_paths; p++) {
+			struct path_view path;
+			core_node_path(x->engine->core, i, p, &path);
+			json_array_append_new(paths, json_pack("{s:s, s:s, s:s, s:o}", "node", node.name, "name", path.name, "state",
+							       path_state_name(path.state), "round_trip_ms",
+							       path.round_trip_ns ? json_real((double)path.round_trip_ns / 1e6) : json_null()));
+			if (path.state == PATH_UP && path.round_trip_ns)
+				say(x, "Path %s to %s: a heartbeat there and word of it back take %s%s.", path.name, node.name,
+				    text_duration(path.round_trip_ns, trip), path.slow ? ", longer than interval × lost" : "");
+		}
+	}
+	json_object_set_new(x->figures, "paths", paths);
+}
+
 static void say_who(struct explanation *x, const struct vip_view *vip, const struct vip_figures *f)
 {
 	char ip[TEXT_IP_SIZE], ago[TEXT_DURATION_SIZE];
@@ -270,6 +293,7 @@ static void explain_vip(struct explanation *x, unsigned i, const struct vip_view
 	say_active(x, vip, &figures);
 	if (vip->protocol == PROTOCOL_HEARTBEAT) {
 		say_claims(x, i);
+		say_paths(x);
 	} else {
 		say_who(x, vip, &figures);
 		say_down(x, vip, &figures);

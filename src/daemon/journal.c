@@ -266,6 +266,7 @@ static int level_of(const struct entry *e)
 	case NOTE_REEXECUTED:
 	case NOTE_CHECK_BACK:
 	case NOTE_TAKING:
+	case NOTE_PATH_PROMPT:
 		return LOG_NOTICE;
 	case NOTE_PROBE_LOST:
 	case NOTE_TARGET_SILENT:
@@ -284,6 +285,7 @@ static int level_of(const struct entry *e)
 	case NOTE_DIGEST:
 	case NOTE_NEWER:
 	case NOTE_CHECK_SILENT:
+	case NOTE_PATH_SLOW:
 	case NOTE_CODES:
 		break;
 	}

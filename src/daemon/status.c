@@ -580,6 +580,7 @@ static json_t *path_json(const struct path_view *path)
 	add_state(json, path_state_name(path->state), &path->reason, path->since_ns);
 	json_object_set_new(json, "last_heard_ms", ago_json(path->heard_ns));
 	json_object_set_new(json, "last_told_ms", ago_json(path->told_ns));
+	json_object_set_new(json, "round_trip_ms", path->round_trip_ns ? json_real((double)path->round_trip_ns / 1e6) : json_null());
 	json_object_set_new(json, "sent", json_integer((json_int_t)path->sent));
 	json_object_set_new(json, "received", json_integer((json_int_t)path->received));
 	return json;
@@ -611,6 +612,17 @@ static json_t *node_json(const struct core *core, unsigned i)
 	return json;
 }
 
+static void warn_of_slow_path(json_t *warnings, const struct core *core, unsigned node, unsigned path, const struct path_view *view)
+{
+	struct action note = { .type = ACT_NOTE, .object = { .type = OBJECT_PATH, .index = (uint16_t)node, .sub = (uint16_t)path } };
+	char text[SENTENCE_SIZE];
+
+	note.u.note.code = NOTE_PATH_SLOW;
+	note.u.note.reason.arg[0] = (int64_t)view->round_trip_ns;
+	note.u.note.reason.arg[1] = (int64_t)view->allowed_ns;
+	warn(warnings, "%s", sentence_of_note(core, &note, text));
+}
+
 /* A path that died matters before the last one does. */
 static void warn_of_peer(json_t *warnings, const struct core *core, unsigned i)
 {
@@ -627,6 +639,8 @@ static void warn_of_peer(json_t *warnings, const struct core *core, unsigned i)
 		core_node_path(core, i, p, &path);
 		if (path.state != PATH_UP)
 			warn(warnings, "node %s: path %s: %s", node.name, path.name, sentence_of_reason(&path.reason, text));
+		else if (path.slow && path.round_trip_ns > path.allowed_ns)
+			warn_of_slow_path(warnings, core, i, p, &path);
 	}
 }
 

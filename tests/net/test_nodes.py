@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Nodes that tell each other that they live: paths, authentication, what is not believed, and whether they run the same."""
+import collections
 import contextlib
 import os
+import select
 import socket
 import struct
+import threading
 
 import pytest
 
 from conftest import SANITIZED, bond_text
-from lab import MS, Standbyd, now, wait_for
+from lab import MS, SECOND, Standbyd, now, wait_for
 
 KEY_A, KEY_B = "1: " + "a5" * 32 + "\n", "2: " + "5a" * 32 + "\n"
 PORT = 8113
@@ -268,6 +271,73 @@ def test_a_key_file_that_others_may_read_is_refused(cluster):
 
 
 IP_IN, ALL = 0x0800, 3  # linux/if_ether.h: what comes in of IPv4; all, in and out
+
+
+class LongWay:
+    """Both nodes' cables of that port are no longer in a switch, but joined by a way that takes `delay_ms` in each direction."""
+
+    def __init__(self, two, port, delay_ms):
+        self.delay, self.queue, self.ends = delay_ms * MS, collections.deque(), []
+        for node in two.lab.nodes:
+            two.silence(node, port)
+        with two.lab.switch.enter():
+            for node in two.lab.nodes:
+                end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.htons(ALL))
+                end.bind((node.cable(port), ALL))
+                self.ends.append(end)
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def take_in(self, end, other):
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                frame, (_, _, kind, *_) = end.recvfrom(2048)
+                if kind == socket.PACKET_OUTGOING:
+                    continue
+                if frame[12:14] == b"\x08\0" and frame[23] == socket.IPPROTO_UDP:
+                    frame = frame[:40] + b"\0\0" + frame[42:]  # no UDP checksum: it was left to the NIC to make
+                self.queue.append((now() + self.delay, other, frame))
+
+    def run(self):
+        while not self.stopping.is_set():
+            left = (self.queue[0][0] - now()) / SECOND if self.queue else 0.05
+            select.select(self.ends, [], [], min(max(left, 0), 0.05))
+            self.take_in(self.ends[0], self.ends[1])
+            self.take_in(self.ends[1], self.ends[0])
+            while self.queue and self.queue[0][0] <= now():
+                _, end, frame = self.queue.popleft()
+                end.send(frame)
+
+    def close(self):
+        self.stopping.set()
+        self.thread.join()
+        for end in self.ends:
+            end.close()
+
+
+def test_a_long_way_is_no_one_way_path_and_a_warning_where_it_is_longer_than_the_detection(cluster):
+    two = cluster(heartbeat="interval: 50ms").start()
+
+    def trips(daemon):
+        return {path["name"]: path["round_trip_ms"] for path in two.other(daemon)["paths"] if path["state"] == "up"}
+    for daemon in (two.d1, two.d2):
+        wait_for(lambda daemon=daemon: all(trips(daemon).get(path) is not None for path in two.paths), 5, "measured")
+        assert not two.warnings(daemon)
+    way = LongWay(two, "eno2", 200)
+    for daemon in (two.d1, two.d2):
+        wait_for(lambda daemon=daemon: (trips(daemon).get("direct") or 0) >= 400, 15, "the long path is up, and measured")
+        wait_for(lambda daemon=daemon: "path direct: interval × lost of 150 ms is less than the round trip of 4" in two.warnings(daemon), 15,
+                 "and a warning")
+        wait_for(lambda daemon=daemon: "round trip 4" in daemon.ctl("status").stdout, 5, "status shows it")
+    way.close()
+    for node in two.lab.nodes:
+        two.unsilence(node, "eno2")
+    for daemon in (two.d1, two.d2):
+        wait_for(lambda daemon=daemon: (trips(daemon).get("direct") or 1000) < 100 and not two.warnings(daemon), 15, "it is short again")
+        told = [e["code"] for e in daemon.events() if e["code"].startswith("path-")]
+        assert told and told == ["path-slow", "path-prompt"] * (len(told) // 2), told
+        assert [e["state"] for e in daemon.events() if (e["object_type"], e["code"]) == ("peer", "state")] == ["alive"]
 
 
 @contextlib.contextmanager

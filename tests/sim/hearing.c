@@ -168,12 +168,12 @@ static void check_silent(struct world *w, const struct node *node, unsigned of)
 		world_fail(w, node, "heartbeat-silent", "takes node %u for alive %llu ms too long", of, (w->now - until) / NSEC_PER_MSEC);
 }
 
-/* What does not reach the other is known here within its timeout and two intervals of the other's word about it. */
+/* What does not reach the other is known here within its timeout, two intervals of the other's word about it and the way there and back. */
 static void check_one_way(struct world *w, const struct node *node, unsigned of, unsigned path, const struct heard *heard)
 {
 	const struct hearing *in = &w->beats.hearing[of][node->id][path], *out = &w->beats.hearing[node->id][of][path];
 	uint64_t from = later(later(out->told_ns, in->back_ns), node->woken_ns);
-	uint64_t until = from + node->beat_ns * node->beat_lost + 2 * in->interval_ns;
+	uint64_t until = from + node->beat_ns * node->beat_lost + 2 * in->interval_ns + heard->path.round_trip_ns;
 
 	if (heard->path.state == PATH_UP && w->now > until + slack(w))
 		world_fail(w, node, "heartbeat-one-way", "path %u to node %u is up %llu ms after what came there last", path, of,

@@ -531,6 +531,8 @@ static const struct config_path *path_of(const struct golden *g, const char *nod
 static void heartbeat_details(const struct golden *g, const struct words *w, struct heartbeat *m)
 {
 	const char *start = after(w, "start"), *to = after(w, "to"), *seq = after(w, "seq"), *version = after(w, "version");
+	const char *echo = after(w, "echo");
+	uint64_t age = 0;
 
 	m->version = version ? (uint8_t)atoi(version) : HEARTBEAT_VERSION;
 	m->incarnation = start ? strtoull(start, NULL, 10) : 7;
@@ -538,10 +540,12 @@ static void heartbeat_details(const struct golden *g, const struct words *w, str
 	m->sequence = seq ? strtoull(seq, NULL, 10) : g->said + 1;
 	m->digest = g->config->common_digest + has(w, "other-configuration");
 	m->goodbye = has(w, "goodbye");
+	if (echo && text_parse_duration(echo, &age) != 0)
+		age = 0;
 	for (unsigned i = 0; i < g->config->nodes[g->config->self].n_paths; i++) {
 		const struct config_path *own = &g->config->paths[g->config->nodes[g->config->self].first_path + i];
 		m->heard[m->n_heard++] =
-			(struct heartbeat_heard){ heartbeat_id(own->name), has(w, "deaf") ? 0 : g->sequence[i] };
+			(struct heartbeat_heard){ heartbeat_id(own->name), has(w, "deaf") ? 0 : age ? g->now - age : g->sequence[i] };
 	}
 }
 
