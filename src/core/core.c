@@ -441,6 +441,18 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_RESUME_CHECK:
 		check_resume(core, &event->u.resume_check);
 		break;
+	case EV_RESUME_NODE:
+		succession_node(core, &event->u.resume_node);
+		break;
+	case EV_RESUME_PEER:
+		succession_peer(core, &event->u.resume_peer);
+		break;
+	case EV_RESUME_FORMER:
+		succession_former(core, &event->u.resume_former);
+		break;
+	case EV_RESUME_PATH:
+		succession_path(core, &event->u.resume_path);
+		break;
 	case EV_HOOKS:
 		vip = vip_by_name(core, event->u.hooks.vip);
 		if (vip)
@@ -453,14 +465,16 @@ void core_dispatch(struct core *core, const struct event *event)
 		peer_update(core);
 	if (core->tracks_changed)
 		track_update(core);
-	claim_policy(core);
+	if (!core->stands_in)
+		claim_policy(core);
 }
 
 /* What is told of before the first snapshot, and may make it ask for routes and rules. */
 static bool is_early(const struct core *core, enum event_type type)
 {
 	return !core->epoch && (type == EV_RESUME || type == EV_LEFTOVER || type == EV_LEFTOVER_ROUTE || type == EV_LEFTOVER_RULE ||
-				type == EV_LOAN || type == EV_ROLE || type == EV_RESUME_CHECK);
+				type == EV_LOAN || type == EV_ROLE || type == EV_RESUME_CHECK || type == EV_RESUME_NODE ||
+				type == EV_RESUME_PEER || type == EV_RESUME_FORMER || type == EV_RESUME_PATH);
 }
 
 size_t core_step(struct core *core, const struct event *event, struct action *out, size_t cap, bool *more)
@@ -481,6 +495,16 @@ size_t core_step(struct core *core, const struct event *event, struct action *ou
 		core_dirty_rest(core);
 	core->early &= *more;
 	return n;
+}
+
+void core_stand_in(struct core *core)
+{
+	core->stands_in = true;
+}
+
+void core_was_deaf(struct core *core, uint64_t now_ns)
+{
+	core->grace_ns = max64(core->grace_ns, now_ns);
 }
 
 uint64_t core_deadline(const struct core *core)

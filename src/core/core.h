@@ -292,6 +292,11 @@ enum event_type {
 	EV_HOOKS,         /* the blocking hooks of a vip are done, for its last NOTE_TAKING */
 	EV_LEFTOVER_ROUTE, /* a vip's route, as EV_LEFTOVER */
 	EV_LEFTOVER_RULE,  /* a vip's rule */
+	/* Of core_succession too: before anything else that follows core_configure, in this order */
+	EV_RESUME_NODE,
+	EV_RESUME_PEER,
+	EV_RESUME_FORMER,
+	EV_RESUME_PATH,
 	EV_TYPES
 };
 
@@ -475,6 +480,44 @@ struct event_resume_check {
 	uint64_t since_ns, heard_ns;
 };
 
+/* This node, as the others know it: they see one sender, which goes on. */
+struct event_resume_node {
+	char node[NODE_SIZE];
+	uint64_t incarnation;
+	uint64_t sequence;        /* of the last heartbeat; whoever stands in meanwhile goes on by the clock */
+};
+
+/* Another node, whose heartbeats somebody has gone on to hear, and to say so, until the first snapshot: nobody is taken for silent by what comes before. */
+struct event_resume_peer {
+	char node[NODE_SIZE];
+	uint8_t state;            /* enum node_state */
+	uint64_t since_ns, heard_ns;
+	uint64_t incarnation, begun_sequence, sequence;
+	uint64_t interval_ns;     /* as it says */
+	uint32_t lost, n_vips;
+	uint64_t digest;
+	bool digest_told;
+	uint8_t version;          /* of its heartbeats */
+};
+
+/* An earlier start of it, which does not come back. */
+struct event_resume_former {
+	char node[NODE_SIZE];
+	uint64_t incarnation;
+};
+
+struct event_resume_path {
+	char node[NODE_SIZE], path[NAME_SIZE];
+	struct ip own, other;     /* its ends */
+	uint8_t state;            /* enum path_state */
+	bool silent;
+	uint64_t since_ns, heard_ns, back_ns;
+	uint64_t sequence, told_sequence; /* the other's last; ours that it heard last */
+	uint64_t trip_ns;         /* the round trip by it; 0: none was measured */
+	bool slow;                /* it is longer than the detection allows: that was told */
+	uint64_t sent, received;
+};
+
 struct event_leftover {
 	char ifname[IFNAME_SIZE];
 	struct ip ip;
@@ -525,6 +568,10 @@ struct event {
 		struct event_heartbeat heartbeat;
 		struct event_check check;
 		struct event_resume_check resume_check;
+		struct event_resume_node resume_node;
+		struct event_resume_peer resume_peer;
+		struct event_resume_former resume_former;
+		struct event_resume_path resume_path;
 		struct { char vip[NAME_SIZE]; } hooks;
 	} u;
 };
@@ -563,11 +610,27 @@ struct preview {
 int core_preview(const struct core *, const struct config *, uint64_t now_ns, const struct preview *);
 
 /* What a core in the same process is to know, once this one has ended: one event a call, false: that was the last. Start with
- * *cursor 0. The vips' and checks' (EV_RESUME, EV_RESUME_CHECK) are for engine_resume's moment, the others as said at EV_RESUME_BOND. now_ns is 0. */
+ * *cursor 0. The vips' and checks' (EV_RESUME, EV_RESUME_CHECK) are for engine_resume's moment, the others as said at EV_RESUME_BOND and
+ * EV_RESUME_NODE. now_ns is 0. */
 bool core_succession(const struct core *, unsigned *cursor, struct event *);
 
 /* Whether such a core could go on: nothing is half done. False: *what has the object that is in the middle of something. */
 bool core_may_succeed(const struct core *, struct object *what);
+
+/* From now on this core only goes on to say what it has said last: its heartbeats have the claims of this moment, whatever it hears. For a copy of
+ * the process that speaks until its successor does. */
+void core_stand_in(struct core *);
+
+/* What was heard by a path: the number of the other's last heartbeat, and of ours that it heard last; when. */
+struct path_heard {
+	uint64_t sequence, told_sequence, heard_ns;
+};
+
+/* The i-th path in the order of core_succession's EV_RESUME_PATH. False: there are fewer. */
+bool core_path_heard(const struct core *, unsigned i, struct path_heard *);
+
+/* Somebody else has read this node's heartbeats until now: nobody is silent because of that. */
+void core_was_deaf(struct core *, uint64_t now_ns);
 
 /* Whether an address is one that the core wants claims for (EV_CLAIM): an address of a vip on that interface. Cheap. */
 bool core_wants_claim(const struct core *, const struct ip *);

@@ -569,6 +569,8 @@ struct core {
 	uint64_t beat_ns;        /* when the next ones are due */
 	uint64_t grace_ns;       /* nobody counts as silent because of what was before */
 	uint64_t beat_sent_ns;   /* the last time that all paths had one */
+	bool nodes_kept;         /* what is known of them, and the incarnation, are a predecessor's in this process */
+	bool stands_in;          /* core_stand_in */
 	bool goodbye;
 	/* claims: of each node, for all vips; [node * n_vips + vip] */
 	struct claim *claims;
@@ -836,6 +838,15 @@ void succession_target(struct core *, const struct event_resume_target *);
 void succession_vip(const struct core *, struct vip *);
 /* What is known of the vip from a predecessor, in this process or not; NULL: nothing. */
 const struct event_resume *succession_find(const struct core *, const struct vip *);
+/* succession_node.c: the same of nodes */
+bool succession_tell_nodes(const struct core *, unsigned at, struct event *); /* the at-th event; false: there are fewer */
+void succession_node(struct core *, const struct event_resume_node *);
+void succession_peer(struct core *, const struct event_resume_peer *);
+void succession_former(struct core *, const struct event_resume_former *);
+void succession_path(struct core *, const struct event_resume_path *);
+/* Before the end of the first snapshot, where a predecessor's knowledge of them goes on: true, and nobody is judged yet. They are listened to from
+ * now on, and have to say anew what they claim. */
+bool succession_nodes_wait(struct core *);
 /* A vip that stands anew goes on following whom its predecessor followed. */
 void succession_follow(struct core *, struct vip *);
 /* Before the state of a vip is told: true, it is not to be told yet. */

@@ -80,6 +80,7 @@ void model_snap_end(struct core *core, const struct event *event)
 	sweep(core);
 	for (unsigned i = 0; i < core->n_vips && !core->snap_known; i++)
 		succession_vip(core, &core->vips[i]);
+	succession_nodes_wait(core);
 	core->snap_open = false;
 	core->snap_known = true;
 	core->snap_failures = 0;

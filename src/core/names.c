@@ -347,6 +347,10 @@ const char *event_type_name(enum event_type type)
 	case EV_HOOKS: return "hooks";
 	case EV_LEFTOVER_ROUTE: return "leftover-route";
 	case EV_LEFTOVER_RULE: return "leftover-rule";
+	case EV_RESUME_NODE: return "resume-node";
+	case EV_RESUME_PEER: return "resume-peer";
+	case EV_RESUME_FORMER: return "resume-former";
+	case EV_RESUME_PATH: return "resume-path";
 	case EV_TYPES: break;
 	}
 	return "unknown";

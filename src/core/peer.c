@@ -158,6 +158,10 @@ static void notice_sleep(struct core *core)
 
 void peer_update(struct core *core)
 {
+	if (succession_nodes_wait(core)) {
+		core_dirty_peers(core);
+		return;
+	}
 	notice_sleep(core);
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		struct peer *peer = &core->peers[i];
@@ -650,6 +654,7 @@ void peer_carry(struct core *core, const struct core *old)
 	core->beat_ns = old->beat_ns;
 	core->beat_sent_ns = old->beat_sent_ns;
 	core->goodbye = old->goodbye;
+	core->nodes_kept = old->nodes_kept;
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		for (unsigned j = 0; j < old->n_peers; j++) {
 			if ((int)i != core->config.self && (int)j != old->config.self &&

@@ -140,7 +140,7 @@ bool core_succession(const struct core *core, unsigned *cursor, struct event *ev
 			return true;
 	}
 	if (at >= core->n_checks)
-		return false;
+		return succession_tell_nodes(core, at - core->n_checks, event);
 	tell_check(&core->checks[at], event);
 	return true;
 }

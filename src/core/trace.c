@@ -293,6 +293,55 @@ static const struct field resume_check_fields[] = {
 	END,
 };
 
+static const struct field resume_node_fields[] = {
+	F("node", u.resume_node.node, KIND_TEXT),
+	F("incarnation", u.resume_node.incarnation, KIND_HEX),
+	F("sequence", u.resume_node.sequence, KIND_U64),
+	END,
+};
+
+static const struct field resume_peer_fields[] = {
+	F("node", u.resume_peer.node, KIND_TEXT),
+	F("state", u.resume_peer.state, KIND_U8),
+	F("since", u.resume_peer.since_ns, KIND_U64),
+	F("heard", u.resume_peer.heard_ns, KIND_U64),
+	F("incarnation", u.resume_peer.incarnation, KIND_HEX),
+	F("begun", u.resume_peer.begun_sequence, KIND_U64),
+	F("sequence", u.resume_peer.sequence, KIND_U64),
+	F("interval", u.resume_peer.interval_ns, KIND_U64),
+	F("lost", u.resume_peer.lost, KIND_U32),
+	F("vips", u.resume_peer.n_vips, KIND_U32),
+	F("digest", u.resume_peer.digest, KIND_HEX),
+	F("told", u.resume_peer.digest_told, KIND_BOOL),
+	F("version", u.resume_peer.version, KIND_U8),
+	END,
+};
+
+static const struct field resume_former_fields[] = {
+	F("node", u.resume_former.node, KIND_TEXT),
+	F("incarnation", u.resume_former.incarnation, KIND_HEX),
+	END,
+};
+
+static const struct field resume_path_fields[] = {
+	F("node", u.resume_path.node, KIND_TEXT),
+	F("path", u.resume_path.path, KIND_TEXT),
+	F("own", u.resume_path.own, KIND_IP),
+	F("other", u.resume_path.other, KIND_IP),
+	F("state", u.resume_path.state, KIND_U8),
+	F("silent", u.resume_path.silent, KIND_BOOL),
+	F("since", u.resume_path.since_ns, KIND_U64),
+	F("heard", u.resume_path.heard_ns, KIND_U64),
+	F("back", u.resume_path.back_ns, KIND_U64),
+	F("sequence", u.resume_path.sequence, KIND_U64),
+	F("told", u.resume_path.told_sequence, KIND_U64),
+	F("trip", u.resume_path.trip_ns, KIND_U64),
+	F("slow", u.resume_path.slow, KIND_BOOL),
+	F("sent", u.resume_path.sent, KIND_U64),
+	F("received", u.resume_path.received, KIND_U64),
+	END,
+};
+
 static const struct field hooks_fields[] = {
 	F("vip", u.hooks.vip, KIND_TEXT),
 	END,
@@ -333,6 +382,10 @@ static const struct field *event_fields(enum event_type type)
 	case EV_CHECK: return check_fields;
 	case EV_RESUME_CHECK: return resume_check_fields;
 	case EV_HOOKS: return hooks_fields;
+	case EV_RESUME_NODE: return resume_node_fields;
+	case EV_RESUME_PEER: return resume_peer_fields;
+	case EV_RESUME_FORMER: return resume_former_fields;
+	case EV_RESUME_PATH: return resume_path_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -134,6 +135,8 @@ static void execute(struct engine *e, const struct action *action, uint64_t now_
 		remember(e, action);
 		break;
 	case ACT_HEARTBEAT:
+		if (e->stood_in)
+			break;
 		beat_send(e->beats, beat_keys(e), &action->u.heartbeat);
 		record_beat(e->record, now_ns);
 		break;
@@ -305,7 +308,7 @@ static void drain_heartbeats(struct engine *e)
 	struct heartbeat message;
 	struct event event;
 
-	if (!config->n_nodes)
+	if (!config->n_nodes || e->stood_in)
 		return;
 	while (beat_next(e->beats, beat_keys(e), &config->paths[config->nodes[config->self].first_path], &message, &event))
 		feed(e, &event);
@@ -400,47 +403,73 @@ static void log_refusal(const struct event *event, const char *text)
 
 /* ---- from one program to the next in this process ------------------------------------------------------------------ */
 
-static void sleep_until(uint64_t boot_ns)
+/* … or until a heartbeat came. */
+static void sleep_until(struct engine *e, uint64_t boot_ns)
 {
-	struct timespec time = { .tv_sec = (time_t)(boot_ns / NSEC_PER_SEC), .tv_nsec = (long)(boot_ns % NSEC_PER_SEC) };
+	struct pollfd beats = { .fd = beats_fd(e->beats), .events = POLLIN };
+	uint64_t now_ns = clock_boot(), ns = boot_ns > now_ns ? boot_ns - now_ns : 0;
+	struct timespec time = { .tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC) };
 
-	clock_nanosleep(CLOCK_BOOTTIME, TIMER_ABSTIME, &time, NULL);
+	ppoll(&beats, 1, &time, NULL);
 }
 
-/* An advert of one that was active when the record was last written, and no goodbye: nothing is begun or ended here. */
+/* A heartbeat, which has the claims of when it began. Or an advert of one that was active when the record was last written, and no goodbye: nothing is begun or ended here. */
 static bool is_routine(const struct engine *e, const struct action *action)
 {
 	struct vip_view vip;
 
+	if (action->type == ACT_HEARTBEAT)
+		return true;
 	if (action->type != ACT_ADVERT || action->u.advert.priority == 0)
 		return false;
 	core_vip(e->core, action->object.index, &vip);
 	return vip.state == VIP_ACTIVE && vip.counters->became_active == e->active[action->object.index];
 }
 
-static void stand_in_step(struct engine *e)
+static void stand_in_step(struct engine *e, struct event *event)
 {
 	static struct action actions[STEP_ACTIONS];
-	struct event event = { .type = EV_TIMER };
 	bool more = true;
 
 	while (more) {
-		event.now_ns = clock_boot();
-		size_t n = core_step(e->core, &event, actions, STEP_ACTIONS, &more);
+		event->now_ns = clock_boot();
+		if (event->seen_ns > event->now_ns)
+			event->seen_ns = event->now_ns;
+		size_t n = core_step(e->core, event, actions, STEP_ACTIONS, &more);
 		for (size_t i = 0; i < n; i++) {
-			if (is_routine(e, &actions[i]))
+			if (!is_routine(e, &actions[i]))
+				continue;
+			if (actions[i].type == ACT_HEARTBEAT)
+				beat_send(e->beats, beat_keys(e), &actions[i].u.heartbeat);
+			else
 				packets_send(e->packets, &actions[i]);
 		}
-		event = (struct event){ .type = EV_CONTINUE };
+		*event = (struct event){ .type = EV_CONTINUE };
 	}
 	packets_flush(e->packets);
 }
 
-void engine_stand_in(struct engine *e, uint64_t until_ns)
+/* The others are to know that they are heard. What is read here the next program does not get: they say it again all the time. */
+static void stand_in_hear(struct engine *e, int heard)
+{
+	const struct config *config = e->config;
+	struct heartbeat message;
+	struct event event;
+
+	if (!config->n_nodes)
+		return;
+	while (beat_next(e->beats, beat_keys(e), &config->paths[config->nodes[config->self].first_path], &message, &event))
+		stand_in_step(e, &event);
+	handover_write_heard(heard, e->core);
+}
+
+void engine_stand_in(struct engine *e, uint64_t until_ns, int heard)
 {
 	unsigned n = core_n_vips(e->core);
 	struct vip_view vip;
 
+	keys_lock(e->keys);
+	core_stand_in(e->core);
 	e->active = calloc(n + 1, sizeof *e->active);
 	for (unsigned i = 0; e->active && i < n; i++) {
 		core_vip(e->core, i, &vip);
@@ -448,22 +477,45 @@ void engine_stand_in(struct engine *e, uint64_t until_ns)
 	}
 	while (e->active && clock_boot() < until_ns) {
 		uint64_t deadline = core_deadline(e->core);
-		sleep_until(deadline < until_ns ? deadline : until_ns);
-		stand_in_step(e);
+		struct event timer = { .type = EV_TIMER };
+		sleep_until(e, deadline < until_ns ? deadline : until_ns);
+		if (clock_boot() >= until_ns)
+			break;
+		stand_in_hear(e, heard);
+		stand_in_step(e, &timer);
 	}
 }
 
-/* It must not speak for what this program decides. Its end takes a while, as its packet sockets' does, and is not waited for. */
-static void end_stand_in(struct engine *e, pid_t pid)
+/* What the stand-in has heard counts, and this program hears from now on. */
+static void speak(struct engine *e)
 {
-	if (pid > 0 && waitpid(pid, NULL, WNOHANG) == 0 && kill(pid, SIGKILL) == 0)
-		e->stand_in = pid;
+	if (!e->stood_in)
+		return;
+	e->stood_in = false;
+	handover_read_heard(e->handover);
+	for (unsigned i = 0; i < e->handover->n_nodes; i++) {
+		struct event event = e->handover->nodes[i];
+		if (event.type == EV_RESUME_PATH)
+			feed(e, &event);
+	}
 }
 
+/* One that came to its end by itself leaves the heartbeats to this program. */
 static void bury_stand_in(struct engine *e)
 {
-	if (e->stand_in && waitpid(e->stand_in, NULL, WNOHANG) != 0)
-		e->stand_in = 0;
+	if (!e->stand_in || waitpid(e->stand_in, NULL, WNOHANG) == 0)
+		return;
+	e->stand_in = 0;
+	speak(e);
+}
+
+/* It must not speak for what this program decides. Its end takes a while, as its packet sockets' does, and is not waited for. */
+static void end_stand_in(struct engine *e)
+{
+	bury_stand_in(e);
+	if (e->stand_in)
+		kill(e->stand_in, SIGKILL);
+	speak(e);
 }
 
 /* With the links known and before anything is decided: what the predecessor knew, and what its sockets have heard since. */
@@ -471,7 +523,7 @@ static void take_over(struct engine *e)
 {
 	struct handover *h = e->handover;
 
-	end_stand_in(e, h->stand_in);
+	end_stand_in(e);
 	for (unsigned i = 0; i < h->n_bonds; i++)
 		feed(e, &h->bonds[i]);
 	e->listening = calloc(h->n_sockets + 1, sizeof *e->listening);
@@ -724,11 +776,23 @@ static void leftovers(struct engine *e, const struct record_data *data)
 	}
 }
 
-void engine_resume(struct engine *e, const struct record_data *data, struct handover *handover)
+void engine_inherit(struct engine *e, struct handover *handover)
+{
+	e->handover = handover;
+	e->stand_in = handover && handover->stand_in > 0 ? handover->stand_in : 0;
+	e->stood_in = e->stand_in && handover->n_nodes;
+	for (unsigned i = 0; handover && i < handover->n_nodes; i++) {
+		struct event event = handover->nodes[i];
+		feed(e, &event);
+	}
+	bury_stand_in(e);
+}
+
+void engine_resume(struct engine *e, const struct record_data *data)
 {
 	uint64_t beat_ns = record_last_beat(data);
+	const struct handover *handover = e->handover;
 
-	e->handover = handover;
 	for (unsigned i = 0; handover && i < handover->n_vips; i++)
 		feed(e, &handover->vips[i]);
 	for (unsigned i = 0; i < data->n_vips; i++) {
@@ -827,6 +891,7 @@ void engine_lent(struct engine *e, const struct loans *loans)
 
 void engine_stop(struct engine *e)
 {
+	end_stand_in(e);
 	feed_type(e, EV_STOP);
 	engine_settle(e);
 }

@@ -55,7 +55,8 @@ struct engine {
 	unsigned n_answers, answers_size;
 	struct handover *handover;      /* of a predecessor in this process, until the first snapshot; borrowed, NULL: none */
 	uint64_t *active;               /* of a stand-in: how often each vip had become active when it began; UINT64_MAX: it is not */
-	pid_t stand_in;                 /* one that was ended and not seen to have; 0: none */
+	pid_t stand_in;                 /* one that was not seen to have ended; 0: none */
+	bool stood_in;                  /* it sends and reads the heartbeats until this program's first decision, which leaves both to it */
 	bool *listening;                /* which of its sockets are in use but not asked for yet */
 };
 
@@ -67,10 +68,14 @@ size_t engine_capacity(const struct config *);
  * force. */
 int engine_configure(struct engine *, struct config *, struct keys *, const struct record_data *previous);
 
+/* What the predecessor in this process gave on (NULL: there was none; borrowed until the first snapshot), of which nodes come first. After
+ * engine_configure, before anything else. */
+void engine_inherit(struct engine *, struct handover *);
+
 /* What the predecessor's record says: EV_RESUME and EV_LEFTOVER… for each. After engine_configure, before any
- * snapshot. A predecessor in this process gave on more (NULL: there was none): that counts for the vips; its sockets and what it
- * knew of bonds are taken over with the first snapshot. Borrowed until then. */
-void engine_resume(struct engine *, const struct record_data *, struct handover *);
+ * snapshot. What a predecessor in this process gave on counts more for the vips; its sockets and what it
+ * knew of bonds are taken over with the first snapshot. */
+void engine_resume(struct engine *, const struct record_data *);
 
 /* Lets the core do what a new configuration asks for. */
 void engine_plan(struct engine *);
@@ -108,9 +113,10 @@ int engine_netlink(struct engine *);
 void engine_applier(struct engine *);
 void engine_devices(struct engine *);
 
-/* For a copy of this process: sends the adverts of the vips that are active, as they come due, until that time, and does nothing
- * else. Returns, or is ended by the process that it is a copy of. */
-void engine_stand_in(struct engine *, uint64_t until_ns);
+/* For a copy of this process: sends the adverts of the vips that are active, and the heartbeats with the claims of now, as they come due,
+ * until that time, hears the other nodes' heartbeats, and does nothing else. heard: handover_open_heard. Returns, or is ended by the process that it is a
+ * copy of. */
+void engine_stand_in(struct engine *, uint64_t until_ns, int heard);
 
 /* Sends what is collected and wakes the applier: ends every piece of work. */
 void engine_settle(struct engine *);

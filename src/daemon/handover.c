@@ -118,6 +118,19 @@ int handover_write(struct handover_out *out, const struct core *core, const stru
 	return r < 0 ? r : write_paths(out, beats);
 }
 
+int handover_open_heard(struct handover_out *out)
+{
+	int fd = memfd_create("standbyd-heard", MFD_CLOEXEC);
+
+	if (fd < 0 || handover_keep(out, fd) < 0) {
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	fprintf(out->file, "heard %d\n", fd);
+	return fd;
+}
+
 int handover_seal(struct handover_out *out)
 {
 	char text[16];
@@ -140,6 +153,38 @@ void handover_free(struct handover_out *out)
 		fclose(out->file);
 	free(out->fds);
 	free(out);
+}
+
+/* ---- what a stand-in has heard -------------------------------------------------------------------------------------- */
+
+/* The file has three numbers of 64 bits for each path; they never leave the machine. */
+void handover_write_heard(int fd, const struct core *core)
+{
+	static struct path_heard heard[MAX_NODES * MAX_PATHS];
+	unsigned n = 0;
+
+	while (n < sizeof heard / sizeof heard[0] && core_path_heard(core, n, &heard[n]))
+		n++;
+	if (fd >= 0 && pwrite(fd, heard, n * sizeof heard[0], 0) < 0)
+		return; /* what was said of it before counts */
+}
+
+void handover_read_heard(struct handover *h)
+{
+	struct path_heard heard;
+	off_t at = 0;
+
+	for (unsigned i = 0; h->heard >= 0 && i < h->n_nodes; i++) {
+		struct event_resume_path *path = &h->nodes[i].u.resume_path;
+		if (h->nodes[i].type != EV_RESUME_PATH)
+			continue;
+		if (pread(h->heard, &heard, sizeof heard, at) != sizeof heard)
+			return;
+		at += sizeof heard;
+		path->sequence = heard.sequence;
+		path->told_sequence = heard.told_sequence;
+		path->heard_ns = heard.heard_ns;
+	}
 }
 
 /* ---- taking over -------------------------------------------------------------------------------------------------- */
@@ -257,6 +302,10 @@ static bool take_event(struct handover *h, const char *line)
 	} else if (event.type == EV_RESUME_BOND || event.type == EV_RESUME_PORT || event.type == EV_RESUME_TARGET) {
 		place = grow((void **)&h->bonds, h->n_bonds, sizeof *place);
 		h->n_bonds += place != NULL;
+	} else if (event.type == EV_RESUME_NODE || event.type == EV_RESUME_PEER || event.type == EV_RESUME_FORMER ||
+		   event.type == EV_RESUME_PATH) {
+		place = grow((void **)&h->nodes, h->n_nodes, sizeof *place);
+		h->n_nodes += place != NULL;
 	} else {
 		return false;
 	}
@@ -289,6 +338,8 @@ static bool take_line(struct handover *h, const char *line)
 		return true;
 	if (sscanf(line, "lock %d", &fd) == 1)
 		return (h->lock = take_fd(fd)) >= 0;
+	if (sscanf(line, "heard %d", &fd) == 1)
+		return (h->heard = take_fd(fd)) >= 0;
 	if (sscanf(line, "control %d", &fd) == 1)
 		return (h->control = take_fd(fd)) >= 0;
 	if (sscanf(line, "launcher %d", &fd) == 1)
@@ -338,7 +389,7 @@ struct handover *handover_take(void)
 		return NULL;
 	file = fdopen(fd, "r");
 	if (file && is_known(file) && (h = calloc(1, sizeof *h)) != NULL) {
-		h->lock = h->control = h->journal = h->launcher = h->runner = -1;
+		h->heard = h->lock = h->control = h->journal = h->launcher = h->runner = -1;
 		take_lines(h, file);
 	} else {
 		log_at(LOG_WARNING, "what the predecessor in this process gave on cannot be read, ignored");
@@ -354,9 +405,12 @@ void handover_done(struct handover *h)
 {
 	if (!h)
 		return;
+	if (h->heard >= 0)
+		close(h->heard);
 	free(h->sockets);
 	free(h->paths);
 	free(h->clients);
+	free(h->nodes);
 	free(h->vips);
 	free(h->bonds);
 	free(h->outputs);

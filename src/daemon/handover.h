@@ -27,6 +27,8 @@ FILE *handover_file(struct handover_out *);
 int handover_keep(struct handover_out *, int fd);
 /* Writes what the core knows, what the packets listen to and the paths' sockets. 0 or -errno. */
 int handover_write(struct handover_out *, const struct core *, const struct packets *, const struct beats *);
+/* A file that the program that comes can read to the end: what its stand-in has heard, of each path (handover_heard). -1 with errno. */
+int handover_open_heard(struct handover_out *);
 /* Ends the text and puts its number into the environment: what follows is exec. 0 or -errno. */
 int handover_seal(struct handover_out *);
 /* Takes it all back, as far as it got: no descriptor outlives an exec any more. */
@@ -65,7 +67,8 @@ struct handover {
 	unsigned n_outputs;
 	char **hooks;        /* those that wait, for hooks_inherit */
 	unsigned n_hooks;
-	int stand_in;        /* the child that sends the adverts until this program does; 0: none */
+	int stand_in;        /* the child that sends the adverts and heartbeats until this program does; 0: none */
+	int heard;           /* what that one has heard (handover_read_heard); -1: it hears nobody */
 	int lock, control;   /* descriptors, the caller's from now on; -1: there is none */
 	int journal;         /* a file of the events it remembered, one JSON object a line; -1 */
 	uint64_t journal_seq; /* the last one's number */
@@ -75,11 +78,18 @@ struct handover {
 	unsigned n_paths;
 	struct handover_client *clients;
 	unsigned n_clients;
+	struct event *nodes; /* EV_RESUME_NODE and those that follow it: the stand-in sends heartbeats too */
+	unsigned n_nodes;
 	struct event *vips;  /* EV_RESUME, EV_RESUME_CHECK */
 	unsigned n_vips;
 	struct event *bonds; /* EV_RESUME_BOND and those that follow it */
 	unsigned n_bonds;
 };
+
+/* The stand-in: writes what its core has heard by now into that file, whole or not at all. */
+void handover_write_heard(int fd, const struct core *);
+/* Brings the paths in `nodes` (EV_RESUME_PATH) up to what the stand-in has heard. */
+void handover_read_heard(struct handover *);
 
 /* What a predecessor in this process gave on; NULL: nothing, or it could not be understood, which was logged. To be called
  * before any other descriptor is opened. */

@@ -6,6 +6,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -238,6 +239,12 @@ int keys_load(const char *path, struct keys **out, char **error)
 void keys_free(struct keys *k)
 {
 	sodium_free(k);
+}
+
+void keys_lock(const struct keys *k)
+{
+	if (k)
+		mlock(k, sizeof *k);
 }
 
 unsigned keys_count(const struct keys *k)

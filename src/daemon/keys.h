@@ -30,6 +30,10 @@ int keys_load(const char *path, struct keys **out, char **error);
 /* NULL is fine. */
 void keys_free(struct keys *);
 
+/* In a child of this process that is to sign: its memory is the parent's, read-only and left out of cores too, but no lock outlives a fork. Locks it,
+ * as far as RLIMIT_MEMLOCK allows. NULL is fine. */
+void keys_lock(const struct keys *);
+
 /* How many; NULL has none. */
 unsigned keys_count(const struct keys *);
 

@@ -42,7 +42,7 @@ struct gather {
 
 struct loop {
 	sd_event *event;
-	sd_event_source *packets, *timer, *idle, *watchdog, *retell, *last;
+	sd_event_source *packets, *beats, *timer, *idle, *watchdog, *retell, *last;
 	struct gather gather;
 	bool retelling;
 	uint64_t watchdog_us; /* between two signs of life for the service manager; 0: it does not ask for any */
@@ -354,7 +354,7 @@ static int add_sources(struct loop *l)
 	int r = sd_event_add_io(l->event, &l->packets, packets_fd(e->packets), EPOLLIN, on_packets, l);
 
 	if (r >= 0)
-		r = sd_event_add_io(l->event, NULL, beats_fd(e->beats), EPOLLIN, on_packets, l);
+		r = sd_event_add_io(l->event, &l->beats, beats_fd(e->beats), EPOLLIN, on_packets, l);
 	if (r >= 0)
 		r = sd_event_add_io(l->event, NULL, netlink_events_fd(e->netlink), EPOLLIN, on_netlink, l);
 	if (r >= 0)
@@ -440,6 +440,7 @@ static void after_turn(struct loop *l)
 		sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
 	if (notify_kept() && !l->retelling)
 		retell_later(l);
+	sd_event_source_set_enabled(l->beats, e->stood_in ? SD_EVENT_OFF : SD_EVENT_ON);
 	runner_turn(l->runner);
 	if (e->stopped && l->status < 0)
 		end_with_hooks(l);
@@ -497,6 +498,7 @@ int loop_run(struct engine *engine, struct control *control, const char *config_
 	journal_flush(engine->journal, engine->core);
 	control_close(control);
 	sd_event_source_disable_unref(l.packets);
+	sd_event_source_disable_unref(l.beats);
 	transition_free(l.transition);
 	engine->runner = NULL;
 	runner_free(l.runner);

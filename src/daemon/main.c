@@ -224,10 +224,10 @@ static int run(struct daemon *d)
 {
 	struct control *control = d->control;
 
-	d->engine.handover = d->handover;
+	engine_inherit(&d->engine, d->handover);
 	engine_obey(&d->engine, &d->orders);
 	engine_lent(&d->engine, &d->loans);
-	engine_resume(&d->engine, &d->previous, d->handover);
+	engine_resume(&d->engine, &d->previous);
 	engine_plan(&d->engine);
 	engine_settle(&d->engine);
 	d->control = NULL; /* the loop closes it */

@@ -27,7 +27,7 @@ enum {
 
 #define QUIET      (10 * NSEC_PER_MSEC)  /* no advert is to be due for so long, which it takes to begin … */
 #define QUIET_WAIT (200 * NSEC_PER_MSEC) /* … and at the end of this wait any moment will do */
-#define STAND_IN   NSEC_PER_SEC          /* how long a copy of this process sends the adverts at most, until the next program does */
+#define STAND_IN   NSEC_PER_SEC          /* how long a copy of this process speaks at most, until the next program does */
 #define PATIENCE   (30 * NSEC_PER_SEC)   /* with what is half done: a vip that is leaving, for one */
 
 struct transition {
@@ -186,17 +186,17 @@ static bool is_active(const struct core *core)
 	return false;
 }
 
-/* A program takes tens of milliseconds to begin, which is too long for the shortest adverts: until then a copy of this process
- * sends them. It listens to nobody, and ends with the process. 0: there is none. */
-static pid_t start_stand_in(struct transition *t)
+/* A program takes tens of milliseconds to begin, which is too long for the shortest adverts and heartbeats: until then a copy of this process
+ * sends them. It hears other nodes, so that they know it, and nobody else, and ends with the process. 0: there is none. */
+static pid_t start_stand_in(struct transition *t, int heard)
 {
-	pid_t parent = getpid(), pid = is_active(t->engine->core) ? fork() : 0;
+	pid_t parent = getpid(), pid = t->engine->config->n_nodes || is_active(t->engine->core) ? fork() : 0;
 
 	if (getpid() == parent)
 		return pid > 0 ? pid : 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() == parent)
-		engine_stand_in(t->engine, clock_boot() + STAND_IN);
+		engine_stand_in(t->engine, clock_boot() + STAND_IN, heard);
 	_exit(0);
 }
 
@@ -214,6 +214,7 @@ static int become(struct transition *t, struct handover_out *out)
 {
 	int r = handover_keep(out, t->lock);
 	pid_t stand_in;
+	int heard;
 
 	fprintf(handover_file(out), "lock %d\n", t->lock);
 	if (r == 0)
@@ -228,13 +229,17 @@ static int become(struct transition *t, struct handover_out *out)
 		return r;
 	log_at(LOG_NOTICE, "re-executing %s", reexec_path());
 	notify_reloading();
-	stand_in = start_stand_in(t);
+	heard = handover_open_heard(out);
+	stand_in = start_stand_in(t, heard);
 	log_stop(LOG_WAIT_MS); /* what a log that does not read has not got by then is lost */
 	fprintf(handover_file(out), "stand-in %d\n", (int)stand_in);
 	r = handover_seal(out);
 	if (r == 0)
 		r = reexec_run();
 	end_stand_in(stand_in);
+	if (heard >= 0)
+		close(heard);
+	core_was_deaf(t->engine->core, clock_boot());
 	log_start_thread();
 	notify_ready();
 	return r;

@@ -197,6 +197,51 @@ static bool parse_route(const struct words *w, struct config_route *route)
 	return true;
 }
 
+static uint64_t number_after(const struct words *w, const char *word)
+{
+	return after(w, word) ? strtoull(after(w, word), NULL, 10) : 0;
+}
+
+/* "kept self NODE start N", "kept node NODE start N", "kept former NODE start N", "kept path NODE PATH from ADDRESS to ADDRESS seq N": all is well, and
+ * was heard a moment ago. */
+static bool word_kept_node(struct golden *g, const struct words *w, struct event *event)
+{
+	if (strcmp(w->word[1], "self") == 0) {
+		event->type = EV_RESUME_NODE;
+		strncpy(event->u.resume_node.node, w->word[2], NODE_SIZE - 1);
+		event->u.resume_node.incarnation = number_after(w, "start");
+		event->u.resume_node.sequence = g->now;
+	} else if (strcmp(w->word[1], "node") == 0) {
+		event->type = EV_RESUME_PEER;
+		strncpy(event->u.resume_peer.node, w->word[2], NODE_SIZE - 1);
+		event->u.resume_peer.state = NODE_ALIVE;
+		event->u.resume_peer.since_ns = 1;
+		event->u.resume_peer.heard_ns = g->now;
+		event->u.resume_peer.incarnation = number_after(w, "start");
+		event->u.resume_peer.interval_ns = 100 * NSEC_PER_MSEC;
+		event->u.resume_peer.lost = 3;
+		event->u.resume_peer.digest_told = true;
+		event->u.resume_peer.version = HEARTBEAT_VERSION;
+	} else if (strcmp(w->word[1], "former") == 0) {
+		event->type = EV_RESUME_FORMER;
+		strncpy(event->u.resume_former.node, w->word[2], NODE_SIZE - 1);
+		event->u.resume_former.incarnation = number_after(w, "start");
+	} else if (strcmp(w->word[1], "path") == 0 && w->n > 3 && after(w, "from") && after(w, "to") &&
+		   text_parse_ip(after(w, "from"), &event->u.resume_path.own) == 0 &&
+		   text_parse_ip(after(w, "to"), &event->u.resume_path.other) == 0) {
+		event->type = EV_RESUME_PATH;
+		strncpy(event->u.resume_path.node, w->word[2], NODE_SIZE - 1);
+		strncpy(event->u.resume_path.path, w->word[3], NAME_SIZE - 1);
+		event->u.resume_path.state = PATH_UP;
+		event->u.resume_path.since_ns = 1;
+		event->u.resume_path.heard_ns = event->u.resume_path.told_sequence = g->now;
+		event->u.resume_path.sequence = number_after(w, "seq");
+	} else {
+		return wrong(g, "kept self|node|former NODE start N, kept path NODE PATH from ADDRESS to ADDRESS seq N");
+	}
+	return true;
+}
+
 static bool word_early(struct golden *g, const struct words *w)
 {
 	struct event *event = &g->early[g->n_early];
@@ -224,6 +269,9 @@ static bool word_early(struct golden *g, const struct words *w)
 			return wrong(g, "since DURATION is missing");
 		event->u.resume_check.since_ns = g->now - ns;
 		event->u.resume_check.heard_ns = g->now;
+	} else if (strcmp(w->word[0], "kept") == 0) {
+		if (!word_kept_node(g, w, event))
+			return false;
 	} else if (strcmp(w->word[0], "resume") == 0) {
 		event->type = EV_RESUME;
 		strncpy(event->u.resume.vip, w->word[1], NAME_SIZE - 1);
@@ -908,7 +956,7 @@ static bool perform(struct golden *g, const struct words *w)
 	if (strcmp(verb, "reach") == 0 || strcmp(verb, "deaf") == 0)
 		return word_reach(g, w);
 	if (strcmp(verb, "resume") == 0 || strcmp(verb, "leftover") == 0 || strcmp(verb, "given") == 0 ||
-	    strcmp(verb, "lent") == 0 || strcmp(verb, "check-was") == 0)
+	    strcmp(verb, "lent") == 0 || strcmp(verb, "check-was") == 0 || strcmp(verb, "kept") == 0)
 		return word_early(g, w);
 	if (strcmp(verb, "fail") == 0)
 		return word_fail(g, w);
