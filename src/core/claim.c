@@ -706,23 +706,30 @@ static void put(struct core *core, struct claim_slot *slot)
 	slot->round = core->claim_round;
 }
 
-/* What changed goes first, the rest takes turns. */
+/* Those that changed: what was not said yet (first), or what is repeated, as far as there is room. */
+static void put_fresh(struct core *core, bool first)
+{
+	for (unsigned i = 0; core->n_fresh && i < core->n_claim_slots; i++) {
+		struct claim_slot *slot = &core->claim_slots[i];
+		if (!slot->fresh || slot->round == core->claim_round || (slot->fresh == REPEATS) != first)
+			continue;
+		if (core->n_claims_out == HEARTBEAT_CLAIMS) {
+			core->claims_urgent |= first;
+			return;
+		}
+		put(core, slot);
+		core->n_fresh -= --slot->fresh == 0;
+	}
+}
+
+/* What changed goes first, each once before any is repeated; the rest takes turns. */
 void claim_fill(struct core *core)
 {
 	core->n_claims_out = 0;
 	core->claim_round++;
 	core->claims_urgent = false;
-	for (unsigned i = 0; core->n_fresh && i < core->n_claim_slots; i++) {
-		struct claim_slot *slot = &core->claim_slots[i];
-		if (!slot->fresh)
-			continue;
-		if (core->n_claims_out == HEARTBEAT_CLAIMS) {
-			core->claims_urgent |= slot->fresh == REPEATS;
-			continue;
-		}
-		put(core, slot);
-		core->n_fresh -= --slot->fresh == 0;
-	}
+	put_fresh(core, true);
+	put_fresh(core, false);
 	for (unsigned n = 0; n < core->n_claim_slots && core->n_claims_out < HEARTBEAT_CLAIMS; n++) {
 		struct claim_slot *slot = &core->claim_slots[core->claim_turn++ % core->n_claim_slots];
 		if (slot->told.vip && slot->round != core->claim_round)

@@ -937,6 +937,7 @@ static void play(struct core *core, const struct preview *preview)
 	size_t n = 1;
 
 	while ((n || more) && rounds--) {
+		plan_anew(core);
 		n = plan(core, actions, sizeof actions / sizeof actions[0], &more);
 		for (size_t i = 0; i < n; i++)
 			preview->each(preview->closure, core, &actions[i]);

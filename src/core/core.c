@@ -477,19 +477,28 @@ static bool is_early(const struct core *core, enum event_type type)
 				type == EV_RESUME_PEER || type == EV_RESUME_FORMER || type == EV_RESUME_PATH);
 }
 
+static void begin_step(struct core *core, const struct event *event)
+{
+	if (event->now_ns > core->now)
+		core->now = event->now_ns;
+	core->seen = event->seen_ns && event->seen_ns < core->now ? event->seen_ns : core->now;
+	plan_anew(core);
+	if (!core->ifaces) /* not configured yet */
+		return;
+	core->early = is_early(core, event->type) || (core->early && event->type == EV_CONTINUE);
+	core_dispatch(core, event);
+}
+
 size_t core_step(struct core *core, const struct event *event, struct action *out, size_t cap, bool *more)
 {
 	size_t n;
 
 	assert(cap >= 16);
 	*more = false;
-	if (event->now_ns > core->now)
-		core->now = event->now_ns;
-	core->seen = event->seen_ns && event->seen_ns < core->now ? event->seen_ns : core->now;
-	if (!core->ifaces) /* not configured yet */
+	if (!core->continues || event->type != EV_CONTINUE)
+		begin_step(core, event);
+	if (!core->ifaces)
 		return 0;
-	core->early = is_early(core, event->type) || (core->early && event->type == EV_CONTINUE);
-	core_dispatch(core, event);
 	n = plan(core, out, cap, more);
 	if (core->early)
 		core_dirty_rest(core);

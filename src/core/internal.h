@@ -500,6 +500,18 @@ struct unit_queue {
 	unsigned n;
 };
 
+/* What the plan looks at each unit that waits for, in this order. */
+enum plan_pass {
+	PASS_ADVERTS,
+	PASS_ANNOUNCEMENTS,
+	PASS_PROBES,
+	PASS_FIRST_ADVERTS,
+	PASS_CHANGES,
+	PASS_BOND_NOTES,
+	PASS_VIP_NOTES,
+	PLAN_PASSES
+};
+
 struct heap {
 	uint64_t *due;           /* by unit */
 	uint32_t *items;         /* heap of units */
@@ -550,6 +562,8 @@ struct core {
 	uint32_t *iface_hash;    /* ifindex → iface + 1 */
 	unsigned iface_hash_size;
 	struct unit_queue dirty;
+	unsigned planned[PLAN_PASSES]; /* so many of them have had that pass of the plan that is under way */
+	bool continues;          /* it ran out of room: EV_CONTINUE is the same moment, and decides nothing anew */
 	struct heap heap;
 	struct event_resume *resumes;  /* of the predecessor; forgotten at the first reload */
 	unsigned n_resumes;
@@ -927,7 +941,8 @@ void claim_view(const struct core *, const struct vip *, struct vip_view *); /* 
 uint64_t claim_sent_ns(const struct core *, const struct vip *); /* the last sign of it to the others */
 
 /* plan.c */
-size_t plan(struct core *, struct action *out, size_t cap, bool *more);
+size_t plan(struct core *, struct action *out, size_t cap, bool *more); /* goes on where it ran out of room */
+void plan_anew(struct core *); /* something else happened since: what waits is looked at from its beginning */
 bool plan_place_wanted(const struct core *, const struct place *);
 
 /* answer.c: EV_DONE and EV_FAILED */

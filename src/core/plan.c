@@ -3,7 +3,7 @@
  *
  * Units that something happened to wait in a queue. Each pass emits one kind of action for all of them: adverts that are
  * due, announcements, first adverts (an address is announced before its vip speaks), then changes, then notes. Every
- * pass emits only what is still due, so that a plan which ran out of room is simply made again. */
+ * pass emits only what is still due, so that a plan which ran out of room goes on with the unit that had none. */
 #include "core/plan.h"
 
 struct action *plan_emit(struct out *out, enum action_type type, struct object object)
@@ -190,23 +190,42 @@ static void send_unit_announcements(struct core *core, struct out *out, unsigned
 	}
 }
 
+/* One pass over all units that wait. Where the plan ran out of room it goes on with the unit that had none left, so that the whole plan
+ * looks at each unit once a pass, however many actions it has. */
+static void pass(struct core *core, struct out *out, enum plan_pass which, void (*each)(struct core *, struct out *, unsigned unit))
+{
+	unsigned *at = &core->planned[which];
+
+	while (*at < core->dirty.n && !out->full) {
+		each(core, out, core->dirty.items[*at]);
+		*at += !out->full;
+	}
+}
+
+static void send_unit_adverts(struct core *core, struct out *out, unsigned unit)
+{
+	if (unit < core->n_vips)
+		send_adverts(core, out, &core->vips[unit], false);
+}
+
+static void send_unit_first_adverts(struct core *core, struct out *out, unsigned unit)
+{
+	if (unit < core->n_vips)
+		send_adverts(core, out, &core->vips[unit], true);
+}
+
+static void send_unit_probes(struct core *core, struct out *out, unsigned unit)
+{
+	if (unit >= core->n_vips && unit < core->n_vips + core->n_bonds)
+		plan_probes(core, out, &core->bonds[unit - core->n_vips]);
+}
+
 static void plan_sends(struct core *core, struct out *out)
 {
-	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		if (core->dirty.items[i] < core->n_vips)
-			send_adverts(core, out, &core->vips[core->dirty.items[i]], false);
-	}
-	for (unsigned i = 0; i < core->dirty.n && !out->full; i++)
-		send_unit_announcements(core, out, core->dirty.items[i]);
-	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		unsigned unit = core->dirty.items[i];
-		if (unit >= core->n_vips && unit < core->n_vips + core->n_bonds)
-			plan_probes(core, out, &core->bonds[unit - core->n_vips]);
-	}
-	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		if (core->dirty.items[i] < core->n_vips)
-			send_adverts(core, out, &core->vips[core->dirty.items[i]], true);
-	}
+	pass(core, out, PASS_ADVERTS, send_unit_adverts);
+	pass(core, out, PASS_ANNOUNCEMENTS, send_unit_announcements);
+	pass(core, out, PASS_PROBES, send_unit_probes);
+	pass(core, out, PASS_FIRST_ADVERTS, send_unit_first_adverts);
 }
 
 /* ---- addresses ---------------------------------------------------------------------------------------------------- */
@@ -763,21 +782,26 @@ static void note_checks(struct core *core, struct out *out)
 	}
 }
 
+static void note_unit_bond(struct core *core, struct out *out, unsigned unit)
+{
+	if (unit >= core->n_vips && unit < core->n_vips + core->n_bonds)
+		note_bond(core, out, &core->bonds[unit - core->n_vips]);
+}
+
+static void note_unit_vip(struct core *core, struct out *out, unsigned unit)
+{
+	if (unit < core->n_vips)
+		note_vip(core, out, &core->vips[unit]);
+}
+
 static void plan_notes(struct core *core, struct out *out)
 {
 	unsigned done = 0;
 
-	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		unsigned unit = core->dirty.items[i];
-		if (unit >= core->n_vips && unit < core->n_vips + core->n_bonds)
-			note_bond(core, out, &core->bonds[unit - core->n_vips]);
-	}
+	pass(core, out, PASS_BOND_NOTES, note_unit_bond);
 	if (core->dirty.queued[unit_checks(core)]) /* before what rests on them */
 		note_checks(core, out);
-	for (unsigned i = 0; i < core->dirty.n && !out->full; i++) {
-		if (core->dirty.items[i] < core->n_vips)
-			note_vip(core, out, &core->vips[core->dirty.items[i]]);
-	}
+	pass(core, out, PASS_VIP_NOTES, note_unit_vip);
 	if (core->n_peers && core->dirty.queued[unit_peers(core)])
 		note_peers(core, out);
 	for (; done < core->n_notes; done++) {
@@ -839,6 +863,12 @@ static uint64_t unit_deadline(struct core *core, unsigned unit)
 	return rest_deadline(core);
 }
 
+void plan_anew(struct core *core)
+{
+	memset(core->planned, 0, sizeof core->planned);
+	core->continues = false;
+}
+
 size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
 {
 	struct out out = { .items = items, .cap = cap };
@@ -846,15 +876,16 @@ size_t plan(struct core *core, struct action *items, size_t cap, bool *more)
 	plan_sends(core, &out);
 	if (!out.full && core->n_peers)
 		plan_heartbeats(core, &out);
-	for (unsigned i = 0; i < core->dirty.n && !out.full; i++)
-		plan_changes(core, &out, core->dirty.items[i]);
+	pass(core, &out, PASS_CHANGES, plan_changes);
 	if (!out.full)
 		plan_notes(core, &out);
 	if (!out.full)
 		plan_stopped(core, &out);
 	*more = out.full;
-	if (out.full) /* all of it is planned again before anything else happens */
+	core->continues = out.full;
+	if (out.full) /* the rest of it is planned before anything else happens */
 		return out.n;
+	memset(core->planned, 0, sizeof core->planned);
 	for (unsigned i = 0; i < core->dirty.n; i++) {
 		heap_set(&core->heap, core->dirty.items[i], unit_deadline(core, core->dirty.items[i]));
 		core->dirty.queued[core->dirty.items[i]] = 0;

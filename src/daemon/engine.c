@@ -364,6 +364,8 @@ int engine_netlink(struct engine *e)
 {
 	/* What has left the socket's queue would not wake us again: it is always read to its end. */
 	for (unsigned i = 0; netlink_events_buffered(e->netlink) || (i < BATCH && (i < BATCH_MIN || !is_due(e))); i++) {
+		if (i > 0 && i % BATCH_MIN == 0) /* one buffer may hold hundreds: heartbeats do not wait for them */
+			engine_urgent(e);
 		int r = netlink_one(e);
 		if (r == -ENOBUFS)
 			return overrun(e);
