@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 enum {
-	REPEATS = 3,                 /* a changed claim goes first in so many datagrams: one may be lost */
 	HEALTH_WHOLE = 255,
 	HEALTH_GIVEN = 0,            /* a person handed it over: any able one goes before */
 };
@@ -176,7 +175,6 @@ static bool is_starting(const struct core *core, const struct vip *vip)
 	return !core->snap_known || (vip->phase == PHASE_INIT && vip->reason.code == REASON_STARTING);
 }
 
-/* The others learn of a change at once. */
 static void tell(struct core *core, struct vip *vip)
 {
 	struct claim_slot *slot = &core->claim_slots[vip->claim_slot];
@@ -188,9 +186,7 @@ static void tell(struct core *core, struct vip *vip)
 		return;
 	core->claims_digest += heartbeat_claim_sum(&claim) - (slot->told.vip ? heartbeat_claim_sum(&slot->told) : 0);
 	slot->told = claim;
-	core->n_fresh += slot->fresh == 0;
-	slot->fresh = REPEATS;
-	peer_all_due(core);
+	claim_changed(core, slot);
 }
 
 /* ---- the order of claims ------------------------------------------------------------------------------------------ */
@@ -696,45 +692,6 @@ void claim_forget(struct core *core, struct peer *peer)
 	if (core->n_claim_slots)
 		memset(&core->claims[node * core->n_vips], 0, core->n_vips * sizeof *core->claims);
 	claim_all(core);
-}
-
-/* ---- what goes out ------------------------------------------------------------------------------------------------ */
-
-static void put(struct core *core, struct claim_slot *slot)
-{
-	core->claims_out[core->n_claims_out++] = slot->told;
-	slot->round = core->claim_round;
-}
-
-/* Those that changed: what was not said yet (first), or what is repeated, as far as there is room. */
-static void put_fresh(struct core *core, bool first)
-{
-	for (unsigned i = 0; core->n_fresh && i < core->n_claim_slots; i++) {
-		struct claim_slot *slot = &core->claim_slots[i];
-		if (!slot->fresh || slot->round == core->claim_round || (slot->fresh == REPEATS) != first)
-			continue;
-		if (core->n_claims_out == HEARTBEAT_CLAIMS) {
-			core->claims_urgent |= first;
-			return;
-		}
-		put(core, slot);
-		core->n_fresh -= --slot->fresh == 0;
-	}
-}
-
-/* What changed goes first, each once before any is repeated; the rest takes turns. */
-void claim_fill(struct core *core)
-{
-	core->n_claims_out = 0;
-	core->claim_round++;
-	core->claims_urgent = false;
-	put_fresh(core, true);
-	put_fresh(core, false);
-	for (unsigned n = 0; n < core->n_claim_slots && core->n_claims_out < HEARTBEAT_CLAIMS; n++) {
-		struct claim_slot *slot = &core->claim_slots[core->claim_turn++ % core->n_claim_slots];
-		if (slot->told.vip && slot->round != core->claim_round)
-			put(core, slot);
-	}
 }
 
 /* ---- what is shown ------------------------------------------------------------------------------------------------ */

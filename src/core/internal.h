@@ -377,8 +377,14 @@ struct claim_slot {
 	uint64_t id;
 	unsigned vip;
 	uint32_t round;          /* the datagram that it was last put into */
-	uint8_t fresh;           /* goes first in so many datagrams more */
+	uint8_t fresh;           /* goes first in so many datagrams more; 0: it is in no queue */
+	uint32_t before, after;  /* in its queue; slot + 1, 0: none */
 	struct heartbeat_claim told; /* vip 0: nothing yet */
+};
+
+/* Slots in the order in which they changed; slot + 1, 0: none. */
+struct claim_queue {
+	uint32_t first, last;
 };
 
 /* A macvlan with the MAC address of a virtual router. */
@@ -590,10 +596,11 @@ struct core {
 	struct claim *claims;
 	struct claim_slot *claim_slots; /* by id */
 	unsigned n_claim_slots;  /* 0: no nodes, or no vips */
-	unsigned n_fresh;        /* so many of them go first */
+	struct claim_queue claims_unsaid;   /* changed, and in no datagram yet */
+	struct claim_queue claims_repeated; /* in one, and go first in some more */
 	unsigned claim_turn;
 	uint32_t claim_round;
-	bool claims_urgent;      /* what changed does not wait for the next interval */
+	uint64_t claims_paced_ns; /* those that were sent because of changes, one after the other at their pace, end then */
 	uint64_t claims_digest;
 	struct heartbeat_claim claims_out[HEARTBEAT_CLAIMS];
 	unsigned n_claims_out;
@@ -934,11 +941,15 @@ void claim_all(struct core *);                                 /* what the other
 void claim_heard(struct core *, struct peer *, const struct heartbeat *);
 void claim_mark(struct core *, struct peer *);                 /* it runs another configuration now */
 void claim_forget(struct core *, struct peer *);               /* it started anew */
-void claim_fill(struct core *);                                /* claims_out, for the next datagrams */
 bool claim_successor(const struct core *, const struct vip *); /* another node that lives could hold it */
 uint64_t claim_deadline(const struct core *, const struct vip *);
 void claim_view(const struct core *, const struct vip *, struct vip_view *); /* what the others' claims say of it */
 uint64_t claim_sent_ns(const struct core *, const struct vip *); /* the last sign of it to the others */
+
+/* claim_out.c: when claims are told, and which */
+void claim_changed(struct core *, struct claim_slot *); /* its `told` did: it goes first */
+void claim_fill(struct core *);                         /* claims_out, for the next datagrams */
+uint64_t claim_out_ns(const struct core *);             /* when they go because of what changed; 0: at once, NEVER: nothing did */
 
 /* plan.c */
 size_t plan(struct core *, struct action *out, size_t cap, bool *more); /* goes on where it ran out of room */

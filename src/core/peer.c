@@ -489,20 +489,16 @@ void peer_timer(struct core *core)
 		lose_what_is_late(core);
 		core->beat_sent_ns = core->now;
 		peer_all_due(core);
-	} else if (core->claims_urgent) {
-		peer_all_due(core);
 	}
 	peer_update(core);
 }
 
 uint64_t peer_deadline(const struct core *core)
 {
-	uint64_t due = core->beat_ns;
+	uint64_t due = min64(core->beat_ns, max64(claim_out_ns(core), core->now));
 
 	if (!core->n_peers || core->stopped)
 		return NEVER;
-	if (core->claims_urgent)
-		return core->now;
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		const struct peer *peer = &core->peers[i];
 		for (unsigned j = 0; j < peer->n_lanes; j++) {
@@ -556,8 +552,18 @@ static bool any_due(const struct core *core)
 	return false;
 }
 
+/* What changed goes by all paths, with whatever goes by one too, for it counts as said then. */
+static bool claims_go(const struct core *core)
+{
+	uint64_t due = claim_out_ns(core);
+
+	return due <= core->now || (due != NEVER && any_due(core));
+}
+
 bool peer_next(struct core *core, unsigned *cursor, struct object *object, struct action_heartbeat *action)
 {
+	if (!*cursor && claims_go(core))
+		peer_all_due(core);
 	if (!*cursor && any_due(core))
 		claim_fill(core);
 	for (; *cursor < core->n_lanes_to; (*cursor)++) {
@@ -576,6 +582,7 @@ bool peer_next(struct core *core, unsigned *cursor, struct object *object, struc
 						     .message = &lane->message,
 						     .claims = core->claims_out,
 						     .n_claims = core->n_claims_out };
+		(*cursor)++;
 		return true;
 	}
 	return false;

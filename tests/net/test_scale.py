@@ -159,3 +159,30 @@ def test_thousands(make_lab):
     took, left = (now() - since) / MS, [a for a in node.addresses() if not a.startswith("192.0.")]
     assert daemon.exit_status == 0 and not left, (daemon.exit_status, left[:5])
     assert took < 1000 * PATIENCE
+
+
+def test_thousand_vips_by_heartbeats_move_once(make_lab):
+    """A node that stops gives all its vips to the other, which takes each of them once."""
+    n = 300 if SANITIZED else 1000
+    lab = make_lab(ports=2)
+    for node in lab.nodes:
+        node.ready().address("eno1", f"192.0.2.{10 + node.number}/24")
+        node.address("eno2", f"10.0.0.{10 + node.number}/24")
+    vips = "".join(f"  v{i}: {{on: eno1, priority: {{lb1: 200, lb2: 100}}, addresses: [198.18.{i // 250}.{i % 250 + 1}]}}\n"
+                   for i in range(n))
+    paths = "".join(f"  {node.name}: {{paths: {{lan: {{on: eno1, address: 192.0.2.{10 + node.number}}}, "
+                    f"direct: {{on: eno2, address: 10.0.0.{10 + node.number}}}}}}}\n" for node in lab.nodes)
+    d1, d2 = (Standbyd(node, f"version: 1\nnode: {node.name}\nnodes:\n{paths}heartbeat: {{interval: 500ms, lost: 4}}\nvips:\n{vips}")
+              for node in lab.nodes)
+    d1.start()
+    wait_states(d1, {"active": n})
+    d2.start()
+    wait_for(lambda: all(node["state"] == "alive" for d in (d1, d2) for node in d.status()["nodes"] if not node["self"]), PATIENCE,
+             "both know each other")
+    wait_states(d2, {"backup": n})
+    d1.stop(deadline=PATIENCE)
+    assert d1.exit_status == 0 and not [a for a in lab.lb1.addresses() if a.startswith("198.18.")]
+    wait_states(d2, {"active": n})
+    status = d2.status()
+    assert {vip["counters"]["became_active"] for vip in status["vips"]} == {1}, "one was let go and taken again"
+    assert status["counters"]["repairs"] == status["counters"]["refusals"] == 0, status["counters"]
