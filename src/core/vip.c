@@ -308,9 +308,15 @@ uint64_t vip_next_advert(const struct core *core, const struct vip *vip)
 	return due - due % max64(vip->cfg.advert_ns / 4, ADVERT_TICK);
 }
 
+/* Those without adverts, which renewals go along with, come to fall into few turns. */
+static uint64_t renewal_turn(const struct vip *vip, uint64_t due)
+{
+	return vip_by_claims(vip) ? due - due % ADVERT_TICK : due;
+}
+
 void vip_schedule_renewal(struct core *core, struct vip *vip)
 {
-	vip->renew_ns = has_lease(core, vip) && !vip_is_owner(vip) ? core->now + vip->cfg.lease_ns / 3 : NEVER;
+	vip->renew_ns = has_lease(core, vip) && !vip_is_owner(vip) ? renewal_turn(vip, core->now + vip->cfg.lease_ns / 3) : NEVER;
 }
 
 static void enter_active(struct core *core, struct vip *vip, struct reason reason)
@@ -332,7 +338,7 @@ static void enter_active(struct core *core, struct vip *vip, struct reason reaso
 	/* Staggered, so that the vips of a node do not renew all in one turn for ever. */
 	vip_schedule_renewal(core, vip);
 	if (vip->renew_ns != NEVER)
-		vip->renew_ns -= core_random(core) % (vip->cfg.lease_ns / 12);
+		vip->renew_ns = renewal_turn(vip, vip->renew_ns - core_random(core) % (vip->cfg.lease_ns / 12));
 	vip_schedule_refresh(core, vip);
 	if (announced) {
 		vip->announce_base = core->now;
