@@ -532,6 +532,7 @@ uint64_t check_key(const struct action *a)
 		return mix(mix(hash, "link", 4), &a->u.link.ifindex, sizeof(int));
 	case ACT_SYSCTL:
 		hash = mix(mix(hash, "sysctl", 6), a->u.sysctl.ifname, strlen(a->u.sysctl.ifname)); /* a file, which a rename moves */
+		hash = mix(hash, &a->u.sysctl.ifindex, sizeof(int));
 		return mix(hash, &a->u.sysctl.key, sizeof a->u.sysctl.key);
 	case ACT_LISTEN:
 	case ACT_UNLISTEN:
