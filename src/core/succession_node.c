@@ -109,10 +109,11 @@ bool succession_tell_nodes(const struct core *core, unsigned at, struct event *e
 
 bool core_path_heard(const struct core *core, unsigned i, struct path_heard *heard)
 {
-	const struct lane *lane = &core->lanes[i];
+	const struct lane *lane;
 
 	if (i >= core->n_lanes_to)
 		return false;
+	lane = &core->lanes[i];
 	*heard = (struct path_heard){ .sequence = lane->sequence, .told_sequence = lane->told_sequence, .heard_ns = lane->heard_ns };
 	return true;
 }

@@ -405,7 +405,7 @@ static void log_refusal(const struct event *event, const char *text)
 
 /* ---- from one program to the next in this process ------------------------------------------------------------------ */
 
-/* … or until a heartbeat came. */
+/* Until then, or until a heartbeat waits. */
 static void sleep_until(struct engine *e, uint64_t boot_ns)
 {
 	struct pollfd beats = { .fd = beats_fd(e->beats), .events = POLLIN };
@@ -415,7 +415,8 @@ static void sleep_until(struct engine *e, uint64_t boot_ns)
 	ppoll(&beats, 1, &time, NULL);
 }
 
-/* A heartbeat, which has the claims of when it began. Or an advert of one that was active when the record was last written, and no goodbye: nothing is begun or ended here. */
+/* A heartbeat, which has the claims of when the stand-in began; an advert of a vip that was active then and still is, and no goodbye: nothing is
+ * begun or ended here. */
 static bool is_routine(const struct engine *e, const struct action *action)
 {
 	struct vip_view vip;

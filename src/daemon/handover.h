@@ -27,7 +27,7 @@ FILE *handover_file(struct handover_out *);
 int handover_keep(struct handover_out *, int fd);
 /* Writes what the core knows, what the packets listen to and the paths' sockets. 0 or -errno. */
 int handover_write(struct handover_out *, const struct core *, const struct packets *, const struct beats *);
-/* A file that the program that comes can read to the end: what its stand-in has heard, of each path (handover_heard). -1 with errno. */
+/* A file for what the stand-in hears (handover_write_heard), which the program that comes has open too. -1 with errno. */
 int handover_open_heard(struct handover_out *);
 /* Ends the text and puts its number into the environment: what follows is exec. 0 or -errno. */
 int handover_seal(struct handover_out *);
