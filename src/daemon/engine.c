@@ -521,12 +521,12 @@ static void end_stand_in(struct engine *e)
 	speak(e);
 }
 
-/* With the links known and before anything is decided: what the predecessor knew, and what its sockets have heard since. */
+/* With the links known and before anything is decided: what the predecessor knew, and what its sockets have heard since. The first heartbeat is the one with what
+ * is decided. */
 static void take_over(struct engine *e)
 {
 	struct handover *h = e->handover;
 
-	end_stand_in(e);
 	for (unsigned i = 0; i < h->n_bonds; i++)
 		feed(e, &h->bonds[i]);
 	e->listening = calloc(h->n_sockets + 1, sizeof *e->listening);
@@ -537,6 +537,8 @@ static void take_over(struct engine *e)
 			e->listening[i] = packets_add(e->packets, &h->sockets[i].listen, h->sockets[i].fd) == 0;
 	}
 	engine_urgent(e);
+	end_stand_in(e);
+	drain_heartbeats(e);
 }
 
 /* A socket that nobody asked for has no use in this configuration. */
