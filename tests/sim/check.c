@@ -531,8 +531,7 @@ uint64_t check_key(const struct action *a)
 	case ACT_SET_ACTIVE:
 		return mix(mix(hash, "link", 4), &a->u.link.ifindex, sizeof(int));
 	case ACT_SYSCTL:
-		hash = mix(mix(hash, "sysctl", 6), a->u.sysctl.ifname, strlen(a->u.sysctl.ifname)); /* a file, which a rename moves */
-		hash = mix(hash, &a->u.sysctl.ifindex, sizeof(int));
+		hash = mix(mix(hash, "sysctl", 6), &a->u.sysctl.ifindex, sizeof(int));
 		return mix(hash, &a->u.sysctl.key, sizeof a->u.sysctl.key);
 	case ACT_LISTEN:
 	case ACT_UNLISTEN:
@@ -581,6 +580,13 @@ static void submitted_address(struct world *w, struct node *node, const struct a
 			   (unsigned)(node->setup[vip].lease_ns / NSEC_PER_SEC));
 }
 
+/* One that looks changes nothing. A setting is a file under the interface's name: where that was taken from the device and given back
+ * nobody knows whether it was still, or already, there, so it is written again. */
+static bool may_come_twice(const struct action *a)
+{
+	return a->type == ACT_LOOK || (a->type == ACT_SYSCTL && !a->u.sysctl.read && !a->u.sysctl.put_back);
+}
+
 void check_submit(struct world *w, struct node *node, const struct action *a)
 {
 	uint64_t key = check_key(a);
@@ -594,7 +600,7 @@ void check_submit(struct world *w, struct node *node, const struct action *a)
 	node->last_gen = a->gen;
 	if (a->type <= ACT_ADDRESS_DEL)
 		submitted_address(w, node, &a->u.address, a->type != ACT_ADDRESS_DEL);
-	for (unsigned i = 0; i < node->n_flight && a->type != ACT_LOOK; i++) /* one that looks changes nothing */
+	for (unsigned i = 0; i < node->n_flight && !may_come_twice(a); i++)
 		if (node->flight[i].key == key) {
 			world_fail(w, node, "in-flight", "%s gen %u while gen %u of the same object is in flight",
 				   action_type_name(a->type), a->gen, node->flight[i].gen);
