@@ -203,6 +203,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_NODE_WAITING] = "has not been heard since the start",
 	[REASON_NODE_HEARD] = "is heard",
 	[REASON_NODE_LEFT] = "said goodbye",
+	[REASON_NODE_DAEMON] = "its daemon is gone, the node's kernel lives; not heard for {a time} ({b time} are allowed)",
 	[REASON_NODE_SILENT] = "has not been heard for {a time}, by any path ({b time} are allowed)",
 	[REASON_PATH_WAITING] = "nothing came by it since the start",
 	[REASON_PATH_OK] = "both nodes hear each other",
@@ -217,6 +218,7 @@ static const char *const reason_patterns[REASON_COUNT] = {
 	[REASON_BETTER_CLAIM] = "{name} held it, and this node goes before by {a by}",
 	[REASON_BEST_CLAIM] = "no other node holds it, and none goes before this one",
 	[REASON_NODE_DIED] = "{name}, which held it, is silent",
+	[REASON_DAEMON_DIED] = "the daemon of {name}, which held it, died; its addresses may answer there until its lease ends",
 	[REASON_NODE_LET_GO] = "{name} lets go of it",
 	[REASON_CLAIM_LOST] = "{name} holds it now, and goes before this node by {a by}",
 	[REASON_ISOLATED] = "no other node is heard by any path, and the LAN is dead",
@@ -439,6 +441,7 @@ static const char *const note_patterns[NOTE_CODES] = {
 	[NOTE_CHECK_BACK] = "has results again, after {a time} without",
 	[NOTE_TAKING] = "takes over once its hooks are done",
 	[NOTE_PATH_SLOW] = "interval × lost of {b time} is less than the round trip of {a time}: raise heartbeat interval or lost",
+	[NOTE_DAEMON_GONE] = "its daemon is gone, the node's kernel lives",
 	[NOTE_PATH_PROMPT] = "the round trip of {a time} is again within interval × lost of {b time}",
 	[NOTE_UNDRAINED] = "is undrained: its vips stand again",
 };
@@ -556,6 +559,7 @@ static void say_note(struct words *w, const struct core *core, const struct acti
 	case NOTE_TAKING:
 	case NOTE_PATH_SLOW:
 	case NOTE_PATH_PROMPT:
+	case NOTE_DAEMON_GONE:
 		say_pattern(w, note_patterns[n->code], &material);
 		break;
 	case NOTE_REBUILT:

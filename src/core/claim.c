@@ -375,7 +375,7 @@ static struct reason take_reason(const struct core *core, const struct vip *vip)
 		if (!claim || !claim->held)
 			continue;
 		if (peer->state == NODE_SILENT)
-			return reason_of(REASON_NODE_DIED, node_name(core, i), BY_NOTHING);
+			return reason_of(peer->orphaned ? REASON_DAEMON_DIED : REASON_NODE_DIED, node_name(core, i), BY_NOTHING);
 		return reason_of(REASON_NODE_LET_GO, node_name(core, i), BY_NOTHING);
 	}
 	return (struct reason){ .code = REASON_BEST_CLAIM };

@@ -435,6 +435,9 @@ void core_dispatch(struct core *core, const struct event *event)
 	case EV_HEARTBEAT:
 		peer_heartbeat(core, &event->u.heartbeat);
 		break;
+	case EV_LINE_ENDED:
+		peer_line_ended(core, &event->u.line);
+		break;
 	case EV_CHECK:
 		check_result(core, &event->u.check);
 		break;

@@ -118,6 +118,7 @@ enum note_code {
 	NOTE_TAKING,         /* a vip is to become active, and waits for its blocking hooks; reason: as of NOTE_STATE */
 	NOTE_PATH_SLOW,      /* a path's round trip (arg0) is longer than own interval × lost (arg1) */
 	NOTE_PATH_PROMPT,    /* it no longer is; the same arguments */
+	NOTE_DAEMON_GONE,    /* another node's daemon ended, and its kernel lives: before the node counts as silent */
 	NOTE_CODES
 };
 
@@ -297,6 +298,7 @@ enum event_type {
 	EV_RESUME_PEER,
 	EV_RESUME_FORMER,
 	EV_RESUME_PATH,
+	EV_LINE_ENDED,     /* the connection of a path was closed or reset by the other node's end */
 	EV_TYPES
 };
 
@@ -417,6 +419,11 @@ struct event_heartbeat {
 	enum heartbeat_drop drop;       /* it is none, and only counted; nothing else below is read then */
 	enum heartbeat_auth auth;
 	const struct heartbeat *message;
+};
+
+struct event_line {
+	unsigned path;         /* this node's */
+	struct ip other;       /* the other node's address */
 };
 
 struct event_resume {
@@ -566,6 +573,7 @@ struct event {
 		struct event_resume_target resume_target;
 		struct event_loan loan;
 		struct event_heartbeat heartbeat;
+		struct event_line line;
 		struct event_check check;
 		struct event_resume_check resume_check;
 		struct event_resume_node resume_node;

@@ -494,6 +494,8 @@ struct peer {
 	char software[HEARTBEAT_LABEL];
 	uint64_t sequence;       /* the highest that came by any path */
 	uint64_t begun_ns;       /* when it was first heard since it started */
+	uint64_t ended_ns;       /* when a connection to it ended since it was heard last; 0: none has */
+	bool orphaned;           /* and nothing came when it should have: its daemon is gone, its kernel lives */
 	unsigned n_vips;         /* of which it has claims, as it says */
 	unsigned claims_said;    /* since then, or since it runs its present configuration */
 	bool told_all;           /* and that was each of its claims */
@@ -921,6 +923,7 @@ void peer_build(struct core *);
 void peer_carry(struct core *, const struct core *old);
 void peer_settle(struct core *);                               /* with a new configuration in force */
 void peer_heartbeat(struct core *, const struct event_heartbeat *);
+void peer_line_ended(struct core *, const struct event_line *);
 void peer_update(struct core *);                               /* time has passed, or a link changed */
 void peer_timer(struct core *);
 uint64_t peer_deadline(const struct core *);

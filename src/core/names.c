@@ -171,6 +171,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_NODE_HEARD: return "node-heard";
 	case REASON_NODE_LEFT: return "node-left";
 	case REASON_NODE_SILENT: return "node-silent";
+	case REASON_NODE_DAEMON: return "node-daemon-gone";
 	case REASON_PATH_WAITING: return "path-waiting";
 	case REASON_PATH_OK: return "path-ok";
 	case REASON_PATH_ONE_WAY: return "path-one-way";
@@ -183,6 +184,7 @@ const char *reason_code_name(enum reason_code code)
 	case REASON_BETTER_CLAIM: return "better-claim";
 	case REASON_BEST_CLAIM: return "best-claim";
 	case REASON_NODE_DIED: return "node-died";
+	case REASON_DAEMON_DIED: return "daemon-died";
 	case REASON_NODE_LET_GO: return "node-let-go";
 	case REASON_CLAIM_LOST: return "claim-lost";
 	case REASON_ISOLATED: return "isolated";
@@ -262,6 +264,7 @@ const char *note_code_name(enum note_code code)
 	case NOTE_TAKING: return "taking";
 	case NOTE_PATH_SLOW: return "path-slow";
 	case NOTE_PATH_PROMPT: return "path-prompt";
+	case NOTE_DAEMON_GONE: return "daemon-gone";
 	case NOTE_CODES: break;
 	}
 	return "unknown";
@@ -351,6 +354,7 @@ const char *event_type_name(enum event_type type)
 	case EV_RESUME_PEER: return "resume-peer";
 	case EV_RESUME_FORMER: return "resume-former";
 	case EV_RESUME_PATH: return "resume-path";
+	case EV_LINE_ENDED: return "line-ended";
 	case EV_TYPES: break;
 	}
 	return "unknown";

@@ -44,6 +44,13 @@ static uint64_t silent_at(const struct core *core, const struct peer *peer, cons
 	return max64(lane->heard_ns, lane->silent ? 0 : core->grace_ns) + timeout(peer);
 }
 
+/* Nothing has come by then for so long that it may be taken for silent next. A connection may end for another reason, or the daemon be
+ * another program a moment later. */
+static uint64_t orphaned_at(const struct peer *peer)
+{
+	return peer->ended_ns && peer->state == NODE_ALIVE && !peer->orphaned ? peer->ended_ns + timeout(peer) - peer->interval_ns : NEVER;
+}
+
 static uint64_t allowed_trip(const struct core *core)
 {
 	return core->config.heartbeat.interval_ns * core->config.heartbeat.lost;
@@ -156,6 +163,18 @@ static void notice_sleep(struct core *core)
 		core->grace_ns = core->now;
 }
 
+static void note_orphan(struct core *core, struct peer *peer)
+{
+	bool dies = peer->state == NODE_ALIVE && peer->ended_ns && !peer->orphaned && !is_heard(core, peer);
+
+	if (!dies && core->now < orphaned_at(peer))
+		return;
+	peer->orphaned = true;
+	peer->reason = (struct reason){ .code = REASON_NODE_DAEMON,
+					.arg = { (int64_t)(core->now - peer->heard_ns), (int64_t)timeout(peer) } };
+	core_note(core, NOTE_DAEMON_GONE, (struct object){ .type = OBJECT_PEER, .index = (uint16_t)(peer - core->peers) });
+}
+
 void peer_update(struct core *core)
 {
 	if (succession_nodes_wait(core)) {
@@ -167,17 +186,37 @@ void peer_update(struct core *core)
 		struct peer *peer = &core->peers[i];
 		for (unsigned j = 0; j < peer->n_lanes; j++)
 			update_lane(core, peer, &lanes_of(core, peer)[j]);
+		note_orphan(core, peer);
 		if (is_heard(core, peer))
 			set_state(core, peer, NODE_ALIVE, (struct reason){ .code = REASON_NODE_HEARD });
 		else if (peer->state == NODE_ALIVE)
 			set_state(core, peer, NODE_SILENT,
-				  (struct reason){ .code = REASON_NODE_SILENT,
+				  (struct reason){ .code = peer->orphaned ? REASON_NODE_DAEMON : REASON_NODE_SILENT,
 						   .arg = { (int64_t)(core->now - peer->heard_ns), (int64_t)timeout(peer) } });
 	}
 	core_dirty_peers(core);
 }
 
 /* ---- what comes in ------------------------------------------------------------------------------------------------ */
+
+static bool is_line(const struct core *core, const struct lane *lane, const struct event_line *event)
+{
+	return lane->own == core->config.nodes[core->config.self].first_path + event->path && ip_equal(&other_path(core, lane)->address, &event->other);
+}
+
+/* Nobody proved who ended it: it is a hint, and decides nothing. */
+void peer_line_ended(struct core *core, const struct event_line *event)
+{
+	for (unsigned i = 0; i < core->n_peers; i++) {
+		struct peer *peer = &core->peers[i];
+
+		for (unsigned j = 0; j < peer->n_lanes && peer->state == NODE_ALIVE && !peer->ended_ns; j++) {
+			if (is_line(core, &lanes_of(core, peer)[j], event))
+				peer->ended_ns = core->now;
+		}
+	}
+	core_dirty_peers(core);
+}
 
 static struct peer *find_peer(struct core *core, const char *name)
 {
@@ -379,6 +418,17 @@ static void leave(struct core *core, struct peer *peer)
 	set_state(core, peer, NODE_LEFT, (struct reason){ .code = REASON_NODE_LEFT });
 }
 
+/* What was on its way when the connection ended says nothing of now. */
+static void not_orphaned(const struct core *core, struct peer *peer)
+{
+	if (core->seen <= peer->ended_ns)
+		return;
+	peer->ended_ns = 0;
+	peer->orphaned = false;
+	if (peer->state == NODE_ALIVE)
+		peer->reason = (struct reason){ .code = REASON_NODE_HEARD };
+}
+
 static void believe(struct core *core, struct peer *peer, struct lane *lane, const struct heartbeat *message)
 {
 	if (message->incarnation != peer->incarnation)
@@ -389,6 +439,7 @@ static void believe(struct core *core, struct peer *peer, struct lane *lane, con
 	lane->silent = false;
 	lane->heard_ns = peer->heard_ns = core->seen;
 	lane->received++;
+	not_orphaned(core, peer);
 	if (message->sequence > peer->sequence) { /* what went by a faster path is newer */
 		peer->sequence = message->sequence;
 		peer->interval_ns = message->interval_us * NSEC_PER_MSEC / 1000;
@@ -501,6 +552,7 @@ uint64_t peer_deadline(const struct core *core)
 		return NEVER;
 	for (unsigned i = 0; i < core->n_peers; i++) {
 		const struct peer *peer = &core->peers[i];
+		due = min64(due, orphaned_at(peer));
 		for (unsigned j = 0; j < peer->n_lanes; j++) {
 			const struct lane *lane = &lanes_of(core, peer)[j];
 			if (lane->heard_ns && !lane->silent) /* one whose link is lost too: the node may live by it */

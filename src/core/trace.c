@@ -275,6 +275,12 @@ static const struct field heartbeat_fields[] = {
 	END,
 };
 
+static const struct field line_fields[] = {
+	F("path", u.line.path, KIND_U32),
+	F("other", u.line.other, KIND_IP),
+	END,
+};
+
 static const struct field check_fields[] = {
 	F("check", u.check.check, KIND_TEXT),
 	F("passed", u.check.passed, KIND_BOOL),
@@ -386,6 +392,7 @@ static const struct field *event_fields(enum event_type type)
 	case EV_RESUME_PEER: return resume_peer_fields;
 	case EV_RESUME_FORMER: return resume_former_fields;
 	case EV_RESUME_PATH: return resume_path_fields;
+	case EV_LINE_ENDED: return line_fields;
 	case EV_CONTINUE: case EV_TIMER: case EV_SNAP_BEGIN: case EV_SNAP_END: case EV_OVERRUN: case EV_STOP: case EV_TYPES:
 		break;
 	}

@@ -200,6 +200,8 @@ enum reason_code {
 	REASON_CHECK_PASSED,      /* of a check */
 	REASON_TEST_FAILED,       /* as if it were required: the test after taking over failed, and the check has not passed since */
 	REASON_HOOKS,             /* backup: decided to take over, its blocking hooks are awaited */
+	REASON_NODE_DAEMON,       /* of a node: its daemon is gone, the node's kernel lives; arguments as REASON_NODE_SILENT's */
+	REASON_DAEMON_DIED,       /* active: the daemon of who held it is gone, and its addresses may answer until its lease ends; name */
 	REASON_COUNT
 };
 

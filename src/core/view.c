@@ -321,7 +321,7 @@ void core_node(const struct core *core, unsigned i, struct node_view *view)
 		.software = peer->software,
 		.n_paths = peer->n_lanes,
 	};
-	if (view->reason.code == REASON_NODE_SILENT)
+	if (view->reason.code == REASON_NODE_SILENT || view->reason.code == REASON_NODE_DAEMON)
 		view->reason.arg[0] = (int64_t)(core->now - peer->heard_ns);
 }
 

@@ -314,6 +314,23 @@ static void drain_heartbeats(struct engine *e)
 		feed(e, &event);
 }
 
+/* A connection that ended after what was said before it. */
+static void drain_lifelines(struct engine *e)
+{
+	struct event event = { .type = EV_LINE_ENDED };
+
+	while (lifelines_next(e->lifelines, &event.u.line.path, &event.u.line.other)) {
+		feed(e, &event);
+		event = (struct event){ .type = EV_LINE_ENDED };
+	}
+}
+
+void engine_lifelines(struct engine *e)
+{
+	drain_heartbeats(e);
+	drain_lifelines(e);
+}
+
 bool engine_urgent(struct engine *e)
 {
 	bool more = drain_packets(e);
@@ -691,6 +708,7 @@ static void open_paths(struct engine *e, const struct config *config)
 	int error = beats_configure(e->beats, self ? &config->paths[self->first_path] : NULL, self ? self->n_paths : 0,
 				    config->heartbeat.port);
 
+	lifelines_configure(e->lifelines, config);
 	if (error)
 		log_at(LOG_ERR, "cannot open the socket of a path to other nodes: %s", strerror(error));
 }

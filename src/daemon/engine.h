@@ -19,6 +19,7 @@
 #include "daemon/record.h"
 #include "kernel/applier.h"
 #include "kernel/device.h"
+#include "kernel/lifeline.h"
 #include "kernel/netlink.h"
 #include "kernel/packet.h"
 
@@ -31,6 +32,7 @@ struct engine {
 	struct keys *keys;              /* of heartbeats; owned; NULL: none */
 	struct packets *packets;        /* this and the following: borrowed */
 	struct beats *beats;
+	struct lifelines *lifelines;
 	const struct filter *filter;    /* of vips with accept: false */
 	struct netlink_events *netlink;
 	struct applier *applier;
@@ -103,6 +105,9 @@ void engine_lent(struct engine *, const struct loans *);
 
 /* Says goodbye for everything; engine.stopped follows. */
 void engine_stop(struct engine *);
+
+/* Connections to other nodes, after the heartbeats that came before their end. */
+void engine_lifelines(struct engine *);
 
 /* Packets that have arrived, then the clock. Every wake of the loop begins with it. True: further packets wait. */
 bool engine_urgent(struct engine *);

@@ -286,6 +286,7 @@ static int level_of(const struct entry *e)
 	case NOTE_NEWER:
 	case NOTE_CHECK_SILENT:
 	case NOTE_PATH_SLOW:
+	case NOTE_DAEMON_GONE:
 	case NOTE_CODES:
 		break;
 	}

@@ -199,6 +199,17 @@ static int on_packets(sd_event_source *source, int fd, uint32_t revents, void *d
 	return 0;
 }
 
+static int on_lifelines(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct loop *l = data;
+
+	(void)source;
+	(void)fd;
+	(void)revents;
+	engine_lifelines(l->engine);
+	return 0;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct loop *l = data;
@@ -355,6 +366,8 @@ static int add_sources(struct loop *l)
 
 	if (r >= 0)
 		r = sd_event_add_io(l->event, &l->beats, beats_fd(e->beats), EPOLLIN, on_packets, l);
+	if (r >= 0)
+		r = sd_event_add_io(l->event, NULL, lifelines_fd(e->lifelines), EPOLLIN, on_lifelines, l);
 	if (r >= 0)
 		r = sd_event_add_io(l->event, NULL, netlink_events_fd(e->netlink), EPOLLIN, on_netlink, l);
 	if (r >= 0)

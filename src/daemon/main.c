@@ -129,6 +129,9 @@ static int open_sockets(struct daemon *d)
 	if (!d->engine.beats)
 		return fail("cannot open the sockets of paths");
 	adopt_paths(d->engine.beats, d->handover);
+	d->engine.lifelines = lifelines_open();
+	if (!d->engine.lifelines)
+		return fail("cannot open the connections of paths");
 	d->engine.netlink = netlink_events_open(NETLINK_BUFFER);
 	if (!d->engine.netlink)
 		return fail("cannot open the kernel's event socket");
@@ -246,6 +249,7 @@ static void clean_up(struct daemon *d)
 	if (e->packets)
 		packets_close(e->packets);
 	beats_close(e->beats);
+	lifelines_close(e->lifelines);
 	if (e->netlink)
 		netlink_events_close(e->netlink);
 	devices_close(e->devices);

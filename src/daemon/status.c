@@ -632,7 +632,7 @@ static void warn_of_peer(json_t *warnings, const struct core *core, unsigned i)
 	core_node(core, i, &node);
 	if (node.digest_known && !node.digest_matches && !node.self)
 		warn(warnings, "node %s: runs another configuration than this node", node.name);
-	if (node.state == NODE_SILENT)
+	if (node.state == NODE_SILENT || (!node.self && node.reason.code == REASON_NODE_DAEMON))
 		warn(warnings, "node %s: %s", node.name, sentence_of_reason(&node.reason, text));
 	for (unsigned p = 0; p < node.n_paths && node.state == NODE_ALIVE; p++) {
 		struct path_view path;

@@ -6,7 +6,7 @@ import pytest
 from conftest import INTERVAL_US, allowed, bond_text, slack_ms
 from lab import VIP, VIP6, now, pass_time, wait_for
 from test_group import MAIL
-from test_nodes import V4, V6, Cluster
+from test_nodes import V4, V6, Cluster, connected
 from test_probes import probe_text
 
 INTERVAL_MS, LOST = 100, 3
@@ -398,10 +398,11 @@ def test_deaf_node_takes_it_and_keeps_it(claims):
 def test_killed_daemon_that_stays_away(claims):
     """Nobody answers for it with its lease over; before that the client learns of the new holder."""
     two = claims().start()
+    connected(two)
     since = now()
     two.d1.kill9()
     two.d2.wait_state("active")
-    assert two.d2.vip()["reason_code"] == "node-died"
+    assert two.d2.vip()["reason_code"] == "daemon-died"
     wait_for(lambda: not two.n1.holds(), LEASE + 2, "the lease ends")
     two.moved_within("lb2", since, DETECTION_MS)
 

@@ -187,11 +187,12 @@ def test_stopped_killed_and_back(cluster):
     two.wait(two.d2, "left", {"lan": "waiting", "direct": "waiting"})
     two.d1.start()
     two.wait(two.d2, "alive", {"lan": "up", "direct": "up"})
+    connected(two)
     since = two.d1.kill9()
     two.wait(two.d2, "silent", {"lan": "silent", "direct": "silent"})
     took = (two.when(two.d2, "node lb1:", "silent") - since) / MS
     assert 200 - 50 <= took <= 300 + SLACK_MS, f"taken for dead after {took} ms"
-    assert "node lb1: has not been heard" in two.warnings(two.d2)
+    assert "node lb1: its daemon is gone" in two.warnings(two.d2)
     two.d1.start()
     two.wait(two.d2, "alive", {"lan": "up", "direct": "up"})
     two.wait(two.d1, "alive", {"lan": "up", "direct": "up"})
@@ -220,6 +221,87 @@ def test_another_configuration_is_told(cluster):
     for daemon in (two.d1, two.d2):
         wait_for(lambda daemon=daemon: not daemon.status()["warnings"], 5, "and that it is over")
     assert [e["state"] for e in two.d1.events() if (e["object_type"], e["code"]) == ("peer", "state")] == ["alive"], "no reload made it miss the other"
+
+
+# ---- connections
+
+def connections(node):
+    """How many that node has with other nodes: established, with the port at either end."""
+    rows = [row.split() for table in ("tcp", "tcp6") for row in node.run("cat", f"/proc/net/{table}").stdout.splitlines()[1:]]
+    return sum(row[3] == "01" and f"{PORT:04X}" in (row[1][-4:], row[2][-4:]) for row in rows)
+
+
+def connected(two):
+    for node in two.lab.nodes:
+        wait_for(lambda node=node: connections(node) == len(two.paths), 10, f"{node.name} has a connection for each path")
+
+
+def told_of(daemon, name):
+    return [e["code"] if e["code"] != "state" else e["state"] for e in daemon.events()
+            if e["object_type"] == "peer" and e["object"] == name and e["code"] in ("daemon-gone", "state")]
+
+
+@pytest.mark.parametrize("paths", [V4, V6], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("killed", ["lb1", "lb2"], ids=["who-connects", "who-is-connected-to"])
+def test_a_killed_daemon_is_told_from_a_dead_node(cluster, paths, killed):
+    two = cluster(paths=paths, keys=KEY_A, heartbeat="interval: 300ms").start()
+    connected(two)
+    dead, other = (two.d1, two.d2) if killed == "lb1" else (two.d2, two.d1)
+    dead.kill9()
+    two.wait(other, "silent")
+    assert told_of(other, killed) == ["alive", "daemon-gone", "silent"], "before it is taken for dead"
+    assert two.other(other)["reason_code"] == "node-daemon-gone"
+    assert f"node {killed}: its daemon is gone, the node's kernel lives" in two.warnings(other)
+    dead.start()
+    two.wait(other, "alive")
+    connected(two)
+    assert "its daemon is gone" not in two.warnings(other)
+
+
+def test_a_dead_node_and_a_goodbye_are_no_dead_daemon(cluster):
+    two = cluster().start()
+    connected(two)
+    two.d1.stop()
+    two.wait(two.d2, "left")
+    two.d1.start()
+    two.wait(two.d2, "alive")
+    connected(two)
+    two.lab.lb1.power_off()
+    two.wait(two.d2, "silent")
+    assert two.other(two.d2)["reason_code"] == "node-silent"
+    assert told_of(two.d2, "lb1") == ["alive", "left", "alive", "silent"]
+
+
+def test_a_stranger_is_not_connected_to(cluster):
+    two = cluster().start()
+    connected(two)
+    two.lab.lb2.address("eno2", "10.0.0.77/24")
+    for source in ("10.0.0.77", "10.0.0.1"):
+        node, to = (two.lab.lb2, "10.0.0.1") if source == "10.0.0.77" else (two.lab.lb1, "10.0.0.1")
+        with node.enter(), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            s.settimeout(10)
+            s.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+            s.bind((source, 0))
+            s.connect((to, PORT))
+            with contextlib.suppress(ConnectionResetError):
+                assert s.recv(1) == b"", "it is closed, and says nothing"
+    for node in two.lab.nodes:
+        assert connections(node) == len(two.paths), "those of the others stay"
+    assert all(told_of(daemon, name) == ["alive"] for daemon, name in ((two.d1, "lb2"), (two.d2, "lb1")))
+
+
+def test_where_connections_are_refused_nothing_else_changes(cluster):
+    two = cluster()
+    for node in two.lab.nodes:
+        for command in (["add", "table", "inet", "refusing"],
+                        ["add", "chain", "inet", "refusing", "in", "{ type filter hook input priority 0; }"],
+                        ["add", "rule", "inet", "refusing", "in", "tcp", "dport", PORT, "reject", "with", "tcp", "reset"]):
+            node.run("nft", *command)
+    two.start()
+    two.d1.kill9()
+    two.wait(two.d2, "silent")
+    assert two.other(two.d2)["reason_code"] == "node-silent" and told_of(two.d2, "lb1") == ["alive", "silent"]
+    assert "onnect" not in two.d2.log(), two.d2.log()
 
 
 # ---- authentication

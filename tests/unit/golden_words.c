@@ -792,6 +792,19 @@ static bool word_hooks(struct golden *g, const struct words *w)
 	return true;
 }
 
+static bool word_line(struct golden *g, const struct words *w)
+{
+	struct event event = { .type = EV_LINE_ENDED };
+	unsigned number;
+	const struct config_path *path = w->n < 3 ? NULL : path_of(g, w->word[1], w->word[2], &number);
+
+	if (!path || !path_of(g, g->config->node, w->word[2], &event.u.line.path))
+		return wrong(g, "line-ended NODE PATH");
+	event.u.line.other = path->address;
+	golden_feed(g, &event);
+	return true;
+}
+
 static bool word_check(struct golden *g, const struct words *w)
 {
 	struct event event = { .type = EV_CHECK };
@@ -976,6 +989,8 @@ static bool perform(struct golden *g, const struct words *w)
 		return word_answered(g, w);
 	if (strcmp(verb, "device") == 0)
 		return word_device(g, w);
+	if (strcmp(verb, "line-ended") == 0)
+		return word_line(g, w);
 	if (strcmp(verb, "hooks-done") == 0)
 		return word_hooks(g, w);
 	if (strcmp(verb, "check") == 0)
