@@ -468,7 +468,7 @@ static void yield(struct core *core, struct vip *vip, const struct standing *oth
 /* Two are active. The worse one sees it too and leaves; who asked meanwhile may have heard it. */
 static void insist(struct core *core, struct vip *vip)
 {
-	if (core->now - vip->answered_ns < vip->cfg.advert_ns)
+	if (core->now - vip->answered_ns < max64(vip->cfg.advert_ns, INSIST_MIN))
 		return;
 	vip->answered_ns = core->now;
 	vip_announce(core, vip);

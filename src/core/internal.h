@@ -57,6 +57,9 @@ enum {
 #define JOINED            (1 * NSEC_PER_SEC)     /* what a port brings comes to its device within */
 #define AWAIT_OWN         (100 * NSEC_PER_MSEC)  /* a change's own event comes within milliseconds, or was lost */
 #define AWAIT_OWN_6       (5 * NSEC_PER_SEC)     /* of an IPv6 address it comes from a queue of work, seconds later behind thousands */
+#define REPEAT_PACE       (50 * NSEC_PER_MSEC / 1000) /* from one address of a vip whose announcement is repeated to the next */
+#define REPEAT_SLACK      (2 * NSEC_PER_MSEC)    /* so much of that at once */
+#define INSIST_MIN        (50 * NSEC_PER_MSEC)   /* between two announcements against another holder: repeats of the first are due meanwhile */
 #define REFRESH_PACE      (10 * NSEC_PER_MSEC)
 #define CONFLICT_AFTER    (200 * NSEC_PER_MSEC)  /* a claim that is a takeover has been followed by its advert by then */
 #define STOP_GRACE        (5 * NSEC_PER_SEC)     /* how long a stop waits for the kernel beyond leave-timeout */
@@ -343,6 +346,7 @@ struct vip {
 	bool rearmed;            /* the Down timer was prolonged once for lateness */
 	bool send_advert, first_advert, send_zero;
 	unsigned announce_step;  /* next step of the schedule; ANNOUNCE_STEPS: done */
+	uint64_t announce_turn_ns; /* others repeat theirs before; 0: it does not wait for a turn */
 	uint64_t announce_base;
 	uint8_t heard_priority;
 	unsigned n_peers;        /* the first of cfg's that are others: own addresses come after them */
@@ -606,6 +610,7 @@ struct core {
 	uint64_t claims_digest;
 	struct heartbeat_claim claims_out[HEARTBEAT_CLAIMS];
 	unsigned n_claims_out;
+	uint64_t repeats_ns;     /* until then the turns are given away in which vips repeat their announcements */
 	/* orders of people */
 	bool drained;
 	uint64_t roles_serial;

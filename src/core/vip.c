@@ -255,6 +255,7 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 	vip->better_ns = vip->claim_ns = NEVER;
 	vip->send_advert = vip->first_advert = false;
 	vip->announce_step = ANNOUNCE_STEPS;
+	vip->announce_turn_ns = 0;
 	for (unsigned i = 0; i < vip->n_addrs; i++) {
 		core->addrs[vip->first_addr + i].released = false;
 		if (phase != PHASE_ACTIVE)

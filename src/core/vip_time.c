@@ -6,15 +6,41 @@ void vip_announce(struct core *core, struct vip *vip)
 {
 	vip->announce_base = core->now;
 	vip->announce_step = 1;
+	vip->announce_turn_ns = 0;
 	for (unsigned i = 0; i < vip->n_addrs; i++)
 		core->addrs[vip->first_addr + i].announce = true;
 	core_dirty_vip(core, vip);
+}
+
+/* When the vip is to repeat its announcements next; NEVER: not again. */
+static uint64_t next_repeat(const struct vip *vip)
+{
+	if (vip->announce_step == ANNOUNCE_STEPS)
+		return NEVER;
+	return max64(vip->announce_base + announce_schedule[vip->announce_step], vip->announce_turn_ns);
+}
+
+/* Thousands of vips that were taken together would repeat their announcements together, again and again, and this node would do nothing
+ * else meanwhile, not even say that it lives. Beyond a few each waits for a turn; what is due by then is one with it. */
+static bool awaits_turn(struct core *core, struct vip *vip)
+{
+	bool had_one = vip->announce_turn_ns != 0;
+
+	vip->announce_turn_ns = 0;
+	if (had_one)
+		return false;
+	if (core->repeats_ns > core->now + REPEAT_SLACK)
+		vip->announce_turn_ns = core->repeats_ns;
+	core->repeats_ns = max64(core->repeats_ns, core->now) + vip->n_addrs * REPEAT_PACE;
+	return vip->announce_turn_ns != 0;
 }
 
 static void run_schedule(struct core *core, struct vip *vip)
 {
 	bool due = false;
 
+	if (next_repeat(vip) > core->now || awaits_turn(core, vip))
+		return;
 	while (vip->announce_step < ANNOUNCE_STEPS &&
 	       vip->announce_base + announce_schedule[vip->announce_step] <= core->now) {
 		vip->announce_step++;
@@ -192,8 +218,7 @@ uint64_t vip_deadline(const struct core *core, const struct vip *vip)
 	due = min64(due, min64(vip->renew_ns, min64(vip->retry_ns, vip->conflict_ns)));
 	due = min64(due, min64(vip->refresh_ns, claim_deadline(core, vip)));
 	due = min64(due, vip->blocked_ns);
-	if (vip->announce_step < ANNOUNCE_STEPS)
-		due = min64(due, vip->announce_base + announce_schedule[vip->announce_step]);
+	due = min64(due, next_repeat(vip));
 	if (vip->place_ns > core->now)
 		due = min64(due, vip->place_ns);
 	if (vip->vmac != NONE)

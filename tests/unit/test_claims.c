@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* More claims than one heartbeat has room for: each that changed is said once before any is repeated, and heartbeats that go because of
- * changes have a pace. */
+/* More vips than one heartbeat has room for: each claim that changed is said once before any is repeated, heartbeats that go because of
+ * changes have a pace, and announcements are repeated in turns. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 
 #include "core/core.h"
 
+enum { REPEATS_AT_ONCE = 64 }; /* what is due in one moment is no more than that many announcements of before */
 enum { VIPS = 20 * HEARTBEAT_CLAIMS + 1, ROOM = 16, IFINDEX = 2, AT_ONCE = 4 };
 
 #define PACE NSEC_PER_MSEC
@@ -24,6 +25,10 @@ static struct {
 	unsigned n;         /* of them */
 	unsigned heartbeats, repeated;
 } said;
+
+static struct action added[VIPS]; /* addresses that the kernel is asked for */
+static unsigned n_added;
+static unsigned announced[VIPS];  /* by vip */
 
 static struct event listening; /* the answer to the last request for the vips' socket, without which they do not stand */
 
@@ -79,6 +84,10 @@ static uint32_t happen(struct core *core, struct event event, uint64_t now_ns, u
 				epoch = actions[i].u.snapshot.epoch;
 			if (actions[i].type == ACT_LISTEN)
 				listening = (struct event){ .type = EV_DONE, .u.result.action = actions[i] };
+			if (actions[i].type == ACT_ADDRESS_ADD)
+				added[n_added++ % VIPS] = actions[i];
+			if (actions[i].type == ACT_ANNOUNCE)
+				announced[actions[i].object.index]++;
 			if (actions[i].type != ACT_HEARTBEAT)
 				continue;
 			said.heartbeats++;
@@ -127,10 +136,48 @@ static void test_each_once_before_any_again(void **state)
 	core_free(core);
 }
 
+static unsigned all_announced(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < VIPS; i++)
+		n += announced[i];
+	return n;
+}
+
+/* Taken in one moment, each is announced at once; what is repeated comes in bites. */
+static void test_repeated_announcements_take_turns(void **state)
+{
+	struct core *core = make_core();
+	uint64_t now = NSEC_PER_SEC, end;
+
+	(void)state;
+	n_added = 0;
+	stand(core, now);
+	happen(core, listening, now, ROOM);
+	for (end = now + NSEC_PER_SEC; n_added < VIPS && now < end; now = core_deadline(core))
+		happen(core, (struct event){ .type = EV_TIMER }, now, ROOM);
+	assert_int_equal(n_added, VIPS);
+	memset(announced, 0, sizeof announced);
+	for (unsigned i = 0; i < VIPS; i++)
+		happen(core, (struct event){ .type = EV_DONE, .u.result.action = added[i] }, now, ROOM);
+	assert_int_equal(all_announced(), VIPS);
+	for (end = now + 2 * NSEC_PER_SEC; core_deadline(core) < end;) {
+		unsigned before = all_announced();
+		now = core_deadline(core);
+		happen(core, (struct event){ .type = EV_TIMER }, now, ROOM);
+		assert_true(all_announced() - before <= REPEATS_AT_ONCE);
+	}
+	for (unsigned i = 0; i < VIPS; i++)
+		assert_true(announced[i] >= 3);
+	core_free(core);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_once_before_any_again),
+		cmocka_unit_test(test_repeated_announcements_take_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
