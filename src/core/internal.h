@@ -345,6 +345,7 @@ struct vip {
 	uint64_t address_hash;   /* of the listed addresses */
 	bool rearmed;            /* the Down timer was prolonged once for lateness */
 	bool send_advert, first_advert, send_zero;
+	bool said_goodbye;       /* since it last said that it is active, and it answers still */
 	unsigned announce_step;  /* next step of the schedule; ANNOUNCE_STEPS: done */
 	uint64_t announce_turn_ns; /* others repeat theirs before; 0: it does not wait for a turn */
 	uint64_t announce_base;

@@ -92,13 +92,14 @@ static void send_adverts(struct core *core, struct out *out, struct vip *vip, bo
 		if (!emit_advert(core, out, vip, 0))
 			return;
 		vip->send_zero = false;
+		vip->said_goodbye = true;
 		vip->counters.priority_zero_sent++;
 	}
 	if (!vip->send_advert || vip->first_advert != first || vip->phase != PHASE_ACTIVE)
 		return;
 	if (!emit_advert(core, out, vip, vip->priority))
 		return;
-	vip->send_advert = vip->first_advert = false;
+	vip->send_advert = vip->first_advert = vip->said_goodbye = false;
 	vip->sent_ns = core->now;
 	vip->counters.adverts_sent++;
 }

@@ -251,6 +251,7 @@ static void enter(struct core *core, struct vip *vip, enum vip_phase phase, stru
 	vip->refresh_ns = NEVER;
 	vip->blocked_ns = NEVER;
 	vip->prepared &= phase == PHASE_ACTIVE;
+	vip->said_goodbye &= phase == PHASE_LEAVING || phase == PHASE_TAKING || phase == PHASE_ACTIVE;
 	vip->lower_ns = 0;
 	vip->better_ns = vip->claim_ns = NEVER;
 	vip->send_advert = vip->first_advert = false;
@@ -290,12 +291,18 @@ void vip_enter_backup(struct core *core, struct vip *vip, struct reason reason)
 	vip->listen_ns = core->now + vip_down_ns(vip);
 }
 
+/* Once: every repeat restarts the others' skew. What has not been said since the last one needs none. */
+void vip_say_goodbye(struct vip *vip)
+{
+	vip->send_zero |= !vip->said_goodbye;
+}
+
 /* It leaves, and will not have gone from the election. */
 static void stand_on(struct core *core, struct vip *vip)
 {
 	vip->down_ns = vip_next_down(core, vip);
 	vip->left = false;
-	vip->send_zero = true;
+	vip_say_goodbye(vip);
 }
 
 /* An interval from now, or up to a quarter of it sooner: vips whose intervals are equal come to fall into four turns, and
@@ -660,7 +667,7 @@ static void depart(struct core *core, struct vip *vip, enum vip_phase rest, stru
 	if (vip->phase == PHASE_ACTIVE) {
 		vip_leave(core, vip, reason);
 		vip->down_ns = NEVER;
-		vip->send_zero = true;
+		vip_say_goodbye(vip);
 		if (vip_is_owner(vip))
 			vip_leave_done(core, vip);
 	} else if (vip->phase == PHASE_LEAVING) {

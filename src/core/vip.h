@@ -20,6 +20,7 @@ void vip_enter_backup(struct core *, struct vip *, struct reason);
 void vip_take(struct core *, struct vip *, struct reason);
 void vip_take_if_all_won(struct core *, struct vip *); /* it has won; its group may have to wait for others */
 void vip_leave(struct core *, struct vip *, struct reason);
+void vip_say_goodbye(struct vip *); /* unless it was said already */
 void vip_leave_done(struct core *, struct vip *);
 void vip_group_lost(struct core *, const struct vip *); /* it left this node, so do the others */
 

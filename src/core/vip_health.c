@@ -2,18 +2,30 @@
 /* What the vip rests on besides its own link lowers its priority, or bars it (track.c). */
 #include "core/vip.h"
 
+/* Who has not become active yet has nothing to answer for meanwhile. */
+static void step_back(struct core *core, const struct vip *vip, struct reason reason)
+{
+	for (struct vip *m = vip_next_member(core, vip); m != vip; m = vip_next_member(core, m)) {
+		if (m->phase == PHASE_TAKING)
+			vip_enter_backup(core, m, reason);
+	}
+}
+
 /* Without preemption nobody would take over from an active one that has become worse. So it asks: says goodbye, goes on
  * answering, and stands at once as whoever hears a goodbye does (RFC 9568 §6.4.2), with its lower priority. The best takes
  * it, and may be itself. */
 static void ask(struct core *core, struct vip *vip, unsigned before)
 {
+	struct reason reason = { .code = REASON_HEALTH, .arg = { vip->priority, before } };
+
 	if (vip->phase != PHASE_ACTIVE || vip_is_owner(vip))
 		return;
-	vip_leave(core, vip, (struct reason){ .code = REASON_HEALTH, .arg = { vip->priority, before } });
+	vip_leave(core, vip, reason);
+	step_back(core, vip, reason);
 	vip->asked_ns = core->now;
 	vip->down_ns = core->now + vip_skew_ns(vip);
 	vip->left = false;
-	vip->send_zero = true;
+	vip_say_goodbye(vip);
 }
 
 static void set_priority(struct core *core, struct vip *vip, unsigned lowered)
