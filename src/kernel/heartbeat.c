@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "kernel/clock.h"
+#include "kernel/endpoint.h"
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78 /* Linux 4.15; libc's headers may lack it */
@@ -73,21 +74,6 @@ static int set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-static socklen_t address_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-
-	memset(out, 0, sizeof *out);
-	memcpy(&in4.sin_addr, ip->bytes, sizeof in4.sin_addr);
-	memcpy(&in6.sin6_addr, ip->bytes, sizeof in6.sin6_addr);
-	if (ip->family == FAMILY_6)
-		memcpy(out, &in6, sizeof in6);
-	else
-		memcpy(out, &in4, sizeof in4);
-	return ip->family == FAMILY_6 ? sizeof in6 : sizeof in4;
-}
-
 static int options_4(int fd)
 {
 	set(fd, IPPROTO_IP, IP_TOS, CLASS_CS6); /* network control, as VRRP's */
@@ -110,7 +96,7 @@ static int way_open(const struct way *way, int epoll, unsigned number, int *out)
 {
 	struct sockaddr_storage address;
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = number};
-	socklen_t length = address_of(&way->address, way->port, &address);
+	socklen_t length = endpoint_of(&way->address, way->port, &address);
 	int fd = socket(address.ss_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error;
 
 	*out = -1;
@@ -220,17 +206,6 @@ static void read_control(const struct way *way, struct msghdr *message, struct b
 	}
 }
 
-static struct ip source_of(const struct sockaddr_storage *from)
-{
-	struct ip ip = {.family = from->ss_family == AF_INET6 ? FAMILY_6 : FAMILY_4};
-
-	if (ip.family == FAMILY_6)
-		memcpy(ip.bytes, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
-	else
-		memcpy(ip.bytes, &((const struct sockaddr_in *)from)->sin_addr, 4);
-	return ip;
-}
-
 static bool read_one(struct beats *b, unsigned number, struct beat *beat)
 {
 	struct way *way = &b->ways[number];
@@ -246,7 +221,7 @@ static bool read_one(struct beats *b, unsigned number, struct beat *beat)
 			way->emptied_ns = before;
 		return false;
 	}
-	*beat = (struct beat){.path = number, .source = source_of(&from), .ttl = -1, .seen_ns = before, .bytes = b->bytes,
+	*beat = (struct beat){.path = number, .source = endpoint_ip(&from), .ttl = -1, .seen_ns = before, .bytes = b->bytes,
 			      .length = (size_t)n};
 	read_control(way, &message, beat);
 	b->counters.received++;
@@ -275,7 +250,7 @@ void beats_send(struct beats *b, unsigned path, const struct ip *to, const uint8
 {
 	struct way *way = &b->ways[path];
 	struct sockaddr_storage address;
-	socklen_t size = address_of(to, way->port, &address);
+	socklen_t size = endpoint_of(to, way->port, &address);
 	int flags = MSG_DONTWAIT | (way->routed || to->family == FAMILY_6 ? 0 : MSG_DONTROUTE), error = 0;
 
 	if (way->fd < 0)

@@ -11,6 +11,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "kernel/endpoint.h"
+
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78 /* Linux 4.15; libc's headers may lack it */
 #endif
@@ -61,32 +63,6 @@ static int set(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-static socklen_t address_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
-{
-	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-
-	memset(out, 0, sizeof *out);
-	memcpy(&in4.sin_addr, ip->bytes, sizeof in4.sin_addr);
-	memcpy(&in6.sin6_addr, ip->bytes, sizeof in6.sin6_addr);
-	if (ip->family == FAMILY_6)
-		memcpy(out, &in6, sizeof in6);
-	else
-		memcpy(out, &in4, sizeof in4);
-	return ip->family == FAMILY_6 ? sizeof in6 : sizeof in4;
-}
-
-static struct ip ip_of(const struct sockaddr_storage *from)
-{
-	struct ip ip = {.family = from->ss_family == AF_INET6 ? FAMILY_6 : FAMILY_4};
-
-	if (ip.family == FAMILY_6)
-		memcpy(ip.bytes, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
-	else
-		memcpy(ip.bytes, &((const struct sockaddr_in *)from)->sin_addr, 4);
-	return ip;
-}
-
 /* As a heartbeat's: nobody beyond a router can end or make one. */
 static bool near(int fd, const struct ip *address, bool routed)
 {
@@ -126,7 +102,7 @@ static void listener_open(struct lifelines *l, unsigned i)
 	struct listener *listener = &l->listeners[i];
 	bool six = listener->address.family == FAMILY_6;
 	struct sockaddr_storage address;
-	socklen_t size = address_of(&listener->address, l->port, &address);
+	socklen_t size = endpoint_of(&listener->address, l->port, &address);
 	int fd = open_socket(&listener->address, listener->routed);
 
 	if (fd < 0)
@@ -158,7 +134,7 @@ static void line_call(struct lifelines *l, unsigned i)
 {
 	struct line *line = &l->lines[i];
 	struct sockaddr_storage own, other;
-	socklen_t own_size = address_of(&line->own, 0, &own), other_size = address_of(&line->other, l->port, &other);
+	socklen_t own_size = endpoint_of(&line->own, 0, &own), other_size = endpoint_of(&line->other, l->port, &other);
 
 	line->ticks = line->ticks ? line->ticks * 2 : 1;
 	if (line->ticks > TICKS_MAX)
@@ -241,7 +217,7 @@ static void take_calls(struct lifelines *l, const struct listener *listener)
 
 		if (fd < 0)
 			return;
-		other = ip_of(&from);
+		other = endpoint_ip(&from);
 		if (!admit(l, &listener->address, &other, fd))
 			close(fd);
 	}
