@@ -945,11 +945,12 @@ static void check_group(struct world *w, struct node *node)
 			   since(w, node->split_ns) / NSEC_PER_MSEC);
 }
 
-/* Whether the gateway answers it through any port of its bond: then its LAN is not dead for long. */
+/* Whether the gateway answers it through any port of its bond that nobody has set down: then its LAN is not dead for long. */
 static bool reaches_gateway(const struct world *w, const struct node *node)
 {
 	for (unsigned port = 0; port < SIM_PORTS; port++) {
-		if (node->bond.ports >> port & 1 && lan_reaches_gateway(w, node, port))
+		const struct sim_link *link = &node->links[port];
+		if (lan_is_listed(node, port) && link->exists && link->up && lan_reaches_gateway(w, node, port))
 			return true;
 	}
 	return false;
