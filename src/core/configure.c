@@ -814,6 +814,7 @@ static void settle(struct core *core)
 			vip_stop(core, vip, REASON_STOPPING);
 		else
 			vip_health(core, vip);
+		vip_come_back(core, vip);
 		if (vip->protocol_changed)
 			vip_change_protocol(core, vip);
 		vip_link(core, vip);
