@@ -253,6 +253,7 @@ static void drain(struct core *core, bool drained)
 		if (!drained)
 			vip_set_given(core, &core->vips[i], 0);
 		vip_link(core, &core->vips[i]);
+		vip_come_back(core, &core->vips[i]);
 	}
 }
 

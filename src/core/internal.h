@@ -815,7 +815,7 @@ void vip_advert(struct core *, struct vip *, const struct event_advert *);
 void vip_claim(struct core *, struct vip *, struct addr *, const struct event_claim *);
 void vip_timer(struct core *, struct vip *);
 void vip_stop(struct core *, struct vip *, enum reason_code);
-void vip_come_back(const struct core *, struct vip *);             /* with a new configuration in force */
+void vip_come_back(const struct core *, struct vip *);             /* with a new configuration in force, or undrained */
 void vip_change_protocol(struct core *, struct vip *);         /* after a reload that changed it */
 void vip_health(struct core *, struct vip *);                  /* what it rests on came or went */
 void vip_hand_over(struct core *, struct vip *, bool force);   /* if it is active, and somebody may take it */

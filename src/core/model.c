@@ -273,6 +273,15 @@ void model_place_left(struct core *core, struct place *place)
 	model_tell_owner(core, &core->addrs[place->addr]);
 }
 
+/* A vip that leaves adds nothing any more. */
+static bool is_repaired(const struct core *core, const struct place *place)
+{
+	const struct addr *addr = &core->addrs[place->addr];
+
+	return plan_place_wanted(core, place) &&
+	       (addr->owner != OWNER_VIP || core->vips[addr->owner_index].phase != PHASE_LEAVING);
+}
+
 void model_place_absent(struct core *core, struct place *place, bool live, uint32_t cause)
 {
 	struct addr *addr = &core->addrs[place->addr];
@@ -281,7 +290,7 @@ void model_place_absent(struct core *core, struct place *place, bool live, uint3
 		return;
 	if (!place->present)
 		return;
-	if (plan_place_wanted(core, place))
+	if (is_repaired(core, place))
 		change_repair(core, &place->change, addr_object(addr), &addr->ip, cause);
 	model_place_left(core, place);
 }

@@ -429,12 +429,12 @@ void vip_take_if_all_won(struct core *core, struct vip *vip)
 	vip_take(core, vip, vip->won_reason);
 }
 
-/* It was removed, and is back before it had gone. It stands as whoever hears a goodbye does, while it answers; another that has spoken
+/* It was removed or drained, and is back before it had gone. It stands as whoever hears a goodbye does, while it answers; another that has spoken
  * since keeps it. */
 void vip_come_back(const struct core *core, struct vip *vip)
 {
-	if (vip->phase != PHASE_LEAVING || vip->reason.code != REASON_REMOVED || vip->down_ns != NEVER || vip_by_claims(vip) ||
-	    vip->heard_ns >= vip->since_ns || !vip_may_stand(core, vip))
+	if (vip->phase != PHASE_LEAVING || (vip->reason.code != REASON_REMOVED && vip->reason.code != REASON_DRAINED) || vip->down_ns != NEVER ||
+	    vip_by_claims(vip) || vip->heard_ns >= vip->since_ns || !vip_may_stand(core, vip))
 		return;
 	vip->down_ns = core->now + vip_skew_ns(vip);
 	vip->left = false;
