@@ -4,6 +4,11 @@
 #include <netinet/in.h>
 #include <string.h>
 
+int endpoint_set(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof value);
+}
+
 socklen_t endpoint_of(const struct ip *ip, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in in4 = {.sin_family = AF_INET, .sin_port = htons(port)};

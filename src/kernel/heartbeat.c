@@ -12,10 +12,6 @@
 #include "kernel/clock.h"
 #include "kernel/endpoint.h"
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78 /* Linux 4.15; libc's headers may lack it */
-#endif
-
 enum {
 	CONTROL_SIZE = 256,
 	RECEIVE_BUFFER = 256 * 1024, /* of 15 nodes at 2 ms: some 30 ms */
@@ -69,25 +65,20 @@ void beats_close(struct beats *b)
 
 /* ---- sockets ------------------------------------------------------------------------------------------------------ */
 
-static int set(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value);
-}
-
 static int options_4(int fd)
 {
-	set(fd, IPPROTO_IP, IP_TOS, CLASS_CS6); /* network control, as VRRP's */
-	return set(fd, IPPROTO_IP, IP_FREEBIND, 1) < 0 || set(fd, IPPROTO_IP, IP_TTL, TTL) < 0 ||
-	       set(fd, IPPROTO_IP, IP_RECVTTL, 1) < 0 || set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0
+	endpoint_set(fd, IPPROTO_IP, IP_TOS, CLASS_CS6); /* network control, as VRRP's */
+	return endpoint_set(fd, IPPROTO_IP, IP_FREEBIND, 1) < 0 || endpoint_set(fd, IPPROTO_IP, IP_TTL, TTL) < 0 ||
+	       endpoint_set(fd, IPPROTO_IP, IP_RECVTTL, 1) < 0 || endpoint_set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0
 	       ? -1 : 0;
 }
 
 static int options_6(int fd)
 {
-	set(fd, IPPROTO_IPV6, IPV6_TCLASS, CLASS_CS6);
-	return set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0 || set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) < 0 ||
-	       set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, TTL) < 0 || set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0 ||
-	       set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0
+	endpoint_set(fd, IPPROTO_IPV6, IPV6_TCLASS, CLASS_CS6);
+	return endpoint_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) < 0 || endpoint_set(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1) < 0 ||
+	       endpoint_set(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, TTL) < 0 || endpoint_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0 ||
+	       endpoint_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0
 	       ? -1 : 0;
 }
 
@@ -102,10 +93,10 @@ static int way_open(const struct way *way, int epoll, unsigned number, int *out)
 	*out = -1;
 	if (fd < 0)
 		return errno;
-	set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
-	if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
-		set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
-	if (set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
+	endpoint_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
+	if (endpoint_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER) < 0)
+		endpoint_set(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
+	if (endpoint_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
 	    (way->address.family == FAMILY_6 ? options_6(fd) : options_4(fd)) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, length) < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
 		error = errno;

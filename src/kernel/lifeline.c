@@ -13,9 +13,6 @@
 
 #include "kernel/endpoint.h"
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78 /* Linux 4.15; libc's headers may lack it */
-#endif
 #ifndef IPV6_MINHOPCOUNT
 #define IPV6_MINHOPCOUNT 73 /* Linux 2.6.35 */
 #endif
@@ -58,19 +55,14 @@ struct lifelines {
 
 /* ---- sockets ------------------------------------------------------------------------------------------------------ */
 
-static int set(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value);
-}
-
 /* As a heartbeat's: nobody beyond a router can end or make one. */
 static bool near(int fd, const struct ip *address, bool routed)
 {
 	bool six = address->family == FAMILY_6;
 
-	if (set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_UNICAST_HOPS : IP_TTL, TTL) < 0)
+	if (endpoint_set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_UNICAST_HOPS : IP_TTL, TTL) < 0)
 		return false;
-	return routed || set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MINHOPCOUNT : IP_MINTTL, TTL) == 0;
+	return routed || endpoint_set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_MINHOPCOUNT : IP_MINTTL, TTL) == 0;
 }
 
 static int open_socket(const struct ip *address, bool routed)
@@ -79,7 +71,7 @@ static int open_socket(const struct ip *address, bool routed)
 
 	if (fd < 0)
 		return -1;
-	if (near(fd, address, routed) && (address->family != FAMILY_6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0))
+	if (near(fd, address, routed) && (address->family != FAMILY_6 || endpoint_set(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) == 0))
 		return fd;
 	close(fd);
 	return -1;
@@ -107,7 +99,7 @@ static void listener_open(struct lifelines *l, unsigned i)
 
 	if (fd < 0)
 		return;
-	if (set(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 || set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_FREEBIND : IP_FREEBIND, 1) < 0 ||
+	if (endpoint_set(fd, SOL_SOCKET, SO_REUSEADDR, 1) < 0 || endpoint_set(fd, six ? IPPROTO_IPV6 : IPPROTO_IP, six ? IPV6_FREEBIND : IP_FREEBIND, 1) < 0 ||
 	    bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0 || !watch(l, fd, EPOLLIN, tag(KIND_LISTENER, i)))
 		close(fd);
 	else
@@ -116,10 +108,10 @@ static void listener_open(struct lifelines *l, unsigned i)
 
 static void keep_asking(int fd)
 {
-	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S);
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, AGAIN_S);
-	set(fd, IPPROTO_TCP, TCP_KEEPCNT, LOST);
+	endpoint_set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	endpoint_set(fd, IPPROTO_TCP, TCP_KEEPIDLE, IDLE_S);
+	endpoint_set(fd, IPPROTO_TCP, TCP_KEEPINTVL, AGAIN_S);
+	endpoint_set(fd, IPPROTO_TCP, TCP_KEEPCNT, LOST);
 }
 
 static void line_drop(struct line *line)
@@ -144,7 +136,7 @@ static void line_call(struct lifelines *l, unsigned i)
 	if (line->fd < 0)
 		return;
 	if (!line->routed)
-		set(line->fd, SOL_SOCKET, SO_DONTROUTE, 1);
+		endpoint_set(line->fd, SOL_SOCKET, SO_DONTROUTE, 1);
 	keep_asking(line->fd);
 	if (bind(line->fd, (struct sockaddr *)&own, own_size) < 0 ||
 	    (connect(line->fd, (struct sockaddr *)&other, other_size) < 0 && errno != EINPROGRESS) ||

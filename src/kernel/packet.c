@@ -26,15 +26,10 @@ enum {
 	IGNORE_OUTGOING = 23,     /* PACKET_IGNORE_OUTGOING, Linux 4.20 */
 };
 
-int packet_set(int fd, int level, int option, int value)
-{
-	return setsockopt(fd, level, option, &value, sizeof value);
-}
-
 void packet_set_receive_buffer(int fd, int size)
 {
-	if (packet_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size) < 0)
-		packet_set(fd, SOL_SOCKET, SO_RCVBUF, size);
+	if (endpoint_set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size) < 0)
+		endpoint_set(fd, SOL_SOCKET, SO_RCVBUF, size);
 }
 
 int packet_socket(int family, int type, int protocol)
@@ -58,8 +53,8 @@ static int join_4(int fd, int ifindex, bool unicast)
 	struct ip_mreqn group = {.imr_ifindex = ifindex};
 
 	memcpy(&group.imr_multiaddr, vrrp_group_4.bytes, sizeof group.imr_multiaddr);
-	if (packet_set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || packet_set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
-	    packet_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
+	if (endpoint_set(fd, IPPROTO_IP, IP_PKTINFO, 1) < 0 || endpoint_set(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0) < 0 ||
+	    endpoint_set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) < 0)
 		return -1;
 	return unicast ? 0 : setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &group, sizeof group);
 }
@@ -69,11 +64,11 @@ static int join_6(int fd, int ifindex, bool unicast)
 	struct ipv6_mreq group = {.ipv6mr_interface = (unsigned)ifindex};
 
 	memcpy(&group.ipv6mr_multiaddr, vrrp_group_6.bytes, sizeof group.ipv6mr_multiaddr);
-	if (packet_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
-	    packet_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0 ||
-	    packet_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) < 0)
+	if (endpoint_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
+	    endpoint_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0 ||
+	    endpoint_set(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0) < 0)
 		return -1;
-	packet_set(fd, IPPROTO_IPV6, IP6_MULTICAST_ALL, 0); /* Linux 4.20; the destination is looked at in any case */
+	endpoint_set(fd, IPPROTO_IPV6, IP6_MULTICAST_ALL, 0); /* Linux 4.20; the destination is looked at in any case */
 	return unicast ? 0 : setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group, sizeof group);
 }
 
@@ -86,7 +81,7 @@ int packets_listen(const struct action_listen *listen)
 		return probe_listen(listen);
 	fd = packet_socket(v6 ? AF_INET6 : AF_INET, SOCK_RAW, VRRP_PROTOCOL);
 
-	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || packet_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) < 0)
+	if (fd < 0 || endpoint_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || endpoint_set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1) < 0)
 		return packet_close_failed(fd);
 	/* By name; a rename in between must not bind us to another interface. */
 	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, listen->ifname, (socklen_t)strnlen(listen->ifname, IFNAME_SIZE)) < 0)
@@ -184,9 +179,9 @@ static int open_arp(void)
 	struct sockaddr_ll any = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP)};
 	int fd = packet_socket(AF_PACKET, SOCK_DGRAM, 0);
 
-	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || filter_arp(fd) < 0)
+	if (fd < 0 || endpoint_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 || filter_arp(fd) < 0)
 		return packet_close_failed(fd);
-	packet_set(fd, SOL_PACKET, IGNORE_OUTGOING, 1);
+	endpoint_set(fd, SOL_PACKET, IGNORE_OUTGOING, 1);
 	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
 	if (bind(fd, (struct sockaddr *)&any, sizeof any) < 0)
 		return packet_close_failed(fd);
@@ -203,9 +198,9 @@ static int open_nd(void)
 	memset(&filter, 0xff, sizeof filter); /* a set bit blocks */
 	filter.data[ND_ADVERTISEMENT / 32] &= ~(1U << ND_ADVERTISEMENT % 32);
 	if (setsockopt(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, &filter, sizeof filter) < 0 ||
-	    packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
-	    packet_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
-	    packet_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0)
+	    endpoint_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
+	    endpoint_set(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0 ||
+	    endpoint_set(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1) < 0)
 		return packet_close_failed(fd);
 	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
 	return fd;
@@ -235,11 +230,11 @@ static int open_adverts(int family)
 
 	if (fd < 0)
 		return -errno;
-	if (packet_set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0) < 0)
+	if (endpoint_set(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_MULTICAST_LOOP : IP_MULTICAST_LOOP, 0) < 0)
 		return packet_close_failed(fd);
-	packet_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
+	endpoint_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
 	if (v6)
-		packet_set(fd, IPPROTO_IPV6, IP6_FREEBIND, 1); /* the source that is named is the header's, and no check is made */
+		endpoint_set(fd, IPPROTO_IPV6, IP6_FREEBIND, 1); /* the source that is named is the header's, and no check is made */
 	return fd;
 }
 
@@ -251,7 +246,7 @@ static int open_frames(void)
 
 	if (fd < 0)
 		return -errno;
-	packet_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
+	endpoint_set(fd, SOL_SOCKET, SO_PRIORITY, TC_PRIO_CONTROL);
 	return fd;
 }
 

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "kernel/endpoint.h"
 #include "kernel/packet.h"
 #include "wire/vrrp.h"
 
@@ -15,7 +16,6 @@ int packet_socket(int family, int type, int protocol);
 /* Closes fd (-1: none) and returns -errno as it was before. */
 int packet_close_failed(int fd);
 
-int packet_set(int fd, int level, int option, int value);
 void packet_set_receive_buffer(int fd, int size);
 
 /* ---- in: packet_in.c -------------------------------------------------------------------------------------------- */

@@ -80,10 +80,10 @@ int probe_listen(const struct action_listen *listen)
 		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = listen->ifindex};
 	int fd = packet_socket(AF_PACKET, SOCK_RAW, 0);
 
-	if (fd < 0 || packet_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
-	    packet_set(fd, SOL_PACKET, PACKET_AUXDATA, 1) < 0)
+	if (fd < 0 || endpoint_set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1) < 0 ||
+	    endpoint_set(fd, SOL_PACKET, PACKET_AUXDATA, 1) < 0)
 		return packet_close_failed(fd);
-	packet_set(fd, SOL_PACKET, IGNORE_OUTGOING, 1); /* spares a look at each frame sent; the filter drops them too */
+	endpoint_set(fd, SOL_PACKET, IGNORE_OUTGOING, 1); /* spares a look at each frame sent; the filter drops them too */
 	packet_set_receive_buffer(fd, RECEIVE_BUFFER);
 	if (attach_filter(fd) < 0 || join_all(fd, listen) < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) < 0)
 		return packet_close_failed(fd);
